@@ -1,0 +1,117 @@
+"""Write `RESULTS.md` from the JSON of `results/`: no figure in it is typed by hand.
+
+python benchmarks/tables.py
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import RESULTS, markdown
+
+Document = dict[str, Any]
+
+
+def _machine(document: Document) -> str:
+    host = document["machine"]
+    features = ", ".join(host["cpu_features"])
+    day = host["measured"][:10]
+    return f"{host['cores']} cores of {host['cpu']} ({features}), Python {host['python']}, measured {day}.\n"
+
+
+def _shown(name: str, metric: Document) -> str:
+    if name in ("brier", "nll"):
+        return f"{metric['value']:.4f} ({metric['low']:.4f} to {metric['high']:.4f})"
+    return f"{metric['value']:.2%} ({metric['low']:.2%} to {metric['high']:.2%})"
+
+
+def training(document: Document) -> str:
+    """A mode's figures."""
+    metrics, facts = document["metrics"], document["facts"]
+    rows: list[tuple[str, object]] = [
+        (
+            "training, evaluation apart",
+            f"{facts['train_seconds']:.0f} s for {facts['train_rows']} rows x {facts['epochs']}",
+        ),
+        ("validation during training", f"{facts['validation_seconds']:.0f} s"),
+        ("peak memory", f"{facts['peak_memory_mib']} MiB"),
+        ("served by default", document["default_variant"]),
+        ("temperature", f"{document['temperature']:.3f}"),
+    ]
+    if document["seconds_in_all"]:
+        rows.append(("all, with load, int8, all test rows, release", f"{document['seconds_in_all']:.0f} s"))
+    rows += [(name.replace("_", " "), _shown(name, metric)) for name, metric in metrics.items()]
+    return markdown(["figure", f"{document['base_model']}, {document['max_tokens']} tokens"], rows)
+
+
+def training_step(document: Document) -> str:
+    """Our step beside the stock trainer's."""
+    parts = []
+    for name, entries in document.items():
+        if isinstance(entries, list) and entries and isinstance(entries[0], dict):
+            headers = list(entries[0])
+            parts.append(f"{name}:\n\n" + markdown(headers, [[row.get(key, "") for key in headers] for row in entries]))
+    return "\n".join(parts)
+
+
+def serving(document: Document) -> str:
+    """Start, memory, equality, speed."""
+    agreement, resident = document["transports"], document["resident_mib"]
+    rows = [
+        ("start to ready", ", ".join(f"{seconds} s" for seconds in document["seconds_to_ready"])),
+        ("resident memory when ready", f"{resident['ready']} MiB"),
+        ("after 1,000 requests", f"{resident['after_1000_requests']} MiB"),
+        (
+            f"{agreement['texts']} texts by 4 transports, one at a time",
+            f"{agreement['largest_difference_one_at_a_time']:.2g}",
+        ),
+        ("the same, 8 at once", f"{agreement['largest_difference_concurrent']:.2g}"),
+        (
+            "rows logged, of 800 each",
+            f"{agreement['rows_logged_one_at_a_time']}, {agreement['rows_logged_concurrent']}",
+        ),
+    ]
+    keys = ["texts", "mean_tokens", "clients", "requests_per_second", "p50_ms", "p95_ms", "p99_ms", "failed"]
+    loads = markdown(
+        [key.replace("_", " ") for key in keys], [[row[key] for key in keys] for row in document["throughput"]]
+    )
+    return markdown(["figure", document["release"]["variant"]], rows) + "\n" + loads
+
+
+def outage(document: Document) -> str:
+    """Rows lost and predictions failed."""
+    faults = ("postgres_stopped", "server_sigterm")
+    keys = [key for key in document[faults[0]] if key not in ("first_failures", "seconds_gone")]
+    rows = [[key.replace("_", " "), *(document[fault].get(key, "") for fault in faults)] for key in keys]
+    gone = document["postgres_stopped"]["seconds_gone"]
+    return markdown([f"{document['clients']} clients", f"Postgres gone for {gone:.0f} s", "server stopped"], rows)
+
+
+def drift(_: Document) -> str:
+    """The benchmark writes its own tables."""
+    return (RESULTS / "drift.md").read_text().split("\n", 1)[1].strip() + "\n"
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
+    "training_quick": ("Training, quick", training),
+    "training_optimized": ("Training, optimized", training),
+    "training_step": ("A training step beside transformers.Trainer", training_step),
+    "serving": ("One server on one machine", serving),
+    "outage": ("Faults", outage),
+    "drift": ("Drift", drift),
+}
+
+
+def main() -> None:
+    parts = ["# Results\n\nMade by `python benchmarks/tables.py` from `results/*.json`.\n"]
+    for name, (title, render) in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            document = json.loads(path.read_text())
+            parts.append(f"## {title}\n\n{_machine(document)}\n{render(document)}")
+    Path(__file__).with_name("RESULTS.md").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()

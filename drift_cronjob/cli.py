@@ -1,0 +1,65 @@
+"""`sentiment drift`: compare the logged traffic with what a release was tested on."""
+
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, help="Compare the traffic with the release's data.", pretty_exceptions_enable=False
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Compare the traffic with the release's data."""
+
+
+@app.command()
+def check(
+    hours: Annotated[float | None, typer.Option(help="Length of the window.", show_default="24")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="Id of the release, or its start.", show_default="the champion")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="End of the window (ISO 8601, UTC unless it says otherwise).", show_default="now")
+    ] = None,
+    min_rows: Annotated[
+        int | None, typer.Option(help="Fewest different texts for a verdict.", show_default="100")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Highest chance of a false verdict `drift`.", show_default="0.05")
+    ] = None,
+    report_dir: Annotated[
+        str | None, typer.Option(help="Folder or s3://bucket/prefix; `none` for no report.", show_default="var/reports")
+    ] = None,
+    evidently: Annotated[
+        bool | None, typer.Option("--evidently/--no-evidently", help="Draw Evidently's page too.", show_default="on")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Decide whether the window's traffic has drifted from the release's reference.
+
+    Ends with 0 stable, 10 warning, 20 drift, 30 not enough data, 2 when the check could not be made. Other settings are
+    environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, DRIFT_*.
+    """
+    from drift_cronjob.check import check as run_check
+    from drift_cronjob.settings import DriftSettings
+    from drift_cronjob.terminal import progress, show, to_json
+
+    options: dict[str, Any] = {
+        "hours": hours,
+        "release": release,
+        "end": end,
+        "min_rows": min_rows,
+        "alpha": alpha,
+        "report_dir": report_dir,
+        "evidently": evidently,
+    }
+    settings = DriftSettings(**{name: value for name, value in options.items() if value is not None})
+    with progress() as on_step:
+        outcome = run_check(settings, on_step)
+    if as_json:
+        typer.echo(to_json(outcome))
+    else:
+        show(outcome)
+    raise typer.Exit(outcome.exit_code)

@@ -1,0 +1,37 @@
+"""Performance drift by true labels that people sent back."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import fisher_exact
+
+from drift_cronjob.intervals import wilson
+from drift_cronjob.statistic import Statistic
+from drift_cronjob.wording import percent
+
+
+def feedback_accuracy(reference_correct: npt.NDArray[np.bool_], window_correct: npt.NDArray[np.bool_]) -> Statistic:
+    """Has accuracy fallen? Fisher's exact test, one-sided, of reference_correct[n] and window_correct[m].
+
+    `value` is the accuracy by feedback, `effect` its fall against the reference's; the note has Wilson's 95 % interval.
+
+    Valid when texts with feedback are like those without. Where people mostly report mistakes, accuracy by feedback is
+    too low and the test alarms for that reason: ask for feedback on a random share of the answers. With m feedbacks at
+    an accuracy of 0.9, falls below about 1 / sqrt(m) go unseen.
+    """
+    n, m = reference_correct.size, window_correct.size
+    right_before, right = int(reference_correct.sum()), int(window_correct.sum())
+    p_value = float(fisher_exact([[right, m - right], [right_before, n - right_before]], alternative="less").pvalue)
+    now, before = wilson(right, m), wilson(right_before, n)
+    return Statistic(
+        name="feedback_accuracy",
+        family="performance",
+        value=now.value,
+        p_value=min(1.0, p_value),
+        effect=max(0.0, before.value - now.value),
+        n_reference=n,
+        n_window=m,
+        note=(
+            f"By {m:,} true labels sent back, {percent(now.value)} of the answers are right "
+            f"(between {percent(now.low)} and {percent(now.high)}), against {percent(before.value)} in the reference"
+        ),
+    )

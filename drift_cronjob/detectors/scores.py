@@ -1,0 +1,86 @@
+"""Concept drift in the model's scores: margins and confidences."""
+
+import numpy as np
+
+from drift_cronjob.detectors.univariate import Contrast, compare
+from drift_cronjob.intervals import mean_difference
+from drift_cronjob.statistic import FloatArray, Statistic
+from drift_cronjob.wording import number, percent
+
+
+def _standardised(distance: float, reference: FloatArray) -> float:
+    return distance / (float(reference.std()) or 1.0)  # a reference of one value has no scale of its own
+
+
+def score_drift(
+    reference_margin: FloatArray,
+    window_margin: FloatArray,
+    reference_confidence: FloatArray,
+    window_confidence: FloatArray,
+    reference_correct: FloatArray,
+    permutations: int,
+    rng: np.random.Generator,
+) -> list[Statistic]:
+    """Margins, confidences and the accuracy they imply, of n reference rows and m window rows.
+
+    Margin and confidence: Wasserstein distances with permutation p-values; the effect is the distance in standard
+    deviations of the reference, of which a share s of foreign texts gives s times that of foreign texts alone. Valid
+    for continuous columns and under ties. They say that scores moved, not whether answers became worse: a changed mix
+    of labels moves the margin alone.
+
+    Estimated accuracy: confidence-based performance estimation (as NannyML's CBPE). The mean calibrated confidence is
+    the expected accuracy; the reference's own gap between confidence and accuracy (`reference_correct`, 0 or 1 a row)
+    is taken off. The test is one-sided: has the mean confidence fallen? Valid while calibration holds, that is under a
+    changed mix of texts; fails under concept drift proper, where texts look the same and mean otherwise, and for texts
+    so foreign that the model is confidently wrong. Only feedback shows those.
+    """
+    contrasts = [
+        Contrast("wasserstein", reference_margin, window_margin),
+        Contrast("wasserstein", reference_confidence, window_confidence),
+        Contrast("fall", reference_confidence, window_confidence),
+    ]
+    margin, confidence, fall = compare(contrasts, permutations, rng)
+    n, m = reference_margin.size, window_margin.size
+    before, now = float(np.median(reference_margin)), float(np.median(window_margin))
+    sure_before, sure_now = float(reference_confidence.mean()), float(window_confidence.mean())
+    expected = mean_difference(window_confidence, reference_confidence - reference_correct)
+    low, high = max(0.0, expected.low), min(1.0, expected.high)
+    return [
+        Statistic(
+            name="margin",
+            family="concept",
+            value=margin.value,
+            p_value=margin.p_value,
+            effect=_standardised(margin.value, reference_margin),
+            n_reference=n,
+            n_window=m,
+            note=f"The model's margins have a median of {number(now)}, against {number(before)} in the reference",
+        ),
+        Statistic(
+            name="confidence",
+            family="concept",
+            value=confidence.value,
+            p_value=confidence.p_value,
+            effect=_standardised(confidence.value, reference_confidence),
+            n_reference=n,
+            n_window=m,
+            note=(
+                f"The model is {'more' if sure_now > sure_before else 'less'} sure of its answers: "
+                f"confidence {percent(sure_now)} on average against {percent(sure_before)} in the reference"
+            ),
+        ),
+        Statistic(
+            name="estimated_accuracy",
+            family="performance",
+            value=min(1.0, max(0.0, expected.value)),
+            p_value=fall.p_value,
+            effect=max(0.0, fall.value),
+            n_reference=n,
+            n_window=m,
+            note=(
+                f"Judged by its confidence the model is right for {percent(min(1.0, expected.value))} of the texts "
+                f"(between {percent(low)} and {percent(high)}), against {percent(float(reference_correct.mean()))} "
+                "in the reference"
+            ),
+        ),
+    ]

@@ -1,0 +1,7 @@
+"""What a user can mend about a drift check; the command exits with code 2."""
+
+
+class DriftError(Exception):
+    """The check cannot be made; the message names the thing and the remedy."""
+
+    exit_code = 2

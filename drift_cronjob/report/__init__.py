@@ -1,0 +1,68 @@
+"""The HTML report of a check: our own page, and Evidently's beside it."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from drift_cronjob.errors import DriftError
+from drift_cronjob.report.page import render_page
+
+if TYPE_CHECKING:
+    from drift_cronjob.check import Findings
+
+_EVIDENTLY_ROWS = 50  # fewer than these draw nothing of use
+
+
+def _put(filesystem: Any, path: str, content: bytes) -> None:
+    """Write a whole file or none."""
+    if "file" not in filesystem.protocol:
+        filesystem.pipe_file(path, content)  # an object appears when all of it is there
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    try:
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write(directory: str, name: str, content: bytes) -> str:
+    """Write one file under a folder or `s3://bucket/prefix`; its address."""
+    import fsspec
+
+    address = f"{directory.rstrip('/')}/{name}"
+    try:
+        filesystem, path = fsspec.core.url_to_fs(address)
+        _put(filesystem, path, content)
+    except Exception as error:  # botocore's, aiohttp's and OSError's families, by the kind of folder
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise DriftError(
+            f"the report cannot be written to {directory} ({reason}); choose another place by --report-dir"
+        ) from error
+    return address
+
+
+def write_report(findings: "Findings", directory: str, seed: int, *, evidently: bool) -> str:
+    """Draw the report into `directory` (a folder or `s3://bucket/prefix`); the page's address.
+
+    The page holds its pictures itself. Evidently's page (several megabytes of script) is a file beside it.
+
+    Raises:
+        DriftError: the folder cannot be written.
+    """
+    created = datetime.now(UTC)
+    stamp = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}Z"
+    name = f"drift-{stamp}-{findings.manifest.release_id[:8]}"
+    beside = None
+    if evidently and min(len(findings.reference), len(findings.traffic.sample)) >= _EVIDENTLY_ROWS:
+        from drift_cronjob.report.evidently_page import save_evidently_page
+
+        beside = f"{name}-evidently.html"
+        with tempfile.TemporaryDirectory() as scratch:
+            page = Path(scratch) / beside
+            save_evidently_page(findings.reference, findings.traffic.sample, page, seed)
+            _write(directory, beside, page.read_bytes())
+    return _write(directory, f"{name}.html", render_page(findings, created, beside, seed).encode())

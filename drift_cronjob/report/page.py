@@ -1,0 +1,148 @@
+"""The report's page: what the template shows, computed from the findings."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from drift_cronjob.intervals import Interval, mean_difference, wilson
+from drift_cronjob.report import plots
+from drift_cronjob.statistic import Statistic
+from drift_cronjob.verdict import Verdict
+from drift_cronjob.wording import number, title
+from model_release.features import DESCRIPTORS
+
+if TYPE_CHECKING:
+    from drift_cronjob.check import Findings
+
+_FAMILIES = (
+    ("data", "Data: are the texts like the reference's?"),
+    ("concept", "Concept: does the model answer them alike?"),
+    ("performance", "Performance: are its answers still right?"),
+)
+_ADVICE = {
+    Verdict.STABLE: "Nothing needs to be done.",
+    Verdict.WARNING: "Look at the pictures and at some of the texts; check again when more traffic has come.",
+    Verdict.DRIFT: (
+        "Read some of the texts: if they are of a new kind, collect true labels for them and train again with them. "
+        "Until then take the answers with care."
+    ),
+    Verdict.NOT_ENOUGH_DATA: "Nothing can be said yet.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as a data address, the words that stand for it, and its place on the page (wide, tall or half)."""
+
+    address: str
+    alt: str
+    shape: str = "half"
+
+
+def _outcome(statistic: Statistic) -> tuple[str, str]:
+    """A word for the table, and its colour's class."""
+    if not statistic.significant:
+        return "no difference", "none"
+    if statistic.size >= 1:
+        return ("matters", "strong") if statistic.primary else ("side evidence", "some")
+    return ("small", "some") if statistic.primary and statistic.size >= 0.5 else ("too small to matter", "none")
+
+
+def _table(statistics: list[Statistic]) -> list[dict[str, object]]:
+    groups: list[dict[str, object]] = []
+    for family, heading in _FAMILIES:
+        rows = []
+        for statistic in (s for s in statistics if s.family == family):
+            word, colour = _outcome(statistic)
+            rows.append(
+                {
+                    "title": title(statistic.name),
+                    "note": statistic.note,
+                    "value": number(statistic.value),
+                    "p": f"{statistic.p_adjusted:.3f}" if statistic.p_adjusted >= 0.001 else "< 0.001",
+                    "effect": number(statistic.effect),
+                    "floor": number(statistic.effect_floor),
+                    "bar": min(100.0, 50.0 * statistic.size),
+                    "rows": f"{statistic.n_reference:,} / {statistic.n_window:,}",
+                    "primary": statistic.primary,
+                    "word": word,
+                    "colour": colour,
+                }
+            )
+        if rows:
+            groups.append({"heading": heading, "rows": rows})
+    return groups
+
+
+def _accuracies(findings: "Findings") -> list[tuple[str, Interval]]:
+    reference, window = findings.reference, findings.traffic.sample
+    correct = reference.label == reference.true_label
+    rows = [("reference", wilson(int(correct.sum()), correct.size))]
+    feedback = findings.traffic.feedback_correct
+    if feedback.size:
+        rows.append((f"feedback ({feedback.size:,})", wilson(int(feedback.sum()), feedback.size)))
+    estimate = mean_difference(window.confidence, reference.confidence - correct)
+    return [
+        *rows,
+        ("estimated", Interval(*(min(1.0, max(0.0, x)) for x in (estimate.value, estimate.low, estimate.high)))),
+    ]
+
+
+def _pictures(findings: "Findings", seed: int) -> list[Picture]:
+    reference, traffic = findings.reference, findings.traffic
+    window = traffic.sample
+    if min(len(reference), len(window)) < 2:
+        return []
+    pictures = [
+        Picture(plots.score_plot(reference, window), "Margins and confidences, reference and window", shape="wide")
+    ]
+    if len(window.described) >= 2:
+        drawing = plots.descriptor_plot(DESCRIPTORS, reference.described, window.described)
+        pictures.append(Picture(drawing, "Text descriptors, reference and window", shape="wide"))
+    if min(len(reference.sketched), len(window.sketched)) >= 2:
+        drawing = plots.sketch_plot(reference.sketched, window.sketched, np.random.default_rng(seed))
+        pictures.append(Picture(drawing, "Embeddings of both on two axes", shape="tall"))
+    pictures.append(Picture(plots.traffic_plot(traffic.time, window.label), "Answers by time"))
+    pictures.append(Picture(plots.accuracy_plot(_accuracies(findings)), "Accuracy of reference and window"))
+    return pictures
+
+
+def _span(length: timedelta) -> str:
+    if length < timedelta(hours=1):
+        minutes, seconds = divmod(round(length.total_seconds()), 60)
+        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    hours = length.total_seconds() / 3600
+    return f"{hours / 24:g} days" if hours >= 48 and hours % 24 == 0 else f"{hours:g} hours"
+
+
+def render_page(findings: "Findings", created: datetime, evidently_page: str | None, seed: int) -> str:
+    """The whole page as text; it refers to no other file but Evidently's."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    source = resources.files("drift_cronjob.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    traffic, verdict = findings.traffic, findings.decision.verdict
+    return environment.from_string(source).render(
+        verdict=verdict.value,
+        tone=verdict.name.lower(),
+        reason=findings.decision.reason,
+        advice=_ADVICE[verdict],
+        facts=[
+            ("Release", findings.manifest.release_id),
+            ("Window", f"{traffic.start:%Y-%m-%d %H:%M} to {traffic.end:%Y-%m-%d %H:%M} UTC"),
+            ("Length", _span(traffic.end - traffic.start)),
+            ("Rows logged", f"{traffic.rows:,}"),
+            ("Texts compared", f"{len(traffic.sample):,}"),
+            ("Reference", f"{len(findings.reference):,} texts"),
+            ("True labels", f"{traffic.feedback_correct.size:,}"),
+        ],
+        notes=findings.notes,
+        groups=_table(findings.battery.statistics),
+        alpha=f"{100 * findings.alpha:g} %",
+        permutations=f"{findings.battery.permutations:,}",
+        pictures=_pictures(findings, seed),
+        evidently_page=evidently_page,
+        created=f"{created:%Y-%m-%d %H:%M:%S} UTC",
+    )

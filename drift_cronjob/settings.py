@@ -1,0 +1,62 @@
+"""Settings of a drift check, from the environment or the command line."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DriftSettings(BaseSettings):
+    """Every field is an environment variable of the given name; a command line option overrides it."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True, populate_by_name=True, extra="ignore")
+
+    database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
+    """The prediction log: `postgresql://…` or `sqlite:///path`."""
+    releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
+    """Where releases live: a folder or `s3://bucket/prefix`."""
+    model_name: str = Field("sentiment", validation_alias="MODEL_NAME", min_length=1)
+    """The model whose release is watched."""
+    release: str | None = Field(None, validation_alias="DRIFT_RELEASE")
+    """Id of the release to check, or the start of it; the champion unless given."""
+    hours: float = Field(24.0, validation_alias="DRIFT_HOURS", gt=0, le=24 * 366)
+    """Length of the window in hours."""
+    end: datetime | None = Field(None, validation_alias="DRIFT_END")
+    """End of the window (ISO 8601, UTC unless it says otherwise); now unless given."""
+    alpha: float = Field(0.05, validation_alias="DRIFT_ALPHA", gt=0, le=0.5)
+    """Highest probability of the verdict `drift` when nothing changed."""
+    min_rows: int = Field(100, validation_alias="DRIFT_MIN_ROWS", ge=10)
+    """Fewest different texts in the window (and in the reference) for a verdict."""
+    min_feedback: int = Field(30, validation_alias="DRIFT_MIN_FEEDBACK", ge=5)
+    """Fewest true labels for a test of accuracy."""
+    max_rows: int = Field(20_000, validation_alias="DRIFT_MAX_ROWS", ge=100)
+    """Most rows that are read of a window; of a larger one a random sample is read."""
+    classifier_rows: int = Field(5_000, validation_alias="DRIFT_CLASSIFIER_ROWS", ge=100)
+    """Most rows a side for the classifier two-sample test."""
+    kernel_rows: int = Field(2_000, validation_alias="DRIFT_KERNEL_ROWS", ge=100, le=5_000)
+    """Most rows a side for MMD, whose time and memory grow with their square."""
+    permutations: int = Field(0, validation_alias="DRIFT_PERMUTATIONS", ge=0, le=100_000)
+    """Permutations a test; 0 chooses by the number of tests and alpha, and fewer than those need are not used."""
+    count_repeats: bool = Field(False, validation_alias="DRIFT_COUNT_REPEATS")
+    """Count each copy of a text as a row; p-values are then too small where texts repeat."""
+    seed: int = Field(0, validation_alias="DRIFT_SEED", ge=0)
+    """Seed of sampling and permutations: the same window and seed give the same statistics."""
+    report_dir: str = Field("var/reports", validation_alias="DRIFT_REPORT_DIR", min_length=1)
+    """Where reports are written: a folder or `s3://bucket/prefix`; `none` writes none."""
+    evidently: bool = Field(True, validation_alias="DRIFT_EVIDENTLY")
+    """Whether Evidently draws a page beside the report (some seconds and megabytes)."""
+    cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
+    """Where the release's reference is downloaded to."""
+
+    @field_validator("end")
+    @classmethod
+    def _end_in_utc(cls, end: datetime | None) -> datetime | None:
+        if end is None:
+            return None
+        return end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+
+    @field_validator("release")
+    @classmethod
+    def _blank_is_none(cls, release: str | None) -> str | None:
+        return (release or "").strip() or None

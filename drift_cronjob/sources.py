@@ -1,0 +1,140 @@
+"""Where the compared rows come from: a release's reference sample and a window of the prediction log."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from drift_cronjob.errors import DriftError
+from drift_cronjob.sample import Sample, first_copies
+from drift_cronjob.statistic import FloatArray
+from model_release import Manifest, ReleaseStore
+from model_release.features import DESCRIPTORS
+from model_release.reference import REFERENCE, Reference, read_reference
+
+if TYPE_CHECKING:
+    from prediction_log import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One window of one release: the sampled rows for the tests, and facts about all rows.
+
+    `rows` are all logged rows of the release in the window, `read` those sampled, `sample` the different texts among
+    these, `hour` their times; `other_releases` counts the rows that other releases answered meanwhile;
+    `feedback_correct` and `feedback_time` have one entry for each answer with a true label.
+    """
+
+    start: datetime
+    end: datetime
+    rows: int
+    read: int
+    sample: Sample
+    time: npt.NDArray[np.datetime64]
+    feedback_correct: npt.NDArray[np.bool_]
+    other_releases: dict[str, int] = field(default_factory=dict)
+
+
+def choose_release(store: ReleaseStore, name: str, wanted: str | None) -> str:
+    """The release to check: the wanted one, or the champion.
+
+    Raises:
+        DriftError: there is no champion.
+        ReleaseNotFound: nothing has that id.
+    """
+    if wanted:
+        return store.resolve(name, wanted)
+    champion = store.champion(name)
+    if champion is None:
+        raise DriftError(
+            f"no release of {name!r} has been promoted in {store.base}: promote one (sentiment promote ID) "
+            "or name one with --release"
+        )
+    return champion.id
+
+
+def fetch_reference(store: ReleaseStore, manifest: Manifest, cache: Path) -> Reference:
+    """The release's reference sample, downloaded to `cache` and verified.
+
+    Raises:
+        DriftError: the release was published without one.
+        ReleaseCorrupt: it differs from the manifest's sha256, or is not a reference.
+    """
+    if not any(entry.path == REFERENCE for entry in manifest.files):
+        raise DriftError(
+            f"release {manifest.release_id} has no {REFERENCE}, so there is nothing to compare traffic with: "
+            "train and publish a release that has one, or check another with --release"
+        )
+    folder = store.fetch(manifest.name, manifest.release_id, cache, only=(REFERENCE,))
+    return read_reference(folder / REFERENCE)
+
+
+def reference_sample(reference: Reference, decision_threshold: float) -> Sample:
+    """The reference's different texts as the release answered them."""
+    probability = reference.probability.astype(np.float64)
+    label = (probability >= decision_threshold).astype(np.int8)
+    return Sample(
+        descriptors=np.asarray(reference.descriptors, dtype=np.float64),
+        sketch=reference.sketch.astype(np.float64),
+        margin=reference.margin.astype(np.float64),
+        probability=probability,
+        confidence=np.where(label == 1, probability, 1 - probability),
+        label=label,
+        true_label=reference.label.astype(np.int8),
+    ).take(first_copies(reference.text_hash))
+
+
+def _descriptor_rows(rows: "list[dict[str, float] | None]") -> FloatArray:
+    columns = np.full((len(rows), len(DESCRIPTORS)), np.nan)
+    for index, row in enumerate(rows):
+        if row is not None:
+            columns[index] = [row.get(name, np.nan) for name in DESCRIPTORS]
+    return columns
+
+
+def window_sample(window: "Window", count_repeats: bool) -> tuple[Sample, npt.NDArray[np.datetime64]]:
+    """The window's different texts (all rows with `count_repeats`) and their times."""
+    sample = Sample(
+        descriptors=_descriptor_rows(window.descriptors),
+        sketch=window.sketch.astype(np.float64),
+        margin=window.margin.astype(np.float64),
+        probability=window.probability.astype(np.float64),
+        confidence=window.confidence.astype(np.float64),
+        label=window.label.astype(np.int8),
+        true_label=np.full(len(window.ids), -1, dtype=np.int8),
+    )
+    if count_repeats:
+        return sample, window.time
+    rows = first_copies(window.text_hash)
+    return sample.take(rows), window.time[rows]
+
+
+def read_traffic(
+    url: str, start: datetime, end: datetime, release_id: str, *, max_rows: int, seed: int, count_repeats: bool
+) -> Traffic:
+    """Read a release's window and feedback from the prediction log.
+
+    Raises:
+        LogError: the database cannot be reached, or has no such tables.
+    """
+    from prediction_log import WindowReader
+
+    reader = WindowReader(url)
+    window = reader.read(start, end, release_id=release_id, max_rows=max_rows, seed=seed)
+    by_release = dict(reader.summary(start, end).by_release)
+    feedback = reader.feedback(start, end, release_id=release_id)
+    sample, time = window_sample(window, count_repeats)
+    by_release.pop(release_id, None)
+    return Traffic(
+        start=start,
+        end=end,
+        rows=window.total_rows,
+        read=len(window.ids),
+        sample=sample,
+        time=time,
+        feedback_correct=np.asarray(feedback.label == feedback.true_label, dtype=np.bool_),
+        other_releases=by_release,
+    )

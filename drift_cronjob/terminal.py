@@ -1,0 +1,88 @@
+"""The outcome of a check for a terminal, or as JSON for a program."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from drift_cronjob.check import DriftOutcome
+from drift_cronjob.verdict import Verdict
+from drift_cronjob.wording import number, title
+
+_STYLES = {
+    Verdict.STABLE: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.DRIFT: "red",
+    Verdict.NOT_ENOUGH_DATA: "dim",
+}
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr that says what is being done; silent where stderr is no terminal."""
+    with Console(stderr=True).status("starting") as status:
+        yield status.update
+
+
+def to_json(outcome: DriftOutcome) -> str:
+    """All of the outcome on one line."""
+
+    def plain(value: object) -> str:
+        if isinstance(value, datetime):
+            return value.isoformat()
+        raise TypeError(f"{type(value).__name__} has no JSON form")
+
+    return json.dumps(asdict(outcome) | {"exit_code": outcome.exit_code}, default=plain)
+
+
+def _statistics(outcome: DriftOutcome) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("test", "effect", "matters from", "p (adjusted)", ""):
+        table.add_column(name, justify="left" if name in ("test", "") else "right", no_wrap=True)
+    for statistic in outcome.statistics:
+        counts = statistic.significant and statistic.size >= 1
+        mark = (
+            ("drift" if statistic.primary else "side evidence")
+            if counts
+            else "significant"
+            if statistic.significant
+            else ""
+        )
+        style = ("red" if statistic.primary else "yellow") if counts else None
+        table.add_row(
+            title(statistic.name),
+            number(statistic.effect),
+            number(statistic.effect_floor),
+            f"{statistic.p_adjusted:.4f}",
+            mark,
+            style=style,
+        )
+    return table
+
+
+def show(outcome: DriftOutcome) -> None:
+    """Print the verdict, the statistics and where the report is."""
+    console = Console(highlight=False)
+    style = _STYLES[outcome.verdict]
+    console.print(
+        Panel(Text(outcome.reason), title=Text(outcome.verdict.value, style=f"bold {style}"), border_style=style)
+    )
+    console.print(
+        f"release {outcome.release_id}, "
+        f"{outcome.window_start:%Y-%m-%d %H:%M} to {outcome.window_end:%Y-%m-%d %H:%M} UTC, "
+        f"{outcome.rows:,} rows, {outcome.texts:,} texts compared",
+        style="dim",
+        soft_wrap=True,
+    )
+    for note in outcome.notes:
+        console.print(note, style="dim", soft_wrap=True)
+    if outcome.statistics:
+        console.print(_statistics(outcome))
+    if outcome.report_path:
+        console.print(f"report: {outcome.report_path}", soft_wrap=True)

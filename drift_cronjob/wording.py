@@ -1,0 +1,102 @@
+"""Numbers and differences in words that need no statistics."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drift_cronjob.statistic import FloatArray
+
+
+def number(value: float) -> str:
+    """Three figures at most, whole from 100 on."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, of two figures at least where it is not 0."""
+    value = 100 * share
+    if value == 0 or abs(value) >= 9.95:
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if abs(value) >= 0.95 else f"{value:.2g} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """How to speak of a descriptor: `more` or `less` begins a sentence, `unit` follows its number."""
+
+    title: str
+    more: str
+    less: str
+    unit: str = ""
+    share: bool = False
+
+    def amount(self, value: float) -> str:
+        """The number as it is read."""
+        return percent(value) if self.share else number(value)
+
+
+PHRASES = {
+    "chars": Phrase("Characters", "Texts are{} longer", "Texts are{} shorter", "characters"),
+    "words": Phrase("Words", "Texts are{} longer", "Texts are{} shorter", "words"),
+    "mean_word_length": Phrase("Letters a word", "Words are{} longer", "Words are{} shorter", "letters"),
+    "sentences": Phrase("Sentences", "Texts have{} more sentences", "Texts have{} fewer sentences"),
+    "upper_share": Phrase(
+        "Capitals", "There are{} more capital letters", "There are{} fewer capital letters", share=True
+    ),
+    "digit_share": Phrase("Digits", "There are{} more digits", "There are{} fewer digits", share=True),
+    "punctuation_share": Phrase(
+        "Punctuation", "There is{} more punctuation", "There is{} less punctuation", share=True
+    ),
+    "non_ascii_share": Phrase(
+        "Other than ASCII",
+        "There are{} more characters outside of ASCII",
+        "There are{} fewer characters outside of ASCII",
+        share=True,
+    ),
+    "html_tags": Phrase("HTML tags", "There are{} more HTML tags", "There are{} fewer HTML tags", "a text"),
+    "negations": Phrase("Negations", "There are{} more negations", "There are{} fewer negations", "a text"),
+    "exclamations": Phrase(
+        "Exclamation marks", "There are{} more exclamation marks", "There are{} fewer exclamation marks", "a text"
+    ),
+}
+
+TITLES = {
+    "embedding_classifier": "Embeddings: classifier",
+    "embedding_mmd": "Embeddings: MMD",
+    "margin": "Margin",
+    "confidence": "Confidence",
+    "label_share": "Positive answers",
+    "feedback_accuracy": "Accuracy by feedback",
+    "estimated_accuracy": "Estimated accuracy",
+} | {name: phrase.title for name, phrase in PHRASES.items()}
+
+
+def title(name: str) -> str:
+    """A statistic's or descriptor's name for people."""
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def phrase_of(name: str) -> Phrase:
+    """The descriptor's phrase; a plain one for a descriptor this module does not know."""
+    plain = title(name)
+    return PHRASES.get(name, Phrase(plain, f"{plain} is{{}} higher", f"{plain} is{{}} lower"))
+
+
+def describe_shift(name: str, reference: FloatArray, window: FloatArray, distance: float) -> str:
+    """One sentence about a descriptor's change, by medians, or by means where the medians agree.
+
+    `distance` is the Kolmogorov-Smirnov distance (0 to 1); it chooses the adverb.
+    """
+    phrase = phrase_of(name)
+    degrees = ((0.5, " much"), (0.25, ""), (0.1, " somewhat"), (0.0, " slightly"))
+    degree = next(word for least, word in degrees if distance >= least)
+    kind, before, now = "median", float(np.median(reference)), float(np.median(window))
+    if phrase.amount(before) == phrase.amount(now):
+        kind, before, now = "mean", float(reference.mean()), float(window.mean())
+    unit = f" {phrase.unit}" if phrase.unit else ""
+    if phrase.amount(before) == phrase.amount(now):
+        return f"{phrase.title}: spread otherwise than in the reference, around the same {phrase.amount(now)}{unit}"
+    change = (phrase.more if now > before else phrase.less).format(degree)
+    return f"{change} than in the reference: {kind} {phrase.amount(now)}{unit} against {phrase.amount(before)}"

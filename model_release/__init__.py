@@ -1,0 +1,29 @@
+"""Contract 1: a model release. Its manifest, its content address, its store, and how its answers are computed."""
+
+from model_release.engine import Engine, OpenVINOEngine, available_cpus
+from model_release.errors import GoldenMismatch, ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
+from model_release.manifest import EngineVariant, FileEntry, Manifest, Metric, fill_manifest_files
+from model_release.scorer import Encoding, Scorer, Scores, calibrated
+from model_release.store import Champion, ReleaseStore
+
+__all__ = [
+    "Champion",
+    "Encoding",
+    "Engine",
+    "EngineVariant",
+    "FileEntry",
+    "GoldenMismatch",
+    "Manifest",
+    "Metric",
+    "OpenVINOEngine",
+    "ReleaseCorrupt",
+    "ReleaseError",
+    "ReleaseNotFound",
+    "ReleaseStore",
+    "Scorer",
+    "Scores",
+    "StoreUnreachable",
+    "available_cpus",
+    "calibrated",
+    "fill_manifest_files",
+]

@@ -1,0 +1,37 @@
+"""Run a command-line program so that a person's mistake ends in one clear line, never in a traceback."""
+
+import sys
+from collections.abc import Callable
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.text import Text
+
+
+def settings_error(error: ValidationError) -> str:
+    """One line per bad setting: its name, what is wrong, what was given."""
+    lines = []
+    for detail in error.errors():
+        name = ".".join(str(part) for part in detail["loc"]) or error.title
+        message = detail["msg"].removeprefix("Value error, ")
+        lines.append(f"{name}: {message} (given: {detail['input']!r})")
+    return "\n".join(lines)
+
+
+def run(program: Callable[[], object]) -> None:
+    """Call `program`; an exception that carries `exit_code` is printed as `error: …` and ends with that code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        program()
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)
+    except ValidationError as error:
+        console.print(Text.assemble(("error: ", "bold red"), settings_error(error)))
+        sys.exit(2)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if not isinstance(code, int) or type(error).__module__.startswith(("click", "typer")):
+            raise
+        console.print(Text.assemble(("error: ", "bold red"), str(error)))
+        sys.exit(code)

@@ -1,0 +1,92 @@
+"""What training, server and drift detection must compute alike: text descriptors, text hashes, embedding sketches."""
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+SKETCH_SIZE = 64
+_SKETCH_SEED = 20_240_229
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
+_SENTENCE_END = re.compile(r"[.!?\u2026]+(?=\s|$|[\"'\u201d)])")
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|none|nobody|nothing|neither|nor|nowhere|cannot|without)\b|n['\u2019]t\b", re.I
+)
+
+DESCRIPTORS = (
+    "chars",
+    "words",
+    "mean_word_length",
+    "sentences",
+    "upper_share",
+    "digit_share",
+    "punctuation_share",
+    "non_ascii_share",
+    "html_tags",
+    "negations",
+    "exclamations",
+)
+
+
+def describe(text: str) -> dict[str, float]:
+    """Descriptors of one text, keyed by `DESCRIPTORS`.
+
+    Shares are of the characters (0 to 1, 0 for an empty text); the rest are counts, and characters for the word length.
+    """
+    chars = len(text)
+    words = _WORD.findall(text)
+    per_char = 1.0 / chars if chars else 0.0
+    letters_in_words = sum(map(len, words))
+    values = (
+        chars,
+        len(words),
+        letters_in_words / len(words) if words else 0.0,
+        len(_SENTENCE_END.findall(text)),
+        sum(map(str.isupper, text)) * per_char,
+        sum(map(str.isdigit, text)) * per_char,
+        sum(not (c.isalnum() or c.isspace()) for c in text) * per_char,
+        sum(c > "\x7f" for c in text) * per_char,
+        len(_TAG.findall(text)),
+        len(_NEGATION.findall(text)),
+        text.count("!"),
+    )
+    return {name: float(value) for name, value in zip(DESCRIPTORS, values, strict=True)}
+
+
+def replace_surrogates(text: str) -> str:
+    """The text with lone surrogates, which no UTF-8 can hold, replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def text_hash(text: str) -> str:
+    """Hex sha256 of the text in NFC with white space collapsed: equal for copies that differ in layout only."""
+    plain = " ".join(unicodedata.normalize("NFC", replace_surrogates(text)).split())
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _projection(hidden_size: int) -> npt.NDArray[np.float32]:
+    rng = np.random.default_rng((_SKETCH_SEED, hidden_size))
+    matrix = rng.standard_normal((hidden_size, SKETCH_SIZE)) / np.sqrt(SKETCH_SIZE)
+    projection: npt.NDArray[np.float32] = matrix.astype(np.float32)
+    return projection
+
+
+def sketch(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Project embeddings f32[n, h] to f16[n, 64] by a fixed Gaussian matrix.
+
+    Distances keep their expected size (Johnson and Lindenstrauss, 1984), so tests of equal distribution still see a
+    shift in the embedding; the same hidden size always gives the same projection.
+    """
+    projected = embedding @ _projection(embedding.shape[1])
+    limit = float(np.finfo(np.float16).max)
+    clipped: npt.NDArray[np.float16] = np.clip(projected, -limit, limit).astype(np.float16)
+    return clipped

@@ -1,0 +1,225 @@
+"""The scorer: texts → tokens → engine → calibrated answers. Training, server and drift all answer through it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from model_release.engine import Engine, FloatArray, IntArray, OpenVINOEngine
+from model_release.errors import ReleaseCorrupt, ReleaseError
+from model_release.features import replace_surrogates
+from model_release.manifest import MANIFEST, Manifest, Truncation, verify_files
+
+BoolArray = npt.NDArray[np.bool_]
+WIDTH_MULTIPLE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One text as the engine takes it: ids with special tokens, the whole text's token count, whether it was cut."""
+
+    ids: list[int]
+    tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Answers for n texts: logits f32[n, 2], embedding f32[n, h], and per text the margin (positive minus negative
+    logit, uncalibrated), the calibrated P(positive), the label's index, the confidence in that label, token counts."""
+
+    logits: FloatArray
+    embedding: FloatArray
+    margin: FloatArray
+    probability: FloatArray
+    label: IntArray
+    confidence: FloatArray
+    tokens: npt.NDArray[np.int32]
+    truncated: BoolArray
+
+
+def calibrated(margin: FloatArray, temperature: float) -> FloatArray:
+    """P(positive) = sigmoid(margin / temperature): temperature scaling of two logits (Guo et al., 2017)."""
+    scaled = np.clip(np.asarray(margin, dtype=np.float64) / temperature, -80.0, 80.0)
+    return (1.0 / (1.0 + np.exp(-scaled))).astype(np.float32)
+
+
+def cut(ids: list[int], limit: int, truncation: Truncation) -> list[int]:
+    """At most `limit` ids: the head, or the first quarter and the tail.
+
+    A review's verdict often stands at its end, so both ends tell more than as many tokens of the head (Sun et al.,
+    2019, "How to fine-tune BERT for text classification", section 5.3.1).
+    """
+    if len(ids) <= limit:
+        return ids
+    head = limit if truncation == "head" else limit // 4
+    return ids[:head] + ids[len(ids) - (limit - head) :]
+
+
+def pad(encodings: Sequence[Encoding], pad_id: int = 0, limit: int | None = None) -> tuple[IntArray, IntArray]:
+    """Token ids and attention mask i64[b, s] of one batch; s is a multiple of 16 unless that is over `limit`.
+
+    The engine keeps compiled kernels for each shape that it has met: with every length a shape of its own its memory
+    grows by a gigabyte, for no speed.
+    """
+    longest = max(len(encoding.ids) for encoding in encodings)
+    width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+    if limit is not None:
+        width = max(longest, min(width, limit))
+    ids = np.full((len(encodings), width), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = 1
+    return ids, mask
+
+
+def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices in batches of near-equal lengths, longest first, each at most `batch_tokens` with its padding."""
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    start = 0
+    while start < len(order):
+        size = max(1, batch_tokens // lengths[order[start]])
+        yield order[start : start + size]
+        start += size
+
+
+class Scorer:
+    """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread at a time."""
+
+    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, engine: Engine) -> None:
+        self.manifest = manifest
+        self.release_id = manifest.release_id
+        self.tokenizer = tokenizer
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.engine = engine
+        specials = tokenizer.encode("", add_special_tokens=True).ids
+        if len(specials) != 2:
+            raise ReleaseCorrupt(f"tokenizer.json adds {len(specials)} special tokens to a text; BERT's form adds 2")
+        self._first, self._last = specials
+        self._pad = tokenizer.token_to_id("[PAD]") or 0
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        variant: str | None = None,
+        threads: int = 0,
+        streams: int = 1,
+        engine: Engine | None = None,
+        expect_id: str | None = None,
+        verify: bool = True,
+    ) -> Self:
+        """Load from a release's root or from its `serving/` folder alone.
+
+        Args:
+            variant: a key of the manifest's variants; the default one when absent.
+            threads: engine threads; 0 takes the CPU quota.
+            engine: an engine to use in place of the variant's own (torch's, for one).
+            expect_id: the id that this release must have.
+            verify: compare every file that lies here with the manifest's sha256.
+
+        Raises:
+            ReleaseCorrupt: a file is missing or differs, or the id is another one.
+            ReleaseError: no such variant here.
+        """
+        manifest = read_manifest(path, expect_id)
+        serving_only = not (path / "serving").is_dir()
+        strip = "serving/" if serving_only else ""
+        chosen = variant or manifest.default_variant
+        if chosen not in manifest.variants:
+            known = ", ".join(sorted(manifest.variants))
+            raise ReleaseError(f"release {manifest.release_id} has no variant {chosen!r}; it has {known}")
+        entry = manifest.variants[chosen]
+        if verify:
+            wanted = ("serving/", f"{entry.path}/")
+            here = [file for file in manifest.files if file.path.startswith(wanted)]
+            if serving_only and not entry.path.startswith("serving/"):
+                raise ReleaseError(f"variant {chosen!r} lies outside serving/: fetch the release's {entry.path}/ too")
+            verify_files(path, here, strip)
+        if engine is None:
+            if entry.kind != "openvino":
+                raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
+            engine = OpenVINOEngine(path / entry.path.removeprefix(strip), entry.precision, threads, streams)
+        return cls(manifest, load_tokenizer(path / f"{'' if serving_only else 'serving/'}tokenizer.json"), engine)
+
+    def encode(self, texts: Sequence[str], truncation: Truncation | None = None) -> list[Encoding]:
+        """Tokenise; of a longer text what `cut` keeps, by the release's own truncation unless another is given."""
+        clean = [replace_surrogates(text) for text in texts]
+        limit = self.manifest.max_tokens - 2
+        part = truncation or self.manifest.truncation
+        encodings = []
+        for raw in self.tokenizer.encode_batch_fast(clean, add_special_tokens=False):
+            count = len(raw.ids)
+            ids = [self._first, *cut(raw.ids, limit, part), self._last]
+            encodings.append(Encoding(ids, count + 2, count > limit))
+        return encodings
+
+    def encode_windows(self, text: str, overlap: float = 0.25) -> list[Encoding]:
+        """The whole text in windows of the release's max tokens, each sharing `overlap` of its tokens with the next."""
+        ids = self.tokenizer.encode(replace_surrogates(text), add_special_tokens=False).ids
+        limit = self.manifest.max_tokens - 2
+        step = max(1, round(limit * (1 - overlap)))
+        starts = range(0, max(1, len(ids) - limit + step), step)
+        return [Encoding([self._first, *ids[at : at + limit], self._last], len(ids) + 2, False) for at in starts]
+
+    def forward(self, encodings: Sequence[Encoding]) -> tuple[FloatArray, FloatArray]:
+        """Logits f32[b, 2] and embedding f32[b, h] of one padded batch."""
+        return self.engine.forward(*pad(encodings, self._pad, self.manifest.max_tokens))
+
+    def finish(self, logits: FloatArray) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
+        """Margin, calibrated P(positive), label index and confidence, each [n], from logits f32[n, 2]."""
+        margin = logits[:, 1] - logits[:, 0]
+        probability = calibrated(margin, self.manifest.temperature)
+        label = (probability >= self.manifest.decision_threshold).astype(np.int64)
+        confidence = np.where(label == 1, probability, 1.0 - probability).astype(np.float32)
+        return margin, probability, label, confidence
+
+    def score(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_tokens: int = 4096,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Scores:
+        """Answer n texts, batched by length; `on_progress` is told the size of each batch that is done."""
+        encodings = self.encode(texts)
+        count = len(encodings)
+        logits = np.empty((count, 2), dtype=np.float32)
+        embedding = np.empty((count, self.manifest.hidden_size), dtype=np.float32)
+        for batch in length_batches([len(encoding.ids) for encoding in encodings], batch_tokens):
+            logits[batch], embedding[batch] = self.forward([encodings[index] for index in batch])
+            if on_progress:
+                on_progress(len(batch))
+        margin, probability, label, confidence = self.finish(logits)
+        tokens = np.array([encoding.tokens for encoding in encodings], dtype=np.int32)
+        truncated = np.array([encoding.truncated for encoding in encodings], dtype=np.bool_)
+        return Scores(logits, embedding, margin, probability, label, confidence, tokens, truncated)
+
+
+def read_manifest(path: Path, expect_id: str | None = None) -> Manifest:
+    """The manifest of a release's folder, its id checked where one is expected."""
+    file = path / MANIFEST
+    try:
+        manifest = Manifest.parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise ReleaseCorrupt(f"{file} cannot be read ({error.strerror}): {path} is not a whole release") from None
+    if expect_id and manifest.release_id != expect_id:
+        raise ReleaseCorrupt(f"{path} holds release {manifest.release_id}, expected {expect_id}")
+    return manifest
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of a `tokenizer.json`; ReleaseCorrupt when it is none."""
+    try:
+        return Tokenizer.from_str(path.read_text("utf-8"))
+    except OSError as error:
+        raise ReleaseCorrupt(f"{path} cannot be read ({error.strerror})") from None
+    except Exception as error:  # the library raises bare Exception for a bad document
+        raise ReleaseCorrupt(f"{path} is not a tokenizer: {error}") from None

@@ -1,0 +1,277 @@
+"""Where releases live: a local folder or an S3 bucket, the same code over fsspec."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
+from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
+
+_S3_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3, "mode": "standard"}}
+
+
+class Champion(BaseModel):
+    """Which release is promoted, what it replaced, who moved it, when (ISO, UTC) and by which action."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    previous: str | None
+    who: str
+    when: str
+    action: str
+
+
+def _filesystem(uri: str) -> tuple[Any, str]:
+    options: dict[str, Any] = {}
+    if uri.startswith("s3://"):
+        # Another process publishes and promotes meanwhile: a cached listing would hide it.
+        options = {"config_kwargs": _S3_TIMEOUTS, "use_listings_cache": False, "skip_instance_cache": True}
+    try:
+        return fsspec.core.url_to_fs(uri, **options)  # type: ignore[no-any-return]
+    except (ValueError, ImportError) as error:
+        raise ReleaseError(
+            f"RELEASES_URI {uri!r} cannot be used: {error}; give a folder or s3://bucket/prefix"
+        ) from None
+
+
+class ReleaseStore:
+    """Releases under `<uri>/<name>/releases/<id>/`, the champion in `<uri>/<name>/champion.json`."""
+
+    def __init__(self, uri: str) -> None:
+        if not uri.strip():
+            raise ReleaseError("RELEASES_URI is empty; give a folder or s3://bucket/prefix")
+        self.base = uri.rstrip("/")
+        self._fs, path = _filesystem(self.base)
+        self._root = path.rstrip("/")
+        self._local = "file" in self._fs.protocol
+
+    @contextmanager
+    def _reaching(self, doing: str) -> Iterator[None]:
+        """Turn whatever a backend raises into one error that names the store and what it was asked for."""
+        try:
+            yield
+        except ReleaseError:
+            raise
+        except Exception as error:  # s3fs lets botocore's, aiohttp's and OSError's families through
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise StoreUnreachable(
+                f"{doing} {self.base} failed ({reason}); check RELEASES_URI, the credentials and AWS_ENDPOINT_URL"
+            ) from error
+
+    def _path(self, *parts: str) -> str:
+        return "/".join((self._root, *parts))
+
+    def _write(self, path: str, raw: bytes) -> None:
+        if self._local:  # whole or not at all: a reader never meets half a file
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+            try:
+                part.write_bytes(raw)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+        else:
+            self._fs.pipe_file(path, raw)
+
+    def _put(self, source: Path, path: str) -> None:
+        if self._local:
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+            try:
+                shutil.copyfile(source, part)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+        else:
+            self._fs.put_file(str(source), path)
+
+    def uri(self, name: str, release_id: str) -> str:
+        """The release's address, without a slash at the end."""
+        return f"{self.base}/{name}/releases/{release_id}"
+
+    def check_writable(self, name: str) -> None:
+        """Write and remove a probe, so that a long job learns before its work that it could not publish.
+
+        Raises:
+            StoreUnreachable: it cannot.
+        """
+        probe = self._path(name, f".probe-{uuid.uuid4().hex}")
+        with self._reaching("writing to"):
+            self._write(probe, b"")
+            self._fs.rm_file(probe)
+
+    def publish(self, folder: Path, manifest: Manifest) -> str:
+        """Upload a release: its files, then the serving copy of the manifest, then the root manifest.
+
+        Publishing what is there already changes nothing.
+
+        Returns:
+            The release's id.
+
+        Raises:
+            ReleaseCorrupt: `folder` does not hold what the manifest promises.
+            StoreUnreachable: the store cannot be written; without a root manifest the release does not exist.
+        """
+        verify_files(folder, manifest.files)
+        release_id = manifest.release_id
+        root = self._path(manifest.name, "releases", release_id)
+        raw = manifest.canonical()
+        with self._reaching("publishing to"):
+            if self._fs.exists(f"{root}/{MANIFEST}"):
+                return release_id
+            for entry in manifest.files:
+                self._put(folder / entry.path, f"{root}/{entry.path}")
+            self._write(f"{root}/{SERVING_MANIFEST}", raw)
+            self._write(f"{root}/{MANIFEST}", raw)
+        return release_id
+
+    def list_releases(self, name: str) -> list[str]:
+        """Ids of whole releases, the newest first by their manifests."""
+        with self._reaching("listing"):
+            try:
+                folders = [str(path).rstrip("/") for path in self._fs.ls(self._path(name, "releases"), detail=False)]
+            except FileNotFoundError:
+                return []
+        found = []
+        for folder in folders:
+            release_id = folder.rsplit("/", 1)[-1]
+            try:
+                found.append((self.manifest(name, release_id).created_at, release_id))
+            except (ReleaseNotFound, ReleaseCorrupt):
+                continue  # being published, or damaged: `manifest` says so to whoever asks for it by id
+        return [release_id for _, release_id in sorted(found, reverse=True)]
+
+    def manifest(self, name: str, release_id: str) -> Manifest:
+        """The release's manifest, its id computed again from the content.
+
+        Raises:
+            ReleaseNotFound: no root manifest.
+            ReleaseCorrupt: not a manifest, or one of another id.
+        """
+        source = f"{self.uri(name, release_id)}/{MANIFEST}"
+        with self._reaching("reading"):
+            try:
+                raw = self._fs.cat_file(self._path(name, "releases", release_id, MANIFEST))
+            except FileNotFoundError:
+                raise ReleaseNotFound(f"no release {release_id!r} of {name!r} in {self.base}") from None
+        manifest = Manifest.parse(raw, source)
+        if manifest.release_id != release_id:
+            raise ReleaseCorrupt(f"{source} is the manifest of {manifest.release_id}: the release was changed")
+        return manifest
+
+    def resolve(self, name: str, prefix: str) -> str:
+        """The full id that `prefix` (4 or more hex digits) begins.
+
+        Raises:
+            ReleaseNotFound: none, or several; the message lists the newest there are.
+        """
+        if len(prefix) == ID_LENGTH:
+            return self.manifest(name, prefix).release_id
+        ids = self.list_releases(name)
+        found = [release_id for release_id in ids if release_id.startswith(prefix)] if len(prefix) >= 4 else []
+        if len(found) != 1:
+            known = ", ".join(ids[:5]) or "none"
+            problem = "names several releases" if found else "is not the start (4 digits or more) of a release's id"
+            raise ReleaseNotFound(f"{prefix!r} {problem} of {name!r} in {self.base}; there are: {known}")
+        return found[0]
+
+    def fetch(
+        self,
+        name: str,
+        release_id: str,
+        dest: Path,
+        only: Sequence[str] = ("serving/",),
+        on_file: Callable[[FileEntry], None] | None = None,
+    ) -> Path:
+        """Download the parts whose paths begin with one of `only` to `dest/<id>/`, verified; what is there is kept.
+
+        Returns:
+            The release's local folder, with the root manifest in it.
+
+        Raises:
+            ReleaseNotFound, ReleaseCorrupt, StoreUnreachable.
+        """
+        manifest = self.manifest(name, release_id)
+        folder = dest / release_id
+        for entry in (entry for entry in manifest.files if entry.path.startswith(tuple(only))):
+            target = folder / entry.path
+            if target.is_file() and target.stat().st_size == entry.size and sha256_of(target) == entry.sha256:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+            try:
+                with self._reaching("reading"):
+                    try:
+                        self._fs.get_file(self._path(name, "releases", release_id, entry.path), str(part))
+                    except FileNotFoundError:
+                        where = f"{self.uri(name, release_id)}/{entry.path}"
+                        raise ReleaseCorrupt(f"{where} is missing: the release was changed") from None
+                if part.stat().st_size != entry.size or sha256_of(part) != entry.sha256:
+                    where = f"{self.uri(name, release_id)}/{entry.path}"
+                    raise ReleaseCorrupt(f"{where} differs from the manifest's sha256: the release was changed")
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+            if on_file:
+                on_file(entry)
+        if any(prefix.startswith("serving") for prefix in only):
+            (folder / SERVING_MANIFEST).write_bytes(manifest.canonical())
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).write_bytes(manifest.canonical())
+        return folder
+
+    def champion(self, name: str) -> Champion | None:
+        """The promoted release, or None before the first promotion."""
+        path = self._path(name, "champion.json")
+        with self._reaching("reading"):
+            try:
+                raw = self._fs.cat_file(path)
+            except FileNotFoundError:
+                return None
+        try:
+            return Champion.model_validate_json(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "document"
+            raise ReleaseCorrupt(f"{self.base}/{name}/champion.json: {field}: {first['msg']}; promote again") from None
+
+    def set_champion(
+        self, name: str, release_id: str, *, who: str, action: str, previous: str | None = None
+    ) -> Champion:
+        """Record a promotion or rollback: first its audit entry, then `champion.json`.
+
+        `previous` is the release to roll back to; the champion until now unless given.
+        """
+        self.manifest(name, release_id)
+        now = self.champion(name)
+        if previous is None and now is not None:
+            previous = now.previous if now.id == release_id else now.id
+        when = datetime.now(UTC)
+        champion = Champion(
+            id=release_id, previous=previous, who=who, when=when.isoformat(timespec="seconds"), action=action
+        )
+        raw = champion.model_dump_json(indent=1).encode()
+        with self._reaching("writing to"):
+            stamp = when.strftime("%Y%m%dT%H%M%S.%fZ")
+            self._write(self._path(name, "audit", f"{stamp}-{action}-{release_id}.json"), raw)
+            self._write(self._path(name, "champion.json"), raw)
+        return champion
+
+    def audit(self, name: str) -> list[dict[str, Any]]:
+        """Every promotion and rollback, the oldest first."""
+        with self._reaching("listing"):
+            try:
+                paths = sorted(str(path) for path in self._fs.ls(self._path(name, "audit"), detail=False))
+            except FileNotFoundError:
+                return []
+            return [json.loads(self._fs.cat_file(path)) for path in paths if path.endswith(".json")]

@@ -1,0 +1,13 @@
+"""What the server says of itself."""
+
+from functools import cache
+from importlib.metadata import version as installed
+
+NAME = "sentiment-pipeline"
+EXTENSIONS = ("binary_tensor_data",)
+
+
+@cache
+def version() -> str:
+    """The installed version of this project."""
+    return installed("sentiment-pipeline")

@@ -1,0 +1,1 @@
+"""Engines beyond the release's default OpenVINO one."""

@@ -1,0 +1,75 @@
+"""The server's errors: each class owns its HTTP status and its gRPC code, and both transports only translate."""
+
+from http import HTTPStatus
+
+import grpc
+
+from model_release.features import replace_surrogates
+
+_MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150
+
+
+class ServingError(Exception):
+    """Base; the message is for the client and names the field and what would be right.
+
+    A message may quote what the client sent: a long one is cut in its middle (gRPC allows 8 KiB in all), and lone
+    surrogates, which no transport can carry, are replaced.
+    """
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = grpc.StatusCode.INTERNAL
+    retry_after: int | None = None
+
+    def __init__(self, message: str) -> None:
+        if len(message) > _MESSAGE_HEAD + _MESSAGE_TAIL:
+            message = f"{message[:_MESSAGE_HEAD]} … {message[-_MESSAGE_TAIL:]}"
+        super().__init__(replace_surrogates(message))
+
+
+class InvalidInput(ServingError):
+    status = HTTPStatus.BAD_REQUEST
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class TooLarge(ServingError):
+    """Over a limit. Not RESOURCE_EXHAUSTED in gRPC: clients take that as overload and try again."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class NotFound(ServingError):
+    status = HTTPStatus.NOT_FOUND
+    code = grpc.StatusCode.NOT_FOUND
+
+
+class ClientGone(ServingError):
+    """Nobody waits for the answer any more; the status is for the metrics (nginx's, since HTTP has none)."""
+
+    status = 499
+    code = grpc.StatusCode.CANCELLED
+
+
+class Overloaded(ServingError):
+    """The queue is full: nothing of the request was queued."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(ServingError):
+    """Not ready yet, or stopping, or the log's database is needed and down."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = grpc.StatusCode.UNAVAILABLE
+    retry_after = 1
+
+
+class StartError(Exception):
+    """The server cannot start as it was asked to; the message names the setting and the remedy."""
+
+    exit_code = 2

@@ -1,0 +1,156 @@
+"""gRPC: an own servicer over KServe's protobufs. It only translates, as `rest` does."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
+    GRPCInferenceServiceServicer,
+    add_GRPCInferenceServiceServicer_to_server,
+)
+
+from model_server.about import EXTENSIONS, NAME, version
+from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.service import Asked
+from model_server.state import Phase, ServerState
+from model_server.tensors import check_input, check_outputs, decode_text, make_output, unpack_texts
+from model_server.v2 import parse_options
+
+log = logging.getLogger("model_server")
+_NO_REPOSITORY = "a process serves one release; start another one for another release"
+Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export
+
+
+def _parameters(parameters: Any) -> dict[str, Any]:
+    """A map of InferParameter as plain values."""
+    return {
+        name: getattr(value, value.WhichOneof("parameter_choice") or "string_param")
+        for name, value in parameters.items()
+    }
+
+
+def read_texts(request: Any) -> list[str]:
+    """The texts of a ModelInferRequest, from raw or typed contents. InvalidInput names the field."""
+    if len(request.inputs) != 1:
+        raise InvalidInput(f"inputs holds {len(request.inputs)} tensors; send the one tensor 'text'")
+    tensor = request.inputs[0]
+    count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
+    typed = tensor.contents.bytes_contents
+    if request.raw_input_contents:
+        if typed:
+            raise InvalidInput("inputs[0] has both contents and raw_input_contents; send one of them")
+        if len(request.raw_input_contents) != 1:
+            raise InvalidInput(f"raw_input_contents holds {len(request.raw_input_contents)} tensors, inputs holds 1")
+        return unpack_texts(request.raw_input_contents[0], count, "raw_input_contents[0]")
+    if len(typed) != count:
+        raise InvalidInput(f"inputs[0].shape promises {count} texts, contents.bytes_contents holds {len(typed)}")
+    return [decode_text(raw, f"inputs[0].contents.bytes_contents[{index}]") for index, raw in enumerate(typed)]
+
+
+def _fill(response: Any, names: tuple[str, ...], predictions: Any) -> None:
+    """Add the outputs as raw contents, as Triton and KServe send them."""
+    for name in names:
+        output = make_output(name, predictions)
+        response.outputs.add(name=name, datatype=output.datatype, shape=output.shape)
+        response.raw_output_contents.append(output.binary())
+
+
+class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """`inference.GRPCInferenceService` of one server state."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    @asynccontextmanager
+    async def _answering(self, context: Context, route: str | None = None) -> AsyncIterator[None]:
+        """Turn errors into status codes, and count the call where it has a route."""
+        started = time.perf_counter()
+        error: Exception | None = None
+        code, said = grpc.StatusCode.OK, ""
+        try:
+            yield
+        except asyncio.CancelledError:  # the client left, or its deadline passed
+            if route:
+                self._state.finished(route, grpc.StatusCode.CANCELLED.name, started)
+            raise
+        except ServingError as caught:
+            error, code, said = caught, caught.code, str(caught)
+        except Exception as caught:  # as in `rest.counted`: the last resort is INTERNAL
+            log.exception("a call failed")
+            error, code = caught, grpc.StatusCode.INTERNAL
+            said = f"internal error ({type(caught).__name__}); the server's log says more"
+        if route:
+            self._state.finished(route, code.name, started, error)
+        if error is not None:
+            retry = getattr(error, "retry_after", None)
+            trailing = (("retry-after", str(retry)),) if retry is not None else ()
+            await context.abort(code, said, trailing)
+
+    async def ServerLive(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return pb.ServerLiveResponse(live=True)
+
+    async def ServerReady(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return pb.ServerReadyResponse(ready=self._state.phase is Phase.READY)
+
+    async def ModelReady(self, request: Any, context: Context) -> Any:  # noqa: N802
+        async with self._answering(context):
+            return pb.ModelReadyResponse(ready=bool(self._state.find(request.name, request.version).ready))
+
+    async def ServerMetadata(self, request: Any, context: Context) -> Any:  # noqa: N802
+        return pb.ServerMetadataResponse(name=NAME, version=version(), extensions=list(EXTENSIONS))
+
+    async def ModelMetadata(self, request: Any, context: Context) -> Any:  # noqa: N802
+        async with self._answering(context):
+            model = self._state.find(request.name, request.version)
+            versions = [model.version] if model.version else []
+            response = pb.ModelMetadataResponse(name=model.name, versions=versions, platform="openvino")
+            for described in model.get_input_types():
+                response.inputs.add(**described)
+            for described in model.get_output_types():
+                response.outputs.add(**described)
+            return response
+
+    async def ModelInfer(self, request: Any, context: Context) -> Any:  # noqa: N802
+        async with self._answering(context, "v2-grpc"):
+            if self._state.closing:
+                raise Unavailable("the server is stopping; ask another replica")
+            service = self._state.service(request.model_name, request.model_version)
+            texts = read_texts(request)
+            names = check_outputs([output.name for output in request.outputs])
+            asked = Asked("v2-grpc", _peer(context), parse_options(_parameters(request.parameters)))
+            predictions = await service.predict(texts, asked)
+            response = pb.ModelInferResponse(
+                model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
+            )
+            _fill(response, names, predictions)
+            return response
+
+    async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+
+    async def RepositoryModelUnload(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+
+
+def _peer(context: Context) -> str | None:
+    """The client's address without its port: `ipv4:127.0.0.1:5000` → `127.0.0.1`."""
+    kind, _, address = str(context.peer()).partition(":")
+    return address.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else None
+
+
+def make_grpc_server(state: ServerState) -> Any:
+    """A grpc.aio server with the servicer, no port bound yet."""
+    limit = state.settings.max_body_bytes
+    options = [
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
+    ]
+    server = grpc.aio.server(options=options)
+    add_GRPCInferenceServiceServicer_to_server(Servicer(state), server)
+    return server

@@ -1,0 +1,51 @@
+"""Load a release: verify, replay the golden inputs, warm. Only then may the server call itself ready."""
+
+from pathlib import Path
+
+from model_release import Engine, ReleaseError, Scorer
+from model_release.golden import read_golden, replay
+from model_release.scorer import read_manifest
+from model_server.errors import StartError
+from model_server.settings import ServerSettings
+
+_WARM_TOKENS = (16, 64, 256)
+
+
+def load_release(settings: ServerSettings) -> tuple[Scorer, float]:
+    """The scorer of the settings' release, and the largest difference from its golden answers.
+
+    Raises:
+        ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
+    """
+    path = settings.model_dir
+    manifest = read_manifest(path, settings.release_id)
+    variant = settings.variant or manifest.default_variant
+    scorer = Scorer.load(
+        path,
+        variant=variant,
+        threads=settings.engine_threads,
+        engine=_torch_engine(path, variant, settings) if _kind(manifest.variants, variant) == "torch" else None,
+        expect_id=settings.release_id,
+    )
+    serving = path / "serving" if (path / "serving").is_dir() else path
+    difference = replay(scorer, read_golden(serving / "golden.json"), manifest.variants[variant].golden_tolerance)
+    scorer.engine.warm([(1, min(tokens, manifest.max_tokens)) for tokens in _WARM_TOKENS])
+    return scorer, difference
+
+
+def _kind(variants: object, variant: str) -> str | None:
+    entry = variants.get(variant) if isinstance(variants, dict) else None
+    return None if entry is None else entry.kind
+
+
+def _torch_engine(path: Path, variant: str, settings: ServerSettings) -> Engine:
+    try:
+        from model_server.engines.torch import TorchEngine
+    except ImportError as error:
+        raise StartError(
+            f"variant {variant!r} needs torch ({error}): pip install 'sentiment-pipeline[serve,torch]'"
+        ) from None
+    folder = path / read_manifest(path).variants[variant].path
+    if not folder.is_dir():
+        raise ReleaseError(f"variant {variant!r} lies outside serving/: fetch the release's {folder.name}/ too")
+    return TorchEngine(folder, settings.engine_threads)

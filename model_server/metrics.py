@@ -1,0 +1,124 @@
+"""The server's metrics, in a registry of their own: labels are route templates and codes, never what a client sent."""
+
+from collections import deque
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from model_server.batcher import BatchReport
+from prediction_log import WriterStats
+
+ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")
+_LATENCY = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_RECENT = 1000
+
+
+class _LogCollector(Collector):
+    """The writer's figures at the time of the scrape."""
+
+    def __init__(self, stats: Callable[[], WriterStats]) -> None:
+        self._stats = stats
+
+    def collect(self) -> list[Metric]:
+        stats = self._stats()
+        families = []
+        for name in ("queued", "written", "spilled", "replayed", "lost", "journal_rows", "journal_bytes"):
+            family = GaugeMetricFamily(f"ml_log_{name}", f"Prediction log: {name.replace('_', ' ')}")
+            family.add_metric([], float(getattr(stats, name)))
+            families.append(family)
+        up = GaugeMetricFamily("ml_log_database_up", "Prediction log: 1 while the database takes rows")
+        up.add_metric([], float(stats.database_up))
+        return [*families, up]
+
+
+class Metrics:
+    """Counters and histograms of one server process."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(name, text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(name, text, buckets=buckets, registry=self.registry)
+
+        self.predictions = counter("ml_predictions_total", "Texts answered", ("sentiment",))
+        self.requests = counter("ml_requests_total", "Requests", ("route",))
+        self.errors = counter("ml_errors_total", "Requests that failed through the server's fault", ("route",))
+        self.responses = counter("ml_responses_total", "Responses by HTTP status or gRPC code", ("route", "status"))
+        self.duration = histogram("ml_prediction_duration_seconds", "Request to answer", _LATENCY)
+        self.confidence = Gauge(
+            "ml_confidence_score", f"Mean confidence of the last {_RECENT} predictions", registry=self.registry
+        )
+        self.confidences = histogram(
+            "ml_confidence", "Confidence of predictions", (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+        )
+        self.batch_rows = histogram("ml_batch_rows", "Texts in a batch", (1, 2, 4, 8, 16, 32, 64))
+        self.batch_tokens = histogram(
+            "ml_batch_tokens", "Tokens of a batch, padding counted", (16, 32, 64, 128, 256, 512, 1024, 2048)
+        )
+        self.batch_seconds = histogram("ml_batch_duration_seconds", "Engine time of a batch", _LATENCY)
+        self.tokens = counter("ml_tokens_total", "Tokens run through the engine, without padding")
+        self.padding = counter("ml_padding_tokens_total", "Padding tokens run through the engine")
+        self.padding_share = Gauge("ml_padding_share", "Padding among all tokens run so far", registry=self.registry)
+        self.release = Gauge(
+            "ml_release_info", "1 for the loaded release", ("release", "variant"), registry=self.registry
+        )
+        self.ready = Gauge("ml_ready", "1 while the server is ready", registry=self.registry)
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._recent_sum = 0.0
+        self._run_tokens = self._run_padded = 0
+        for sentiment in ("negative", "positive"):
+            self.predictions.labels(sentiment)
+        for route in ROUTES:  # so that a ratio of errors to requests is 0 rather than missing
+            self.requests.labels(route)
+            self.errors.labels(route)
+
+    def watch_queue(self, depth: Callable[[], float], age: Callable[[], float]) -> None:
+        Gauge("ml_queue_depth", "Texts that wait for the engine", registry=self.registry).set_function(depth)
+        Gauge("ml_queue_age_seconds", "Age of the longest waiting text", registry=self.registry).set_function(age)
+
+    def watch_log(self, stats: Callable[[], WriterStats]) -> None:
+        self.registry.register(_LogCollector(stats))
+
+    def batch(self, report: BatchReport) -> None:
+        """Count a batch; called on the engine's thread."""
+        self.batch_rows.observe(report.rows)
+        self.batch_tokens.observe(report.padded_tokens)
+        self.batch_seconds.observe(report.seconds)
+        self.tokens.inc(report.tokens)
+        self.padding.inc(report.padded_tokens - report.tokens)
+        self._run_tokens += report.tokens
+        self._run_padded += report.padded_tokens
+        self.padding_share.set(1 - self._run_tokens / self._run_padded)
+
+    def predicted(self, label: str, confidence: float) -> None:
+        """Count one answered text."""
+        self.predictions.labels(label).inc()
+        self.confidences.observe(confidence)
+        if len(self._recent) == _RECENT:
+            self._recent_sum -= self._recent[0]
+        self._recent.append(confidence)
+        self._recent_sum += confidence
+        self.confidence.set(self._recent_sum / len(self._recent))
+
+    def responded(self, route: str, status: str, *, failed: bool) -> None:
+        """Count a finished request of one of `ROUTES`."""
+        self.requests.labels(route).inc()
+        self.responses.labels(route, status).inc()
+        if failed:
+            self.errors.labels(route).inc()

@@ -1,0 +1,68 @@
+"""The KServe model: what its repository holds, and what its own server would call."""
+
+from typing import Any
+
+from kserve import Model
+
+from model_server.errors import InvalidInput
+from model_server.service import Asked, InferenceService, Prediction
+from model_server.tensors import INPUT, OUTPUTS
+
+
+def instance_text(instance: object, index: int) -> str:
+    """A V1 instance as text: a string, or an object with one under `text`. InvalidInput otherwise."""
+    text = instance.get("text") if isinstance(instance, dict) else instance
+    if not isinstance(text, str):
+        raise InvalidInput(f"instances[{index}] must be a string or an object with a string under 'text'")
+    return text
+
+
+def as_v1(prediction: Prediction) -> dict[str, Any]:
+    """A prediction in V1's and the friendly interface's form."""
+    return {
+        "label": prediction.label,
+        "confidence": prediction.confidence,
+        "probabilities": {"negative": 1.0 - prediction.probability, "positive": prediction.probability},
+        "prediction_id": prediction.id,
+    }
+
+
+class SentimentModel(Model):  # type: ignore[misc]
+    """The predictor. It is in the repository from the start and ready once a verified release is loaded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.service: InferenceService | None = None
+
+    def serve(self, service: InferenceService) -> None:
+        """Answer with this service from now on."""
+        self.service = service
+        self.ready = True
+
+    def stop(self) -> None:
+        """Not ready any more; what was taken is still answered."""
+        self.ready = False
+
+    @property
+    def version(self) -> str | None:
+        """The model's version is the release's id; None before it is loaded."""
+        return self.service.scorer.release_id if self.service else None
+
+    def get_input_types(self) -> list[dict[str, Any]]:
+        return [dict(INPUT)]
+
+    def get_output_types(self) -> list[dict[str, Any]]:
+        return [{"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in OUTPUTS.items()]
+
+    async def predict(
+        self, payload: dict[str, Any], headers: dict[str, str] | None = None, client: str | None = None
+    ) -> dict[str, Any]:
+        """V1: `{"instances": [...]}` → `{"predictions": [...]}`."""
+        instances = payload.get("instances")
+        if not isinstance(instances, list):
+            raise InvalidInput("instances must be a list of texts")
+        if self.service is None:
+            raise RuntimeError("predict was called before a release was loaded")
+        texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
+        predictions = await self.service.predict(texts, Asked("v1", client))
+        return {"predictions": [as_v1(prediction) for prediction in predictions]}

@@ -1,0 +1,205 @@
+"""REST: V2 and V1 routes. It only translates: bodies to requests, predictions and errors to responses."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from model_server import v2
+from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, Unavailable
+from model_server.service import Asked
+from model_server.state import Phase, ServerState
+
+log = logging.getLogger("model_server")
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def json_response(document: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+def error_response(error: Exception) -> Response:
+    """`{"error": "..."}` with the error's status; an error that is not ours is logged and told as 500."""
+    if not isinstance(error, ServingError):
+        log.exception("a request failed", exc_info=error)
+        return json_response({"error": f"internal error ({type(error).__name__}); the server's log says more"}, 500)
+    response = json_response({"error": str(error)}, error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, never more than `limit` bytes of it in memory.
+
+    Raises:
+        TooLarge: there is more.
+        InvalidInput: the connection ended before the body did.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"the body has {declared} bytes; the limit is {limit}")
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"the body has more than {limit} bytes")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
+    return b"".join(chunks)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled when the client leaves: what it queued is not computed for nobody.
+
+    Raises:
+        ClientGone: the client left.
+    """
+    task = asyncio.ensure_future(work)
+    left = asyncio.ensure_future(request.receive())  # once the body is read, the next message is the disconnect
+    left.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if left.done() and not left.cancelled():
+            raise ClientGone("the client left before its answer") from None
+        raise
+    finally:
+        left.cancel()
+
+
+def client_of(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+def counted(state: ServerState, route: str) -> Callable[[Handler], Handler]:
+    """Count a handler's requests under `route`, and answer its errors."""
+
+    def wrap(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def run(request: Request) -> Response:
+            started = time.perf_counter()
+            error: Exception | None = None
+            try:
+                response = await handler(request)
+            except Exception as caught:  # every error becomes an answer here, and the last resort is a 500
+                error, response = caught, error_response(caught)
+            state.finished(route, str(response.status_code), started, error)
+            return response
+
+        return run
+
+    return wrap
+
+
+class Rest:
+    """The handlers of one server state."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    def routes(self) -> list[Route]:
+        infer, v1 = counted(self._state, "v2-rest")(self.infer), counted(self._state, "v1")(self.v1_predict)
+        gets: dict[str, Handler] = {
+            "/v2": self.server_metadata,
+            "/v2/": self.server_metadata,
+            "/v2/health/live": self.live,
+            "/v2/health/ready": self.ready,
+            "/v2/models/{name}": self.model_metadata,
+            "/v2/models/{name}/versions/{version}": self.model_metadata,
+            "/v2/models/{name}/ready": self.model_ready,
+            "/v2/models/{name}/versions/{version}/ready": self.model_ready,
+            "/v1/models": self.v1_models,
+            "/v1/models/{name}": self.v1_model,
+        }
+        posts = {
+            "/v2/models/{name}/infer": infer,
+            "/v2/models/{name}/versions/{version}/infer": infer,
+            "/v1/models/{name}:predict": v1,
+        }
+        return [
+            *(Route(path, _answering(handler), methods=["GET"]) for path, handler in gets.items()),
+            *(Route(path, handler, methods=["POST"]) for path, handler in posts.items()),
+        ]
+
+    async def live(self, _: Request) -> Response:
+        return json_response({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        ready = self._state.phase is Phase.READY
+        return json_response({"ready": ready}, 200 if ready else 503)
+
+    async def server_metadata(self, _: Request) -> Response:
+        from model_server.about import EXTENSIONS, NAME, version
+
+        return json_response({"name": NAME, "version": version(), "extensions": list(EXTENSIONS)})
+
+    async def model_metadata(self, request: Request) -> Response:
+        model = self._state.find(request.path_params["name"], request.path_params.get("version"))
+        return json_response(
+            {
+                "name": model.name,
+                "versions": [model.version] if model.version else [],
+                "platform": "openvino",
+                "inputs": model.get_input_types(),
+                "outputs": model.get_output_types(),
+            }
+        )
+
+    async def model_ready(self, request: Request) -> Response:
+        model = self._state.find(request.path_params["name"], request.path_params.get("version"))
+        if not model.ready:
+            raise Unavailable(f"model {model.name!r} is {self._state.phase.value}")
+        return json_response({"name": model.name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        state = self._state
+        body = await read_body(request, state.settings.max_body_bytes)
+        service = state.service(request.path_params["name"], request.path_params.get("version"))
+        asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
+        options = Asked("v2-rest", client_of(request), asked.truncation)
+        predictions = await while_connected(request, service.predict(asked.texts, options))
+        raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
+        if length is None:
+            return Response(raw, media_type="application/json")
+        return Response(raw, media_type="application/octet-stream", headers={v2.LENGTH_HEADER: str(length)})
+
+    async def v1_models(self, _: Request) -> Response:
+        return json_response({"models": list(self._state.repository.get_models())})
+
+    async def v1_model(self, request: Request) -> Response:
+        model = self._state.find(request.path_params["name"])
+        return json_response({"name": model.name, "ready": bool(model.ready)}, 200 if model.ready else 503)
+
+    async def v1_predict(self, request: Request) -> Response:
+        body = await read_body(request, self._state.settings.max_body_bytes)
+        name = request.path_params["name"]
+        self._state.service(name)
+        document = v2.load_json(body)
+        if unknown := set(document) - {"instances", "signature_name"}:
+            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances'")
+        answering = self._state.find(name).predict(document, client=client_of(request))
+        return json_response(await while_connected(request, answering))
+
+
+def _answering(handler: Handler) -> Handler:
+    """Answer a handler's errors without counting it as a prediction's request."""
+
+    @functools.wraps(handler)
+    async def run(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:  # as in `counted`
+            return error_response(error)
+
+    return run

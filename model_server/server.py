@@ -1,0 +1,192 @@
+"""The process: bind, load, serve both transports on one event loop, and stop without losing anything."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from model_server.app import make_app
+from model_server.batcher import Batcher
+from model_server.errors import StartError
+from model_server.grpc_edge import make_grpc_server
+from model_server.loading import load_release
+from model_server.service import InferenceService
+from model_server.settings import ServerSettings
+from model_server.state import Phase, ServerState
+from prediction_log import LogError, LogWriter, upgrade
+
+log = logging.getLogger("model_server")
+LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
+LOG_FLUSH_SECONDS = 10.0
+_PORT = "{0} {1} cannot be listened on ({2}); choose another --{0}, or another --host"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn without its signal handlers: stopping is this module's own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _bind(host: str, port: int, name: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise StartError(_PORT.format(name, port, error.strerror)) from None
+    return listener
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def open_log(settings: ServerSettings) -> LogWriter:
+    """The writer of the settings' database; an SQLite file gets its tables here, Postgres by its migrations.
+
+    Raises:
+        StartError: DATABASE_URL is no address of a database.
+    """
+    try:
+        if settings.database_url.startswith("sqlite"):
+            upgrade(settings.database_url)
+    except LogError as error:
+        log.warning("prediction log: %s; rows go to %s", error, settings.spill_dir)
+    try:
+        return LogWriter(settings.database_url, settings.spill_dir)
+    except LogError as error:
+        raise StartError(str(error)) from None
+
+
+class Server:
+    """One server process; `run` returns when it was told to stop and has."""
+
+    def __init__(self, settings: ServerSettings, writer: LogWriter) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._state = ServerState(settings, writer)
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then close the log's writer.
+
+        Raises:
+            StartError, ReleaseError: it cannot start; nothing is left running.
+        """
+        settings, started = self._settings, time.perf_counter()
+        listener = _bind(settings.host, settings.http_port, "http_port")
+        grpc_server = make_grpc_server(self._state)
+        try:
+            # gRPC's own refusal gives no reason, and a line of its own to standard error.
+            _bind(settings.host, settings.grpc_port, "grpc_port").close()
+            grpc_server.add_insecure_port(_address(settings.host, settings.grpc_port))
+        except RuntimeError:
+            listener.close()
+            raise StartError(_PORT.format("grpc_port", settings.grpc_port, "it was taken just now")) from None
+        except StartError:
+            listener.close()
+            raise
+        self._writer.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        await grpc_server.start()
+        rest = self._rest()
+        serving = asyncio.create_task(rest.serve([listener]))
+        service: InferenceService | None = None
+        try:
+            service = await self._load(started)
+            await self._stop.wait()
+        finally:
+            await self._drain(rest, serving, grpc_server, service)
+
+    def _rest(self) -> _Uvicorn:
+        config = uvicorn.Config(
+            make_app(self._state),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=int(self._settings.drain_seconds) or 1,
+        )
+        return _Uvicorn(config)
+
+    async def _load(self, started: float) -> InferenceService:
+        """Load on another thread, with the probes answering meanwhile."""
+        loading = asyncio.get_running_loop().run_in_executor(None, load_release, self._settings)
+        scorer, difference = await loading
+        settings = self._settings
+        batcher = Batcher(
+            scorer.forward,
+            max_tokens=settings.max_batch_tokens,
+            max_waiting=settings.max_queue_texts,
+            on_batch=self._state.metrics.batch,
+        )
+        service = InferenceService(scorer, batcher, self._writer, self._state.metrics, settings)
+        variant = settings.variant or scorer.manifest.default_variant
+        self._state.serve(service, variant)
+        log.info(
+            "ready in %.1f s: release %s (%s), golden difference %.4f, REST on %s:%d, gRPC on %s:%d",
+            time.perf_counter() - started,
+            scorer.release_id,
+            variant,
+            difference,
+            settings.host,
+            settings.http_port,
+            settings.host,
+            settings.grpc_port,
+        )
+        return service
+
+    async def _drain(
+        self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, service: InferenceService | None
+    ) -> None:
+        """Readiness off, wait for load balancers, close the ports, answer what was taken, flush the log."""
+        state, settings = self._state, self._settings
+        state.set_phase(Phase.DRAINING)
+        if service is not None:
+            log.info("stopping: readiness is off")
+            await asyncio.sleep(settings.shutdown_delay_seconds)
+        state.closing = True
+        for listening in getattr(rest, "servers", []):
+            listening.close()
+        # A connection that is closed while its client sends would lose that request: REST clients are first told to
+        # close, with their next answer. gRPC ones are told UNAVAILABLE: a call that gRPC itself refuses while it stops
+        # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
+        if service is not None:
+            await asyncio.sleep(LINGER_SECONDS)
+        grpc_stopped = asyncio.create_task(grpc_server.stop(settings.drain_seconds))
+        rest.should_exit = True
+        await serving
+        await grpc_stopped
+        if service is not None:
+            await asyncio.to_thread(service.close)
+            service.scorer.engine.close()
+        await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
+        stats = self._writer.stats()
+        log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)
+
+
+def serve(settings: ServerSettings) -> None:
+    """Run a server in this process until it is told to stop.
+
+    Raises:
+        StartError, ReleaseError: it cannot start.
+    """
+    writer = open_log(settings)
+
+    async def main() -> None:
+        await Server(settings, writer).run()
+
+    asyncio.run(main())

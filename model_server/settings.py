@@ -1,0 +1,79 @@
+"""The server's settings: flags override the environment."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_ORIGIN = re.compile(r"^(\*|https?://[^/\s,]+)$")
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ServerSettings(BaseSettings):
+    """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
+
+    model_config = SettingsConfigDict(
+        use_attribute_docstrings=True, protected_namespaces=(), extra="ignore", env_ignore_empty=True
+    )
+
+    model_name: str = Field("sentiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """The model's name in the protocols."""
+    model_dir: Path = Path("/mnt/models")
+    """The release: its root folder or its `serving/` folder."""
+    release_id: str | None = Field(None, pattern=r"^[0-9a-f]{16}$")
+    """The id that the release must have; the server refuses another."""
+    variant: str | None = None
+    """A variant of the release in place of its default one."""
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    http_port: Port = 8080
+    """Port of REST."""
+    grpc_port: Port = 8081
+    """Port of gRPC."""
+    engine_threads: int = Field(0, ge=0, le=1024)
+    """Threads of the engine; 0 takes the CPU quota."""
+    max_batch_tokens: int = Field(1024, ge=8)
+    """Tokens in one batch, padding counted; a longer text rides alone."""
+    max_queue_texts: int = Field(512, ge=1)
+    """Texts that may wait; above it requests are refused at once."""
+    max_texts: int = Field(256, ge=1)
+    """Texts in one request."""
+    max_text_bytes: int = Field(262_144, ge=1)
+    """UTF-8 bytes of one text."""
+    max_body_bytes: int = Field(8_388_608, ge=1024)
+    """Bytes of one request's body, REST and gRPC."""
+    database_url: str = "sqlite:///var/predictions.db"
+    """The prediction log."""
+    spill_dir: Path = Path("var/spill")
+    """Where log rows wait while the database is down; it must outlive the process."""
+    log_text: Literal["full", "hash"] = "full"
+    """Keep the texts in the log, or only their hashes and descriptors."""
+    access_log: bool = False
+    """One line a request on standard error."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins of pages that may call the REST interface, with commas between them; * for all."""
+    shutdown_delay_seconds: float = Field(0.0, ge=0, le=3600)
+    """After SIGTERM, how long to go on serving with readiness off (for load balancers to notice)."""
+    drain_seconds: float = Field(20.0, gt=0, le=3600)
+    """How long requests that were taken may still run once the ports are closed."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.match(origin):
+                raise ValueError(f"{origin!r} is not an origin; give scheme://host[:port] without a path, or *")
+        return origins
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.grpc_port:
+            raise ValueError(f"http_port and grpc_port are both {self.http_port}; give two ports")
+        return self

@@ -1,0 +1,78 @@
+"""What the transports share: the model repository, readiness, metrics, and counting of requests."""
+
+import enum
+import json
+import logging
+import time
+
+from kserve import ModelRepository
+
+from model_server.errors import NotFound, ServingError, Unavailable
+from model_server.metrics import Metrics
+from model_server.predictor import SentimentModel
+from model_server.service import InferenceService
+from model_server.settings import ServerSettings
+from prediction_log import LogWriter
+
+access = logging.getLogger("model_server.access")
+
+
+class Phase(enum.Enum):
+    """Where the process stands. It answers while ready and draining."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+class ServerState:
+    """One a process; transports are given it and keep nothing of their own."""
+
+    def __init__(self, settings: ServerSettings, log: LogWriter) -> None:
+        self.settings = settings
+        self.log = log
+        self.metrics = Metrics()
+        self.metrics.watch_log(log.stats)
+        self.phase = Phase.STARTING
+        self.closing = False  # ports are closed: connections end with their answer
+        self.model = SentimentModel(settings.model_name)
+        self.repository = ModelRepository(str(settings.model_dir))
+        self.repository.update(self.model)
+
+    def serve(self, service: InferenceService, variant: str) -> None:
+        """A verified release is loaded: become ready."""
+        self.metrics.watch_queue(lambda: service.batcher.waiting, lambda: service.batcher.oldest_age)
+        self.metrics.release.labels(service.scorer.release_id, variant).set(1)
+        self.model.serve(service)
+        self.set_phase(Phase.READY)
+
+    def set_phase(self, phase: Phase) -> None:
+        self.phase = phase
+        self.metrics.ready.set(phase is Phase.READY)
+        if phase is Phase.DRAINING:
+            self.model.stop()
+
+    def find(self, name: str, version: str | None = None) -> SentimentModel:
+        """The model of that name and, where one is given, version. NotFound says what there is."""
+        model = self.repository.get_model(name)
+        if not isinstance(model, SentimentModel):
+            raise NotFound(f"model {name!r} is not served here; there is {self.settings.model_name!r}")
+        if version and version != model.version:
+            there = f"there is {model.version!r}" if model.version else "it is still loading"
+            raise NotFound(f"model {name!r} has no version {version!r}; {there}")
+        return model
+
+    def service(self, name: str, version: str | None = None) -> InferenceService:
+        """What answers for a model. Unavailable before it is loaded."""
+        model = self.find(name, version)
+        if model.service is None:
+            raise Unavailable(f"model {name!r} is still loading; try again in a moment")
+        return model.service
+
+    def finished(self, route: str, status: str, started: float, error: Exception | None = None) -> None:
+        """Count a request, and write its line where lines are asked for."""
+        failed = error is not None and (not isinstance(error, ServingError) or error.status >= 500)
+        self.metrics.responded(route, status, failed=failed)
+        if self.settings.access_log:
+            line = {"route": route, "status": status, "ms": round((time.perf_counter() - started) * 1000, 2)}
+            access.info(json.dumps(line if error is None else line | {"error": type(error).__name__}))

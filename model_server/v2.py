@@ -1,0 +1,174 @@
+"""Bodies of V2 REST: read a request and write a response, with JSON or binary tensors (Open Inference Protocol)."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from model_release.features import replace_surrogates
+from model_server.errors import InvalidInput
+from model_server.service import TRUNCATIONS, Prediction, Truncation
+from model_server.tensors import check_input, check_outputs, make_output, unpack_texts
+
+LENGTH_HEADER = "inference-header-content-length"
+# Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
+_HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """A valid request: texts, the client's id, outputs in their order, which of them in binary, the options."""
+
+    texts: list[str]
+    id: str | None = None
+    outputs: tuple[str, ...] = ()
+    binary: frozenset[str] = field(default_factory=frozenset)
+    truncation: Truncation | None = None
+
+
+def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
+    """A JSON object. InvalidInput says where it is not one."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        document = _load_with_surrogates(raw, what, error)
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{what} is JSON of type {type(document).__name__}; send an object")
+    return document
+
+
+def _load_with_surrogates(raw: bytes, what: str, error: Exception) -> Any:
+    """Escapes of lone surrogates are valid JSON that orjson refuses; the scorer replaces them."""
+    if b"\\ud" in raw.lower():
+        try:
+            return json.loads(raw)
+        except (ValueError, RecursionError):
+            pass
+    raise InvalidInput(f"{what} is not JSON: {error}") from None
+
+
+def parse_options(parameters: object, where: str = "parameters") -> Truncation | None:
+    """The request's `truncation`. InvalidInput for unknown parameters and values."""
+    if parameters is None:
+        return None
+    if not isinstance(parameters, Mapping):
+        raise InvalidInput(f"{where} is of type {type(parameters).__name__}; send an object")
+    for name in parameters:
+        if name == "explain" and parameters[name] in (False, "false"):
+            continue
+        if name == "explain":
+            raise InvalidInput(f"{where}.explain: this server offers no explanations; leave it out")
+        if name != "truncation" and name not in _HARMLESS:
+            raise InvalidInput(f"{where}.{name} is unknown; there is: truncation ({', '.join(TRUNCATIONS)})")
+    truncation = parameters.get("truncation")
+    if truncation is not None and truncation not in TRUNCATIONS:
+        raise InvalidInput(f"{where}.truncation is {truncation!r}; choose one of {', '.join(TRUNCATIONS)}")
+    return truncation
+
+
+def parse_request(body: bytes, header_length: str | None) -> InferRequest:
+    """Read `POST …/infer`. `header_length` is the header Inference-Header-Content-Length, where there is one.
+
+    Raises:
+        InvalidInput: names the field and what would be right.
+    """
+    size = _header_size(header_length, len(body))
+    document = load_json(body[:size])
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
+        raise InvalidInput("inputs must be a list with the one tensor 'text'")
+    tensor = inputs[0]
+    count = check_input(tensor.get("name"), tensor.get("datatype"), tensor.get("shape"))
+    parameters = _object(tensor.get("parameters"), "inputs[0].parameters")
+    if "binary_data_size" in parameters:
+        texts = _binary_texts(parameters["binary_data_size"], body[size:], count, has_data="data" in tensor)
+    else:
+        if len(body) > size:
+            raise InvalidInput(f"{len(body) - size} bytes follow the JSON but no input has binary_data_size")
+        texts = _json_texts(tensor.get("data"), count)
+    request_id = document.get("id")
+    if request_id is not None and not isinstance(request_id, str):
+        raise InvalidInput(f"id is of type {type(request_id).__name__}; send a string")
+    if request_id and replace_surrogates(request_id) != request_id:
+        raise InvalidInput("id holds half of a surrogate pair, which cannot be sent back")
+    names, binary = _outputs(document)
+    return InferRequest(texts, request_id, names, binary, parse_options(document.get("parameters")))
+
+
+def _header_size(header: str | None, total: int) -> int:
+    if header is None:
+        return total
+    if not re.fullmatch("[0-9]{1,18}", header) or int(header) > total:
+        raise InvalidInput(f"Inference-Header-Content-Length is {header!r}; it must be the JSON's bytes, 0 to {total}")
+    return int(header)
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{where} is of type {type(value).__name__}; send an object")
+    return value
+
+
+def _binary_texts(size: object, rest: bytes, count: int, *, has_data: bool) -> list[str]:
+    if has_data:
+        raise InvalidInput("inputs[0] has both data and binary_data_size; send one of them")
+    if not isinstance(size, int) or isinstance(size, bool) or size != len(rest):
+        raise InvalidInput(f"inputs[0].parameters.binary_data_size is {size!r} but {len(rest)} bytes follow the JSON")
+    return unpack_texts(rest, count, "inputs[0]")
+
+
+def _json_texts(data: object, count: int) -> list[str]:
+    if not isinstance(data, list):
+        raise InvalidInput("inputs[0].data must be a list of strings")
+    for index, value in enumerate(data):
+        if not isinstance(value, str):
+            raise InvalidInput(f"inputs[0].data[{index}] is of type {type(value).__name__}; BYTES in JSON are strings")
+    if len(data) != count:
+        raise InvalidInput(f"inputs[0].shape promises {count} texts, data holds {len(data)}")
+    return data
+
+
+def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str]]:
+    asked = document.get("outputs")
+    if asked is None:
+        asked = []
+    if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
+        raise InvalidInput("outputs must be a list of objects with a name")
+    names = check_outputs([output.get("name") for output in asked])
+    everything = bool(_object(document.get("parameters"), "parameters").get("binary_data_output"))
+    if not asked:
+        return names, frozenset(names if everything else ())
+    binary = set()
+    for index, output in enumerate(asked):
+        parameters = _object(output.get("parameters"), f"outputs[{index}].parameters")
+        if "classification" in parameters:
+            raise InvalidInput(f"outputs[{index}].parameters.classification is not offered; read 'probabilities'")
+        if parameters.get("binary_data", everything):
+            binary.add(str(output["name"]))
+    return names, frozenset(binary)
+
+
+def write_response(
+    request: InferRequest, predictions: Sequence[Prediction], model: str, version: str
+) -> tuple[bytes, int | None]:
+    """The body, and the length of its JSON part when binary tensors follow."""
+    outputs, blobs = [], []
+    for name in request.outputs:
+        output = make_output(name, predictions)
+        document: dict[str, Any] = {"name": name, "datatype": output.datatype, "shape": output.shape}
+        if name in request.binary:
+            blobs.append(output.binary())
+            document["parameters"] = {"binary_data_size": len(blobs[-1])}
+        else:
+            document["data"] = output.values
+        outputs.append(document)
+    head: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}
+    if request.id is not None:
+        head["id"] = request.id
+    raw = orjson.dumps(head)
+    return (raw + b"".join(blobs), len(raw)) if blobs else (raw, None)

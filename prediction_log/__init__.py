@@ -1,0 +1,32 @@
+"""Contract 2: the prediction log. Its tables, its writer that never waits, and its readers."""
+
+from prediction_log.errors import LogError, UnknownPrediction
+from prediction_log.feedback import add_feedback, add_feedback_async
+from prediction_log.migrate import upgrade
+from prediction_log.partitions import maintain
+from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
+from prediction_log.record import PredictionRecord, new_id, time_of
+from prediction_log.reports import DriftReportRow, latest_reports, save_report
+from prediction_log.writer import LogWriter, WriterStats
+
+__all__ = [
+    "DriftReportRow",
+    "Feedback",
+    "HourRow",
+    "LogError",
+    "LogWriter",
+    "PredictionRecord",
+    "Summary",
+    "UnknownPrediction",
+    "Window",
+    "WindowReader",
+    "WriterStats",
+    "add_feedback",
+    "add_feedback_async",
+    "latest_reports",
+    "maintain",
+    "new_id",
+    "save_report",
+    "time_of",
+    "upgrade",
+]

@@ -1,0 +1,50 @@
+"""`python -m prediction_log`: migrate, keep the partitions, look at the hours."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(help="The prediction log's database.", no_args_is_help=True, add_completion=False)
+Url = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", show_envvar=True, help="SQLite or Postgres")]
+URL_DEFAULT = "sqlite:///var/predictions.db"
+
+
+@app.command()
+def upgrade(database_url: Url = URL_DEFAULT) -> None:
+    """Create or migrate the tables; safe to run again, and by several at once."""
+    from prediction_log.migrate import head
+    from prediction_log.migrate import upgrade as migrate
+
+    migrate(database_url)
+    Console().print(f"the prediction log is at revision {head()}")
+
+
+@app.command()
+def maintain(
+    database_url: Url = URL_DEFAULT,
+    ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
+    keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions")] = 90,
+) -> None:
+    """Make the coming days' partitions and remove old predictions."""
+    from prediction_log.partitions import maintain as keep_up
+
+    made, removed = keep_up(database_url, ahead_days=ahead, keep_days=keep)
+    Console().print(f"made {len(made)} partitions, removed {removed} predictions older than {keep} days")
+
+
+@app.command()
+def hourly(
+    database_url: Url = URL_DEFAULT,
+    hours: Annotated[int, typer.Option(min=1, help="how far back")] = 24,
+) -> None:
+    """Predictions and average confidence by hour."""
+    from prediction_log.reader import WindowReader
+
+    now = datetime.now(UTC)
+    table = Table("hour (UTC)", "predictions", "average confidence")
+    for row in WindowReader(database_url).hourly(now - timedelta(hours=hours), now):
+        table.add_row(f"{row.hour:%Y-%m-%d %H:%M}", str(row.predictions), f"{row.average_confidence:.3f}")
+    Console().print(table)

@@ -1,0 +1,11 @@
+"""What can go wrong with the log, as a person meets it."""
+
+
+class LogError(Exception):
+    """The log cannot be used as asked; the message names the database or field and the remedy."""
+
+    exit_code = 2
+
+
+class UnknownPrediction(LogError):
+    """No prediction has that id."""

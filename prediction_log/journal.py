@@ -1,0 +1,195 @@
+"""The spill journal: where rows wait on local disk while the database does not take them.
+
+A folder of segment files, one line a row: the CRC-32 of the JSON, a space, the JSON. A segment belongs to whoever holds
+its lock, and the system drops the locks of a process that died, so the next writer replays what that one left.
+"""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from prediction_log.record import FIELDS, PredictionRecord
+
+SEGMENT_BYTES = 8 * 2**20
+DAMAGED = "damaged.txt"
+_SUFFIX = ".jsonl"
+
+
+def encode(record: PredictionRecord) -> bytes:
+    """One line of the journal."""
+    document: dict[str, Any] = {name: getattr(record, name) for name in FIELDS}
+    if record.sketch is not None:
+        document["sketch"] = base64.b85encode(record.sketch).decode()
+    # numpy's numbers become Python's; lone surrogates pass, as `json.loads` lets them.
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=float)
+    raw = text.encode("utf-8", "surrogatepass")
+    return b"%08x %s\n" % (zlib.crc32(raw), raw)
+
+
+def decode(line: bytes) -> PredictionRecord | None:
+    """The row of a line, or None for a torn or damaged one."""
+    checksum, _, raw = line.rstrip(b"\n").partition(b" ")
+    try:
+        if int(checksum, 16) != zlib.crc32(raw):
+            return None
+        document = json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(document, dict) or set(document) != set(FIELDS):
+        return None
+    if document["sketch"] is not None:
+        document["sketch"] = base64.b85decode(document["sketch"])
+    return PredictionRecord(**document)
+
+
+class Journal:
+    """Append rows to a folder and read them back. Not for several threads at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows = 0
+        self.damaged = 0
+        self._file: FileIO | None = None
+        self._path: Path | None = None
+        self._sequence = 0
+        self.rows = sum(_count_lines(path) for path in self._segments())
+
+    def _segments(self) -> list[Path]:
+        return sorted(self.folder.glob(f"*{_SUFFIX}")) if self.folder.is_dir() else []
+
+    @property
+    def bytes(self) -> int:
+        """Size of all segments in the folder."""
+        return sum(map(_size, self._segments()))
+
+    def append(self, records: Sequence[PredictionRecord]) -> None:
+        """Write rows and force them to disk: all of them or none.
+
+        Raises:
+            OSError: the disk is full or cannot be written; the segment is as it was before.
+        """
+        stream = self._active()
+        start = stream.tell()
+        try:
+            rest = memoryview(b"".join(map(encode, records)))
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[stream.write(rest) :]
+            os.fsync(stream.fileno())
+        except OSError:
+            self._undo(start)
+            raise
+        self.rows += len(records)
+        if stream.tell() >= SEGMENT_BYTES:
+            self.rotate()
+
+    def _active(self) -> FileIO:
+        if self._file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._sequence += 1
+            name = f"{time.time_ns():020d}-{os.getpid()}-{self._sequence}{_SUFFIX}"
+            hidden = self.folder / f"{name}.new"
+            # Unbuffered: what a failed write left in a buffer would be written again by the next.
+            stream = hidden.open("ab", buffering=0)
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            self._path = hidden.rename(self.folder / name)  # others see it only now that it is locked
+            self._file = stream
+        return self._file
+
+    def _undo(self, size: int) -> None:
+        if self._file is not None:
+            self._file.truncate(size)
+            self._file.seek(size)
+
+    def rotate(self) -> None:
+        """Close the segment that is written, so that it can be replayed."""
+        if self._file is not None and self._path is not None:
+            empty = self._file.tell() == 0
+            self._file.close()
+            if empty:
+                self._path.unlink(missing_ok=True)
+        self._file = self._path = None
+
+    def claim(self) -> "Segment | None":
+        """The oldest segment that nobody writes or replays, locked for this process; None when there is none.
+
+        Then all rows of other writers that died are replayed, and `rows` counts our own again.
+        """
+        for path in self._segments():
+            if path == self._path:
+                continue
+            try:
+                stream = path.open("rb")
+            except OSError:
+                continue  # another writer has just replayed it
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                stream.close()
+                continue
+            if not path.exists():
+                stream.close()
+                continue
+            return Segment(self, path, stream)
+        self.rows = 0 if self._path is None else _count_lines(self._path)
+        return None
+
+
+class Segment:
+    """A claimed segment: read its rows, then `finish` it, or `release` it to be replayed later from its start."""
+
+    def __init__(self, journal: Journal, path: Path, stream: BinaryIO) -> None:
+        self._journal, self._path, self._stream = journal, path, stream
+        self._lines = 0
+        self._damaged: list[bytes] = []
+
+    def batches(self, size: int) -> Iterator[list[PredictionRecord]]:
+        """Its rows in lists of `size`, without the damaged lines."""
+        batch: list[PredictionRecord] = []
+        for line in self._stream:
+            self._lines += 1
+            record = decode(line)
+            if record is None:
+                self._damaged.append(line.rstrip(b"\n") + b"\n")
+                continue
+            batch.append(record)
+            if len(batch) >= size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def finish(self) -> None:
+        """All rows are in the database: remove the file; count its damaged lines and keep them in `damaged.txt`."""
+        if self._damaged:
+            self._journal.damaged += len(self._damaged)
+            with contextlib.suppress(OSError), (self._journal.folder / DAMAGED).open("ab") as stream:
+                stream.writelines(self._damaged)
+        self._path.unlink(missing_ok=True)
+        self._stream.close()
+        self._journal.rows = max(0, self._journal.rows - self._lines)
+
+    def release(self) -> None:
+        self._stream.close()
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as stream:
+            return sum(1 for _ in stream)
+    except OSError:
+        return 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # just replayed, perhaps by another writer
+        return 0

@@ -1,0 +1,53 @@
+"""Drift reports: one row for each check."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from prediction_log.database import connected, parse_url, run
+from prediction_log.schema import drift_reports
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReportRow:
+    """A check: its window, release, verdict, reason in plain words, number of rows, statistics as JSON objects."""
+
+    created: datetime
+    window_start: datetime
+    window_end: datetime
+    release_id: str
+    verdict: str
+    reason: str
+    rows: int
+    statistics: list[dict[str, Any]] = field(default_factory=list)
+    report_uri: str | None = None
+
+
+async def _save(url: str, report: DriftReportRow) -> int:
+    # JSON has no NaN or infinity, which Postgres insists on: they become null. numpy's numbers become Python's.
+    statistics = json.loads(json.dumps(report.statistics, default=float), parse_constant=lambda _: None)
+    async with connected(parse_url(url)) as connection:
+        query = (
+            drift_reports.insert().values({**asdict(report), "statistics": statistics}).returning(drift_reports.c.id)
+        )
+        return int((await connection.execute(query)).scalar_one())
+
+
+def save_report(url: str, report: DriftReportRow) -> int:
+    """Add the row; its id. LogError when the database cannot be used."""
+    return run(_save(url, report))
+
+
+async def _latest(url: str, count: int) -> list[DriftReportRow]:
+    names = DriftReportRow.__dataclass_fields__
+    query = select(*(drift_reports.c[name] for name in names)).order_by(drift_reports.c.id.desc()).limit(count)
+    async with connected(parse_url(url)) as connection:
+        return [DriftReportRow(*row) for row in (await connection.execute(query)).all()]
+
+
+def latest_reports(url: str, count: int) -> list[DriftReportRow]:
+    """The newest `count` reports, the newest first. LogError when the database cannot be used."""
+    return run(_latest(url, count))

@@ -1,0 +1,303 @@
+"""The writer: rows leave the request path at once, and reach the database or the journal from a thread of their own."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prediction_log.database import parse_url, problem, shown
+from prediction_log.journal import Journal, Segment
+from prediction_log.record import PredictionRecord, check
+from prediction_log.sinks import RowsRefused, Sink, make_sink
+
+log = logging.getLogger("prediction_log")
+
+INSERT_SECONDS = 10.0  # a database that does not take a batch in this time counts as down
+RETRY_SECONDS = (0.25, 10.0)  # first and longest pause before the database is tried again
+GUARD_SECONDS = 0.05
+GRACE_SECONDS = 5.0  # for the journal after close()'s timeout
+MEMORY_FACTOR = 5  # rows kept in memory, as a multiple of queue_rows, when the journal's disk is full too
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStats:
+    """Rows waiting in memory; rows written, spilled to the journal, replayed from it and lost since the start."""
+
+    queued: int
+    written: int
+    spilled: int
+    replayed: int
+    lost: int
+    journal_rows: int
+    journal_bytes: int
+    database_up: bool
+    last_error: str | None
+    last_write: datetime | None
+
+
+class LogWriter:
+    """Write predictions without ever making the caller wait.
+
+    `put` appends to a queue in memory. A thread with its own event loop writes the queue in batches. When the database
+    is down or slow, or the queue has `queue_rows` rows, rows go to the journal in `spill_dir`, and from there to the
+    database when it answers again. A row that was written twice stands in the table once.
+
+    Args:
+        url: DATABASE_URL.
+        spill_dir: folder of the journal; several writers may share it.
+        queue_rows: rows in memory above which the oldest are spilled.
+        batch_rows: rows in one insert, at most.
+        flush_seconds: how long a row waits for others before it is written.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        spill_dir: Path,
+        *,
+        queue_rows: int = 10_000,
+        batch_rows: int = 500,
+        flush_seconds: float = 0.5,
+        insert_seconds: float = INSERT_SECONDS,
+    ) -> None:
+        self._url = parse_url(url)
+        self._sink: Sink = make_sink(self._url)
+        self._journal = Journal(spill_dir)
+        self._queue_rows, self._batch_rows = queue_rows, batch_rows
+        self._flush_seconds, self._insert_seconds = flush_seconds, insert_seconds
+        self._queue: deque[PredictionRecord] = deque()
+        self._inserting = 0
+        self._connected = False
+        self._retry_at, self._pause = 0.0, RETRY_SECONDS[0]
+        self._written = self._spilled = self._replayed = self._lost = 0
+        self._last_error: str | None = None
+        self._journal_error: str | None = None
+        self._last_write: datetime | None = None
+        self._segment: Segment | None = None
+        self._limit: asyncio.Timeout | None = None
+        self._closing = threading.Event()
+        self._closed = False
+        self._deadline = float("inf")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._main, name="prediction-log", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the database is not waited for."""
+        self._thread.start()
+
+    def put(self, record: PredictionRecord) -> None:
+        """Take a row: never blocks, never raises. From any thread; after `close` the row is lost, and counted."""
+        if self._closed:
+            self._lost += 1
+            self._last_error = "a prediction came after the writer was closed"
+            return
+        # While the journal takes rows, a burst only waits to be spilled.
+        if self._journal_error is not None and len(self._queue) >= self._queue_rows * MEMORY_FACTOR:
+            self._lost += 1
+            self._last_error = "database down, journal's disk full and memory's bound reached: rows are lost"
+            return
+        self._queue.append(record)
+        if len(self._queue) == self._batch_rows and self._loop is not None and self._wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended: close() writes what is queued
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def stats(self) -> WriterStats:
+        return WriterStats(
+            queued=len(self._queue) + self._inserting,
+            written=self._written,
+            spilled=self._spilled,
+            replayed=self._replayed,
+            lost=self._lost + self._journal.damaged,
+            journal_rows=self._journal.rows,
+            journal_bytes=self._journal.bytes,
+            database_up=self._connected,
+            last_error=self._last_error,
+            last_write=self._last_write,
+        )
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write what is queued to the database, or to the journal when that cannot be done within `timeout` seconds."""
+        self._deadline = time.monotonic() + timeout
+        self._closing.set()
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._hurry)
+        if self._thread.is_alive():
+            self._thread.join(timeout + GRACE_SECONDS)
+        self._closed = True
+        if self._thread.is_alive():
+            log.error("prediction log: the writer's thread does not end")
+        else:
+            self._spill_all()
+            self._journal.rotate()
+        if self._queue:
+            self._lost += len(self._queue)
+            log.error("prediction log: %d rows lost: %s", len(self._queue), self._last_error)
+            self._queue.clear()
+
+    def _hurry(self) -> None:
+        """End the pause, and hold an insert that is under way to the deadline."""
+        if self._wake is not None:
+            self._wake.set()
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._patience())
+
+    def _main(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        guard = asyncio.create_task(self._guard())
+        try:
+            while not self._closing.is_set():
+                if not self._connected:
+                    await self._insert([])  # so that `stats` tells a dead database before the first row comes
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._flush_seconds)
+                self._wake.clear()
+                await self._flush()
+                await self._replay()
+            await self._flush()
+        finally:
+            guard.cancel()
+            if self._segment is not None:
+                self._segment.release()
+            await self._sink.close()
+            self._connected = False
+
+    async def _guard(self) -> None:
+        """Spill what is above the bound while an insert is waited for."""
+        while True:
+            await asyncio.sleep(GUARD_SECONDS)
+            excess = len(self._queue) - self._queue_rows
+            if excess > 0:
+                self._spill(self._take(excess))
+
+    async def _flush(self) -> None:
+        """Write everything that is queued now; spill it where the database is down."""
+        while self._queue:
+            if time.monotonic() >= self._deadline:
+                self._spill_all()
+                return
+            batch = self._take(self._batch_rows)
+            self._inserting = len(batch)
+            try:
+                taken = await self._insert(batch)
+                if taken is None:
+                    self._spill(batch)
+                    self._spill_all()
+                    return
+                self._written += taken
+                self._last_write = datetime.now(UTC)
+            finally:
+                self._inserting = 0
+
+    async def _replay(self) -> None:
+        """Bring journal rows to the database, a few batches between flushes."""
+        if not self._connected and not (self._journal.rows and time.monotonic() >= self._retry_at):
+            return
+        if self._segment is None:
+            self._journal.rotate()
+            self._segment = self._journal.claim()
+        if self._segment is None:
+            return
+        for batch in self._segment.batches(self._batch_rows):
+            taken = None if self._closing.is_set() else await self._insert(batch)
+            if taken is None:
+                self._segment.release()
+                self._segment = None
+                return
+            self._replayed += taken
+            await self._flush()
+        self._segment.finish()
+        self._segment = None
+        if self._journal.rows and self._wake is not None:
+            self._wake.set()
+
+    async def _insert(self, records: list[PredictionRecord]) -> int | None:
+        """How many rows the database has taken, all but those whose content it refuses; None when it is down."""
+        if not self._connected and time.monotonic() < self._retry_at:
+            return None
+        try:
+            async with asyncio.timeout(self._patience()) as self._limit:
+                taken = await self._send(records)
+        except Exception as error:  # drivers raise families of their own; whichever it is, the rows are spilled
+            self._went_down(error)
+            await self._sink.close()
+            return None
+        finally:
+            self._limit = None
+        self._pause = RETRY_SECONDS[0]
+        return taken
+
+    def _take(self, count: int) -> list[PredictionRecord]:
+        """The oldest rows of the queue, without those that no database could hold."""
+        rows = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
+        good = []
+        for row in rows:
+            reason = check(row)
+            if reason is None:
+                good.append(row)
+            else:
+                self._refused(row, reason)
+        return good
+
+    def _refused(self, record: PredictionRecord, reason: str) -> None:
+        self._lost += 1
+        self._last_error = f"prediction {record.id} cannot be stored: {reason}"
+        log.error(self._last_error)
+
+    def _patience(self) -> float:
+        return max(0.1, min(self._insert_seconds, self._deadline - time.monotonic()))
+
+    async def _send(self, records: list[PredictionRecord]) -> int:
+        if not self._connected:
+            await self._sink.connect()
+            self._connected = True
+            log.info("prediction log: connected to %s", shown(self._url))
+        if not records:
+            return 0
+        try:
+            await self._sink.insert(records)
+        except RowsRefused as error:
+            if len(records) == 1:
+                self._refused(records[0], str(error))
+                return 0
+            middle = len(records) // 2  # find the bad row by halves: the others must not wait for it
+            return await self._send(records[:middle]) + await self._send(records[middle:])
+        return len(records)
+
+    def _went_down(self, error: BaseException) -> None:
+        self._connected = False
+        self._retry_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, RETRY_SECONDS[1])
+        reason = f"{shown(self._url)}: {problem(error)}"
+        if reason != self._last_error:
+            log.warning("prediction log: database down, rows go to %s: %s", self._journal.folder, reason)
+        self._last_error = reason
+
+    def _spill(self, records: list[PredictionRecord]) -> None:
+        """Journal the rows; when its disk is full they go back to the head of the queue."""
+        if not records:
+            return
+        try:
+            self._journal.append(records)
+        except OSError as error:
+            reason = f"journal {self._journal.folder}: {error.strerror or error}; free some disk space"
+            if reason != self._journal_error:  # told once, not at each of many tries a second
+                log.error(reason)
+            self._last_error = self._journal_error = reason
+            self._queue.extendleft(reversed(records))
+            return
+        self._journal_error = None
+        self._spilled += len(records)
+
+    def _spill_all(self) -> None:
+        self._spill(self._take(len(self._queue)))

@@ -1,0 +1,1 @@
+"""What `sentiment doctor` looks at: small functions, each giving one `Check`."""

@@ -1,0 +1,168 @@
+"""The running server: its ports, its release, its answers, and the rows that it writes."""
+
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
+from sentiment_cli.errors import ServerAnswer
+from sentiment_cli.settings import absent_sqlite
+from sentiment_cli.snapshot import ServerView
+
+GOLDEN_TEXTS = 5
+WORST_DIFFERENCE = 0.03
+ARRIVAL_SECONDS = 10.0
+DRIFT_HOURS = 26.0
+
+
+def listens(host: str, port: int) -> bool:
+    """Does anything accept connections there?"""
+    try:
+        with socket.create_connection((host, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def split_target(target: str, port: int) -> tuple[str, int]:
+    """Host and port of a URL or a host:port."""
+    parts = urlsplit(target if "//" in target else f"//{target}")
+    return parts.hostname or "127.0.0.1", parts.port or port
+
+
+def check_http_port(view: ServerView) -> Check:
+    """Is the REST port free, ours, or someone else's?"""
+    host, port = split_target(view.url, 80)
+    if view.problem is None:
+        return ok("REST port", f"{port} is answered by our server")
+    if listens(host, port):
+        remedy = f"end what uses port {port}, or choose another: sentiment serve --http-port …, doctor --url …"
+        return fail("REST port", f"{port} is used, but not by our server", remedy)
+    return ok("REST port", f"{port} is free")
+
+
+def check_grpc_port(target: str, view: ServerView) -> Check:
+    """Is the gRPC port free, ours, or someone else's?"""
+    import grpc
+    from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
+    from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+
+    host, port = split_target(target, 8081)
+    if not listens(host, port):
+        if view.problem is None:
+            return fail("gRPC port", f"REST answers, but nothing listens on {port}", "see the server's log")
+        return ok("gRPC port", f"{port} is free")
+    with grpc.insecure_channel(target) as channel:
+        try:
+            GRPCInferenceServiceStub(channel).ServerLive(messages.ServerLiveRequest(), timeout=3)
+        except grpc.RpcError:
+            remedy = f"end what uses port {port}, or choose another: sentiment serve --grpc-port …, doctor --grpc …"
+            return fail("gRPC port", f"{port} is used, but not by our server", remedy)
+    return ok("gRPC port", f"{port} is answered by our server")
+
+
+def check_server(view: ServerView, champion_id: Callable[[], str | None]) -> Check:
+    """Is it ready, and with the champion?"""
+    if view.problem is not None:
+        return warn("server", view.problem, "sentiment serve")
+    if not view.ready:
+        return fail("server", f"it answers, but is not ready: {view.phase}", "wait a moment, or see its log")
+    champion = champion_id()
+    if champion is None:
+        return warn("server", f"ready with {view.release_id}; no champion is known here", "sentiment promote ID")
+    if view.release_id != champion:
+        remedy = "restart it: sentiment serve (or promote the release that it serves)"
+        return warn("server", f"ready with {view.release_id}, but the champion is {champion}", remedy)
+    return ok("server", f"ready with the champion {champion}")
+
+
+def check_golden(transport: str, view: ServerView, grpc_target: str, golden: Path, model: str) -> Check:
+    """Does it answer golden texts as its release did when it was made?"""
+    from model_release.golden import read_golden
+    from sentiment_cli.client import connect
+
+    name = f"answers by {transport}"
+    expected = read_golden(golden)
+    texts = expected.texts[:GOLDEN_TEXTS]
+    client = connect(transport, view.url, grpc_target, model)
+    try:
+        answers = [client.predict([text])[0].probability for text in texts]
+    except ServerAnswer as error:
+        return fail(name, plain(error), "see the server's log")
+    finally:
+        client.close()
+    worst = max(abs(got - want) for got, want in zip(answers, expected.probabilities, strict=False))
+    found = f"{len(texts)} golden texts, largest difference {worst:.4f}"
+    if worst > max(expected.tolerance, WORST_DIFFERENCE):
+        return fail(name, found, "it serves another model than it says: restart it with sentiment serve")
+    return ok(name, found)
+
+
+def check_arrival(view: ServerView, database_url: str, model: str, limit: float = ARRIVAL_SECONDS) -> Check:
+    """Does a prediction that is made now appear in the log?"""
+    from prediction_log import LogError, WindowReader
+    from sentiment_cli.client import RestJson
+
+    name, began = "log rows arrive", time.monotonic()
+    with RestJson(view.url, model) as client:
+        try:
+            (answer,) = client.predict(["A probe of `sentiment doctor`: all is well."])
+        except ServerAnswer as error:
+            return fail(name, plain(error), "see the server's log")
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    reader = WindowReader(database_url)
+    while time.monotonic() - began < limit:
+        try:
+            window = reader.read(start, datetime.now(UTC) + timedelta(minutes=5))
+        except LogError as error:
+            return fail(name, plain(error), "check DATABASE_URL and that the database runs")
+        if answer.prediction_id in window.ids:
+            return ok(name, f"the probe's row appeared after {time.monotonic() - began:.1f} s")
+        time.sleep(0.25)
+    remedy = "does the server have the same DATABASE_URL? Its /health tells of its log; `sentiment status` shows it"
+    return fail(name, f"the probe {answer.prediction_id} is not in the log after {limit:.0f} s", remedy)
+
+
+def check_spill(view: ServerView, folder: Path) -> Check:
+    """Is the journal of rows that the database did not take empty?"""
+    if view.log:
+        rows, lost = int(view.log["journal_rows"]), int(view.log["lost"])
+        if lost:
+            return fail("spill journal", f"{lost} rows were lost", "is the disk of SPILL_DIR full?")
+        if rows:
+            return warn("spill journal", f"{rows} rows wait", "the server writes them when the database is back")
+        return ok("spill journal", "empty")
+    try:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    except OSError as error:
+        return fail("spill journal", f"{folder}: {plain(error)}", f"chown or chmod {folder}")
+    if size:
+        remedy = "start the server with the same SPILL_DIR: it writes them to the log"
+        return warn("spill journal", f"{size:,} bytes of rows wait in {folder}", remedy)
+    return ok("spill journal", f"{folder} is empty")
+
+
+def check_drift_age(database_url: str) -> Check:
+    """When was drift last checked, and how did it end?"""
+    from prediction_log import LogError, latest_reports
+
+    remedy = "sentiment drift check --hours 24 (a daily cron job does it)"
+    if absent_sqlite(database_url):
+        return skip("drift check", "there is no log yet (see database)")
+    try:
+        reports = latest_reports(database_url, 1)
+    except LogError as error:
+        return skip("drift check", plain(error))
+    if not reports:
+        return warn("drift check", "never made", remedy)
+    report = reports[0]
+    hours = (datetime.now(UTC) - report.created).total_seconds() / 3600
+    found = f"{hours:.1f} h ago: {report.verdict}"
+    if hours > DRIFT_HOURS:
+        return warn("drift check", found, remedy)
+    if report.verdict == "drift":
+        return warn("drift check", found, f"read its report: {report.report_uri or 'none was written'}")
+    return ok("drift check", found)

@@ -1,0 +1,116 @@
+"""What the programs lean on: the releases, the prediction log, MLflow."""
+
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
+from sentiment_cli.settings import absent_sqlite
+
+HTTP_SECONDS = 5.0
+
+
+def check_releases(uri: str, name: str) -> Check:
+    """Is the store reachable, and is a release promoted?"""
+    from model_release import ReleaseError, ReleaseStore
+
+    try:
+        store = ReleaseStore(uri)
+        ids, champion = store.list_releases(name), store.champion(name)
+    except ReleaseError as error:
+        return fail("releases", plain(error), "set RELEASES_URI to a folder or s3://bucket/prefix that you can read")
+    found = f"{len(ids)} of {name!r} in {store.base}"
+    if not ids:
+        return warn("releases", found, "sentiment train --mode quick --train YOUR.csv (or: sentiment demo)")
+    if champion is None:
+        return warn("releases", f"{found}, none promoted", f"sentiment promote {ids[0]}")
+    if champion.id not in ids:
+        remedy = f"sentiment rollback (or: sentiment promote {ids[0]})"
+        return fail("releases", f"the champion {champion.id} is not among the whole releases of {store.base}", remedy)
+    return ok("releases", f"{found}, champion {champion.id} since {champion.when} by {champion.who}")
+
+
+def check_champion_files(uri: str, name: str) -> Check:
+    """Do the champion's files, read from the store, have the sha256 that its manifest promises?"""
+    from model_release import ReleaseError, ReleaseStore
+
+    label = "champion's files"
+    try:
+        store = ReleaseStore(uri)
+        champion = store.champion(name)
+        if champion is None:
+            return skip(label, "no champion (see releases)")
+        with tempfile.TemporaryDirectory(prefix="sentiment-doctor-") as scratch:
+            store.fetch(name, champion.id, Path(scratch), only=("serving/",))
+        manifest = store.manifest(name, champion.id)
+    except ReleaseError as error:
+        return fail(label, plain(error), "sentiment rollback, or publish the release again: its content was changed")
+    served = [entry for entry in manifest.files if entry.path.startswith("serving/")]
+    size = sum(entry.size for entry in served) / 1e6
+    return ok(label, f"{len(served)} served files, {size:.1f} MB, all as the manifest says")
+
+
+def check_database(url: str) -> Check:
+    """Is the prediction log reachable, and are its tables those of this version?"""
+    from prediction_log import LogError
+    from prediction_log.migrate import head, revision
+
+    remedy = "python -m prediction_log upgrade"
+    absent = absent_sqlite(url)
+    if absent:
+        return warn("database", f"{absent} does not exist yet", f"the server makes it when it starts (or: {remedy})")
+    try:
+        found = revision(url)
+    except LogError as error:
+        return fail("database", plain(error), "check DATABASE_URL and that the database runs and takes your password")
+    if found is None:
+        return fail("database", f"{redact(url)} is reachable but has none of the log's tables", remedy)
+    if found != head():
+        return fail(
+            "database", f"{redact(url)} has the tables of revision {found}, this version needs {head()}", remedy
+        )
+    return ok("database", f"{redact(url)} is reachable, its tables are at the head ({found})")
+
+
+def check_mlflow(uri: str) -> Check:
+    """Can training record its runs? Does not need MLflow itself, and makes nothing."""
+    if uri.startswith("sqlite:///"):
+        return _mlflow_sqlite(Path(uri.removeprefix("sqlite:///")))
+    if uri.startswith(("http://", "https://")):
+        return _mlflow_http(uri.rstrip("/"))
+    return skip("mlflow", f"{uri.split(':')[0]}: is not probed; training tells when it cannot be used")
+
+
+def _mlflow_sqlite(path: Path) -> Check:
+    if not path.exists():
+        return ok("mlflow", f"{path} will be made by the first training")
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=HTTP_SECONDS) as database:
+            (count,) = database.execute("SELECT count(*) FROM runs").fetchone()
+    except sqlite3.Error as error:
+        remedy = "it is not MLflow's database: set MLFLOW_TRACKING_URI to another file, or move this one away"
+        return fail("mlflow", f"{path}: {plain(error)}", remedy)
+    return ok("mlflow", f"{count} runs in {path}")
+
+
+def _mlflow_http(uri: str) -> Check:
+    import httpx
+
+    try:
+        answer = httpx.get(f"{uri}/health", timeout=HTTP_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        remedy = "start it, or set MLFLOW_TRACKING_URI; serving and rollback work without it"
+        return fail("mlflow", f"{uri}: {plain(error)}", remedy)
+    if answer.status_code == 403:
+        remedy = "its MLFLOW_SERVER_ALLOWED_HOSTS must list the host name that you call it by"
+        return fail("mlflow", f"{uri}/health answered 403", remedy)
+    if answer.is_error:
+        return fail("mlflow", f"{uri}/health answered {answer.status_code}", "is it an MLflow server? See its log")
+    return ok("mlflow", f"{uri} answers")
+
+
+def redact(url: str) -> str:
+    """A database URL without its password."""
+    scheme, mark, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    return f"{scheme}{mark}{account.partition(':')[0]}{at}{place}" if at else url

@@ -1,0 +1,25 @@
+"""Mistakes that a person can mend: each message names the thing and the remedy, and the command exits with code 2."""
+
+
+class CliError(Exception):
+    """Base of the command line's own errors."""
+
+    exit_code = 2
+
+
+class MissingExtra(CliError):
+    """A command needs an optional part of the distribution that is not installed."""
+
+    def __init__(self, command: str, module: str, extra: str) -> None:
+        super().__init__(
+            f"`sentiment {command}` needs the module {module!r}, which is not installed. "
+            f"Type: pip install 'sentiment-pipeline[{extra}]'"
+        )
+
+
+class ServerAnswer(CliError):
+    """The server refused a request or could not be reached; `status` is the HTTP status or the gRPC code's name."""
+
+    def __init__(self, message: str, status: int | str | None = None) -> None:
+        super().__init__(message)
+        self.status = status

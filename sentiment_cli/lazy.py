@@ -1,0 +1,86 @@
+"""A Typer group that knows its commands by name and imports a program only when its command is called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from sentiment_cli.errors import MissingExtra
+
+OWN_PACKAGES = frozenset(
+    {"model_release", "prediction_log", "training_job", "model_server", "drift_cronjob", "sentiment_cli"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a command lives.
+
+    Attributes:
+        module: the module that holds the Typer `app`.
+        command: its name in that app; None takes the whole app as a group of commands.
+        help: the line in the group's own help.
+        extra: the extra of the distribution that it needs.
+        panel: the heading it stands under.
+    """
+
+    module: str
+    command: str | None
+    help: str
+    extra: str
+    panel: str
+
+    def load(self) -> Any:
+        """Import the program and take the command out of its app."""
+        app = import_module(self.module).app
+        if not isinstance(app, typer.Typer):
+            raise TypeError(f"{self.module}.app is not a Typer app")
+        group = get_group(app)
+        return group if self.command is None else group.commands[self.command]
+
+    def stand_in(self, name: str) -> TyperCommand:
+        """What the list of commands shows of it, without an import."""
+        return TyperCommand(name, help=self.help, rich_help_panel=self.panel)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands stand in `table`; only the one that is called (or asked for its help) is imported."""
+
+    table: ClassVar[dict[str, LazyCommand]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: command.stand_in(name) for name, command in self.table.items()}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.table)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in self.table:
+            command = self.table[name].load()
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        called = ctx._protected_args[0] if ctx._protected_args else ""
+        if called not in self.table:
+            return super().invoke(ctx)
+        with _extra_named(called, self.table[called].extra):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _extra_named(command: str, extra: str) -> Iterator[None]:
+    """Turn a missing third-party module into the line that installs it; the absence of our own modules stays a bug."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = (error.name or "").split(".")[0]
+        if not module or module in OWN_PACKAGES:
+            raise
+        raise MissingExtra(command, module, extra) from None

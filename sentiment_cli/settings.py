@@ -1,0 +1,52 @@
+"""Where this machine's state lives: the same environment variables that the programs read."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CliSettings(BaseSettings):
+    """Settings of `serve`, `status`, `doctor` and `releases`; an option of a command overrides the environment."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True, extra="ignore")
+
+    releases_uri: str = Field("var/releases", min_length=1)
+    """RELEASES_URI: folder or s3://bucket/prefix that holds the releases."""
+
+    model_name: str = Field("sentiment", min_length=1)
+    """MODEL_NAME: the model's name in the store and on the server."""
+
+    database_url: str = Field("sqlite:///var/predictions.db", min_length=1)
+    """DATABASE_URL: the prediction log, sqlite:///PATH or postgresql://…"""
+
+    mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", min_length=1)
+    """MLFLOW_TRACKING_URI: where training records its runs."""
+
+    spill_dir: Path = Path("var/spill")
+    """SPILL_DIR: the server's journal of log rows that the database could not take."""
+
+    cache_dir: Path = Path("var/cache")
+    """CACHE_DIR: where `serve` keeps downloaded releases."""
+
+    http_port: int = Field(8080, ge=1, le=65535)
+    """HTTP_PORT: the server's REST port."""
+
+    grpc_port: int = Field(8081, ge=1, le=65535)
+    """GRPC_PORT: the server's gRPC port."""
+
+
+def load_settings(**options: Any) -> CliSettings:
+    """Read the environment; options that were given (not None) win over it."""
+    return CliSettings(**{name: value for name, value in options.items() if value is not None})
+
+
+def absent_sqlite(url: str) -> Path | None:
+    """The file of an SQLite address that does not exist; None where it does, and for other databases.
+
+    Connecting would make an empty one, which a command that only looks must not do.
+    """
+    scheme, mark, rest = url.partition(":///")
+    path = Path(rest.partition("?")[0])
+    return path if mark and scheme.partition("+")[0] == "sqlite" and not path.exists() else None

@@ -1,0 +1,180 @@
+"""The health snapshot: what a running server and its log say, and the graded lines made of it.
+
+Collecting and grading are apart: `grade` is pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sentiment_cli import grading
+from sentiment_cli.checks.check import plain
+from sentiment_cli.grading import Grade, Line
+from sentiment_cli.metrics import ServerMetrics, read_metrics
+from sentiment_cli.settings import absent_sqlite
+
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """What the server says of itself. `problem` is why it could not be asked, and the rest is empty then.
+
+    `phase` is `loading`, `ready`, `draining`, ...; `log` holds the log writer's figures (`written`, `lost`,
+    `journal_rows`, `database_up`, `last_error`, ...).
+    """
+
+    url: str
+    problem: str | None = None
+    phase: str = ""
+    release_id: str | None = None
+    log: Mapping[str, Any] = field(default_factory=dict)
+    metrics: ServerMetrics | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.phase == "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """The window's figures from the prediction log. `problem` is why it could not be read."""
+
+    problem: str | None = None
+    predictions: int = 0
+    by_label: Mapping[str, int] | None = None
+    mean_confidence: float | None = None
+    p95_ms: float | None = None
+    verdict: str | None = None
+    verdict_reason: str = ""
+    verdict_at: datetime | None = None
+
+
+def view_server(url: str) -> ServerView:
+    """Ask a running server; never raises for one that is down or answers strangely."""
+    import httpx
+
+    url = url.rstrip("/")
+    try:
+        with httpx.Client(base_url=url, timeout=SECONDS, trust_env=False) as http:
+            health = http.get("/health").json()
+            view = ServerView(url, None, health["status"], health["release_id"], health["log"])
+            return replace(view, metrics=read_metrics(http.get("/metrics").text))
+    except httpx.ConnectError:
+        return ServerView(url, problem=f"no server answers at {url}")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return ServerView(url, problem=f"no server answers at {url} ({plain(error)})")
+    except (ValueError, KeyError, TypeError):
+        return ServerView(url, problem=f"what answers at {url} is not this server")
+
+
+def view_log(database_url: str, hours: float) -> LogView:
+    """Read the last hours of the log and the newest drift verdict; never raises for a database that is down."""
+    from prediction_log import LogError, WindowReader, latest_reports
+
+    absent = absent_sqlite(database_url)
+    if absent:
+        return LogView(problem=f"{absent} does not exist yet")
+    now = datetime.now(UTC)
+    try:
+        found = WindowReader(database_url).summary(now - timedelta(hours=hours), now + timedelta(seconds=1))
+        reports = latest_reports(database_url, 1)
+    except LogError as error:
+        return LogView(problem=plain(error))
+    report = reports[0] if reports else None
+    return LogView(
+        predictions=found.predictions,
+        by_label=dict(found.by_label),
+        mean_confidence=found.mean_confidence if found.predictions else None,
+        p95_ms=found.p95_ms if found.predictions else None,
+        verdict=report.verdict if report else None,
+        verdict_reason=report.reason if report else "",
+        verdict_at=report.created if report else None,
+    )
+
+
+def grade(server: ServerView, log: LogView, hours: float) -> list[Line]:
+    """The snapshot's lines, each with its grade and, where it is not green, what to do."""
+    return [
+        _model(server),
+        *_predictions(server, log, hours),
+        _errors(server),
+        _writer(server, log),
+        _drift(log),
+    ]
+
+
+def _model(server: ServerView) -> Line:
+    if server.problem:
+        return Line("model", f"not reachable: {server.problem}", Grade.RED, "start it: sentiment serve")
+    if not server.ready:
+        return Line("model", f"not ready: {server.phase}", Grade.RED, "wait a moment, or see the server's log")
+    return Line("model", f"loaded, release {server.release_id}", Grade.GREEN)
+
+
+def _predictions(server: ServerView, log: LogView, hours: float) -> list[Line]:
+    """Figures of the window from the log; those since the server's start where the log cannot be read."""
+    metrics = server.metrics
+    if log.problem is None:
+        source, count, mix = f"in {hours:g} h", log.predictions, log.by_label or {}
+        confidence, p95 = log.mean_confidence, log.p95_ms
+    elif metrics is not None:
+        source, count, mix = "since the server started", metrics.predictions, metrics.by_label
+        confidence, p95 = metrics.mean_confidence, metrics.p95_ms
+    else:
+        unknown = "neither the log nor the server tells"
+        return [
+            Line(name, unknown, Grade.UNKNOWN)
+            for name in ("predictions", "label mix", "average confidence", "p95 latency")
+        ]
+    seen = Grade.GREEN if count else Grade.UNKNOWN
+    return [
+        Line("predictions", f"{count:,} {source}", seen),
+        Line("label mix", grading.label_mix(mix), seen),
+        Line(
+            "average confidence",
+            "none yet" if confidence is None else f"{confidence:.1%}",
+            grading.grade_confidence(confidence),
+            "the model is unsure of this traffic: sentiment drift check",
+        ),
+        Line(
+            "p95 latency",
+            "none yet" if p95 is None else f"{p95:.0f} ms",
+            grading.grade_p95(p95),
+            "long texts or too little processor: lower the load, or add a replica",
+        ),
+    ]
+
+
+def _errors(server: ServerView) -> Line:
+    metrics = server.metrics
+    if metrics is None or metrics.requests <= 0:
+        return Line("error rate", "no requests yet" if metrics else "the server does not tell", Grade.UNKNOWN)
+    share = metrics.errors / metrics.requests
+    words = f"{share:.2%} ({metrics.errors:,.0f} of {metrics.requests:,.0f} requests since the server started)"
+    return Line("error rate", words, grading.grade_errors(metrics.errors, metrics.requests), "see the server's log")
+
+
+def _writer(server: ServerView, log: LogView) -> Line:
+    if log.problem is not None:
+        remedy = "check DATABASE_URL and that the database runs; the server keeps rows in its journal meanwhile"
+        return Line("prediction log", f"cannot be read: {log.problem}", Grade.RED, remedy)
+    stats = server.log
+    if not stats:
+        return Line("prediction log", "can be read; no server tells of its writing", Grade.UNKNOWN)
+    lost, journal, up = int(stats["lost"]), int(stats["journal_rows"]), bool(stats["database_up"])
+    words = f"{int(stats['written']):,} rows written, {journal:,} in the journal, {lost:,} lost"
+    words += "" if up else f"; the server cannot reach its database ({stats['last_error'] or 'no reason is known'})"
+    remedy = "rows were lost: see the server's log" if lost else "rows are replayed when the database is back"
+    return Line("prediction log", words, grading.grade_log(lost=lost, journal_rows=journal, database_up=up), remedy)
+
+
+def _drift(log: LogView) -> Line:
+    if log.verdict is None:
+        remedy = "sentiment drift check --hours 24"
+        return Line("drift", "never checked" if log.problem is None else "unknown", Grade.UNKNOWN, remedy)
+    at = f" at {log.verdict_at:%Y-%m-%d %H:%M} UTC" if log.verdict_at else ""
+    first_sentence = log.verdict_reason.split(". ")[0].rstrip(".")
+    grade_of_it = grading.grade_verdict(log.verdict)
+    return Line("drift", f"{log.verdict}{at}: {first_sentence}", grade_of_it, "read the report of that check")

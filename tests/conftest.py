@@ -1,0 +1,21 @@
+"""Fixtures that every suite shares."""
+
+import os
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+from factories import make_release
+
+
+@pytest.fixture(scope="session")
+def tiny_release(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A store's URI and the id of a small, real release in it, promoted to champion."""
+    from model_release import ReleaseStore
+
+    uri = str(tmp_path_factory.mktemp("releases"))
+    release_id = make_release(uri)
+    ReleaseStore(uri).set_champion("sentiment", release_id, who="tests", action="promote")
+    return uri, release_id

@@ -1,0 +1,42 @@
+"""A release on disk and one server of it, shared by the suites that only talk to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+from server_process import ModelServer, model_server
+
+ORIGIN = "https://page.example"
+MAX_BODY_BYTES = 2_000_000
+
+
+@pytest.fixture(scope="session")
+def serving(tiny_release: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release's `serving/` folder, as KServe's storage initialiser leaves it."""
+    from model_release import ReleaseStore
+
+    uri, release_id = tiny_release
+    return ReleaseStore(uri).fetch("sentiment", release_id, tmp_path_factory.mktemp("fetched")) / "serving"
+
+
+@pytest.fixture(scope="session")
+def server(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    work = tmp_path_factory.mktemp("server")
+    with model_server(serving, work, CORS_ORIGINS=ORIGIN, MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as running:
+        yield running
+
+
+@pytest.fixture
+def http(server: ModelServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def stub(server: ModelServer) -> Iterator[Any]:
+    with grpc.insecure_channel(server.grpc_target) as channel:
+        yield GRPCInferenceServiceStub(channel)

@@ -1,0 +1,194 @@
+"""The batcher's shell: order, isolation of faults, cancellation, overload, closing; over a fake engine."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from model_release import Encoding
+from model_server.batcher import Batcher, BatchReport, EngineFailure
+from model_server.errors import Overloaded, Unavailable
+
+POISON = 666
+
+
+def encoding(value: int, tokens: int = 8) -> Encoding:
+    return Encoding([value] * tokens, tokens, False)
+
+
+class FakeEngine:
+    """Echoes each row's first id; fails on a batch that holds the poison; can be held."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.reports: list[BatchReport] = []
+        self.free = threading.Event()
+        self.free.set()
+        self.entered = threading.Event()
+
+    def forward(self, encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+        values = [row.ids[0] for row in encodings]
+        self.batches.append(values)
+        self.entered.set()
+        assert self.free.wait(20)
+        if POISON in values:
+            raise ValueError("poison")
+        rows = np.array(values, dtype=np.float32)[:, None]
+        return np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1)
+
+    def batcher(self, *, max_tokens: int = 64, max_waiting: int = 1000) -> Batcher:
+        return Batcher(self.forward, max_tokens=max_tokens, max_waiting=max_waiting, on_batch=self.reports.append)
+
+    async def hold(self, batcher: Batcher) -> "asyncio.Task[list]":
+        """A request that keeps the engine busy until `free` is set."""
+        self.free.clear()
+        self.entered.clear()
+        task = asyncio.create_task(batcher.submit([encoding(0)]))
+        assert await asyncio.to_thread(self.entered.wait, 20)
+        return task
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+def first_ids(rows: list) -> list[int]:
+    return [int(logits[0]) for logits, _ in rows]
+
+
+async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine):
+    batcher = engine.batcher()
+    requests = [
+        [encoding(100 * request + row, 4 + (7 * row) % 40) for row in range(request % 6 + 1)] for request in range(60)
+    ]
+    answers = await asyncio.gather(*(batcher.submit(request) for request in requests[:30]))
+    answers += await asyncio.gather(*(batcher.submit(request) for request in requests[30:]))
+    for request, rows in zip(requests, answers, strict=True):
+        assert first_ids(rows) == [row.ids[0] for row in request]
+        assert all(embedding[0] == logits[0] + 0.5 for logits, embedding in rows)
+    sent = [row.ids[0] for request in requests for row in request]
+    assert sorted(value for batch in engine.batches for value in batch) == sorted(sent)
+    assert max(map(len, engine.batches)) > 1  # they did ride together
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_reports_count_rows_tokens_and_padding(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    waiting = asyncio.create_task(batcher.submit([encoding(1, 4), encoding(2, 10), encoding(3, 40)]))
+    await asyncio.sleep(0)
+    assert batcher.waiting == 3 and batcher.oldest_age >= 0
+    engine.free.set()
+    await asyncio.gather(held, waiting)
+    assert [(report.rows, report.tokens, report.padded_tokens) for report in engine.reports] == [
+        (1, 8, 8),
+        (2, 14, 20),
+        (1, 40, 40),
+    ]
+    assert batcher.waiting == 0 and batcher.oldest_age == 0
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_one_poison_text_fails_alone(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    good = [asyncio.create_task(batcher.submit([encoding(value)])) for value in (1, 2, 3)]
+    bad = asyncio.create_task(batcher.submit([encoding(POISON)]))
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, *good)] == [[0], [1], [2], [3]]
+    with pytest.raises(EngineFailure, match="ValueError"):
+        await bad
+    assert first_ids(await batcher.submit([encoding(9)])) == [9]  # and the engine's thread lives
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_cancelled_request_leaves_the_queue(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    gone = asyncio.create_task(batcher.submit([encoding(7), encoding(8)]))
+    stays = asyncio.create_task(batcher.submit([encoding(9)]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    engine.free.set()
+    assert first_ids(await held) == [0] and first_ids(await stays) == [9]
+    assert engine.batches == [[0], [9]]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_cancelled_texts_do_not_count_against_the_queue(engine):
+    batcher = engine.batcher(max_waiting=2)
+    held = await engine.hold(batcher)
+    gone = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert batcher.waiting == 0
+    stays = asyncio.create_task(batcher.submit([encoding(3), encoding(4)]))
+    await asyncio.sleep(0)
+    engine.free.set()
+    assert first_ids(await stays) == [3, 4]
+    await held
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_request_cancelled_in_the_engine_harms_nobody(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    held.cancel()
+    await asyncio.gather(held, return_exceptions=True)
+    engine.free.set()
+    assert first_ids(await batcher.submit([encoding(5)])) == [5]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_full_queue_refuses_at_once_and_queues_nothing(engine):
+    batcher = engine.batcher(max_waiting=3)
+    held = await engine.hold(batcher)
+    waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded) as refused:
+        await batcher.submit([encoding(3), encoding(4)])
+    assert refused.value.retry_after is not None and 1 <= refused.value.retry_after <= 60
+    assert batcher.waiting == 2
+    fits = asyncio.create_task(batcher.submit([encoding(5)]))  # the last place is still given
+    await asyncio.sleep(0)
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, waiting, fits)] == [[0], [1, 2], [5]]
+    assert sorted(value for batch in engine.batches for value in batch) == [0, 1, 2, 5]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(engine):
+    """Else it could never be answered; while it waits, others are told that the server is full."""
+    batcher = engine.batcher(max_waiting=3)
+    held = await engine.hold(batcher)
+    large = asyncio.create_task(batcher.submit([encoding(value) for value in range(1, 11)]))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await batcher.submit([encoding(20)])
+    engine.free.set()
+    await held
+    assert first_ids(await large) == list(range(1, 11))
+    assert first_ids(await batcher.submit([encoding(20)])) == [20]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_closing_answers_what_is_queued_and_takes_no_more(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    waiting = [asyncio.create_task(batcher.submit([encoding(value, value * 9)])) for value in (1, 2, 3)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(batcher.close))
+    while not batcher._closed:
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable):
+        await batcher.submit([encoding(4)])
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, *waiting)] == [[0], [1], [2], [3]]
+    await closing
+    assert not any(thread.name == "engine" and thread.is_alive() for thread in threading.enumerate())

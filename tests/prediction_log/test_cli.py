@@ -1,0 +1,40 @@
+"""`python -m prediction_log`."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from log_rows import record, write
+from typer.testing import CliRunner
+
+from prediction_log import WindowReader
+from prediction_log.cli import app
+from prediction_log.migrate import head
+
+
+def output(*arguments: str) -> str:
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
+def test_upgrade_hourly_and_maintain(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_url)
+    assert output("upgrade") == f"the prediction log is at revision {head()}"
+    now = datetime.now(UTC)
+    write(empty_url, [record(now, probability=0.9), record(now, probability=0.7), record(now - timedelta(days=100))])
+    row = output("hourly", "--hours", "2")
+    assert f"{now:%Y-%m-%d %H:00}" in row
+    assert "0.800" in row
+    assert "removed 1 predictions older than 30 days" in output("maintain", "--keep", "30")
+    assert WindowReader(empty_url).summary(now - timedelta(days=200), now + timedelta(days=1)).predictions == 2
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "prediction_log", "hourly", "--database-url", "mysql://x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: DATABASE_URL")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,121 @@
+"""Addresses and databases that do not work: what a person is told."""
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from log_rows import record, write
+from postgres import Server
+from sqlalchemy.engine import make_url
+
+from prediction_log import LogError, WindowReader, add_feedback, latest_reports, maintain, new_id, upgrade
+from prediction_log.database import parse_url, shown
+
+NOW = datetime.now(UTC)
+
+
+def told(url: str) -> str:
+    with pytest.raises(LogError) as caught:
+        WindowReader(url).summary(NOW - timedelta(days=1), NOW)
+    return str(caught.value)
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    assert (
+        shown(parse_url("postgres://me:hunter2@db:5432/log?sslmode=require"))
+        == "postgresql://me:***@db:5432/log?sslmode=require"
+    )
+    assert shown(parse_url("sqlite:///var/x.db")) == "sqlite:///var/x.db"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "no-such-host.invalid"])
+def test_a_server_that_cannot_be_reached(host: str) -> None:
+    message = told(f"postgresql://me:hunter2@{host}/log")
+    assert host.partition(":")[0] in message
+    assert "hunter2" not in message
+
+
+def test_a_wrong_password_and_a_missing_database(server: Server) -> None:
+    wrong = make_url(server.url).set(password="hunter2").render_as_string(hide_password=False)
+    if os.environ.get("TEST_POSTGRES_URL") is None:
+        assert "password authentication failed" in told(wrong)
+        assert "hunter2" not in told(wrong)
+    assert "does not exist" in told(make_url(server.url).set(database="nowhere").render_as_string(hide_password=False))
+
+
+def test_options_of_libpq_in_the_address(postgres_url: str) -> None:
+    url = f"{postgres_url}?sslmode=disable&application_name=mine"
+    write(url, [record()])
+    assert WindowReader(url).summary(NOW - timedelta(days=1), NOW + timedelta(days=1)).predictions == 1
+    wrong = told(f"{postgres_url}?sslmode=require")
+    assert "SSL" in wrong
+
+
+def test_missing_tables_name_the_remedy(empty_url: str) -> None:
+    for action in (
+        lambda: WindowReader(empty_url).read(NOW, NOW),
+        lambda: WindowReader(empty_url).hourly(NOW, NOW),
+        lambda: add_feedback(empty_url, new_id(), "positive", None),
+        lambda: latest_reports(empty_url, 1),
+        lambda: maintain(empty_url),
+    ):
+        with pytest.raises(LogError, match="python -m prediction_log upgrade"):
+            action()
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("this is a text file, " * 100)
+    assert "not a database" in told(f"sqlite:///{tmp_path}/x.db")
+    (tmp_path / "file").write_text("")
+    assert "file" in told(f"sqlite:///{tmp_path}/file/x.db")
+    with pytest.raises(LogError):
+        upgrade(f"sqlite:///{tmp_path}/x.db")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    upgrade(f"sqlite:///{path}")
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "from prediction_log import DriftReportRow, LogError, save_report\n"
+        "from datetime import UTC, datetime\nnow = datetime.now(UTC)\n"
+        "row = DriftReportRow(now, now, now, 'a', 'stable', 'x' * 1_000_000, 1)\n"
+        f"try: save_report('sqlite:///{path}', row)\nexcept LogError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"the database sqlite:///{path} cannot be used: " in done.stdout, done
+    assert latest_reports(f"sqlite:///{path}", 5) == []
+
+
+@contextmanager
+def not_root() -> Iterator[None]:
+    """Root may write everywhere: be nobody for a while."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+def test_a_database_that_may_only_be_read() -> None:
+    with tempfile.TemporaryDirectory() as scratch:  # pytest's own folders are closed to others
+        path = Path(scratch, "x.db")
+        url = f"sqlite:///{path}"
+        upgrade(url)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")  # in WAL mode it could not even be read
+        path.chmod(0o444)
+        path.parent.chmod(0o555)
+        with not_root(), pytest.raises(LogError, match="readonly database"):
+            add_feedback(url, new_id(), "positive", None)
+        path.parent.chmod(0o755)

@@ -1,0 +1,102 @@
+"""Days as partitions, and retention."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from log_rows import record, write
+from postgres import Server
+
+from prediction_log import WindowReader, maintain, upgrade
+
+DAY = timedelta(days=1)
+
+
+def midnight(days: int) -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + days * DAY
+
+
+def partitions(server: Server, url: str) -> dict[str, int]:
+    """Rows of each partition."""
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass ORDER BY 1"
+    names = [row[0] for row in server.execute(query, url)]
+    return {name: server.execute(f"SELECT COUNT(*) FROM {name}", url)[0][0] for name in names}
+
+
+def name_of(day: datetime) -> str:
+    return f"predictions_{day:%Y%m%d}"
+
+
+def test_old_rows_go_and_young_ones_stay(url: str) -> None:
+    kept = [record(midnight(0)), record(midnight(-30)), record(midnight(-1))]
+    write(
+        url, [*kept, record(midnight(-30) - timedelta(milliseconds=1)), record(midnight(-31)), record(midnight(-400))]
+    )
+    _, removed = maintain(url, keep_days=30)
+    assert removed == 3
+    window = WindowReader(url).read(midnight(-500), midnight(2))
+    assert set(window.ids) == {row.id for row in kept}
+    assert maintain(url, keep_days=30) == ([], 0)
+
+
+def test_upgrade_makes_the_next_days(server: Server, postgres_url: str) -> None:
+    made = partitions(server, postgres_url)
+    assert list(made) == [*(name_of(midnight(n)) for n in range(8)), "predictions_default"]
+
+
+def test_rows_of_a_day_without_a_partition_move_into_it(server: Server, postgres_url: str) -> None:
+    days = [7, 8, 9, 12]
+    rows = [record(midnight(n) + timedelta(hours=n), text=f"day {n}", descriptors={"chars": 1.0}) for n in days]
+    write(postgres_url, rows)
+    assert partitions(server, postgres_url)["predictions_default"] == 3
+    made, removed = maintain(postgres_url, ahead_days=9)
+    assert (made, removed) == ([name_of(midnight(8)), name_of(midnight(9))], 0)
+    found = partitions(server, postgres_url)
+    assert found["predictions_default"] == 1
+    assert [found[name_of(midnight(n))] for n in (7, 8, 9)] == [1, 1, 1]
+    window = WindowReader(postgres_url).read(midnight(0), midnight(20))
+    assert window.ids == [row.id for row in rows]
+    assert window.descriptors == [row.descriptors for row in rows]
+    write(postgres_url, rows)  # the primary key holds across the move
+    assert WindowReader(postgres_url).read(midnight(0), midnight(20)).total_rows == 4
+
+
+def test_whole_days_are_dropped(server: Server, postgres_url: str) -> None:
+    old = midnight(-40)
+    server.execute(
+        f"CREATE TABLE {name_of(old)} PARTITION OF predictions FOR VALUES FROM ('{old}') TO ('{old + DAY}')",
+        postgres_url,
+    )
+    write(postgres_url, [record(old), record(old + DAY / 2), record(old + DAY), record(midnight(0))])
+    assert maintain(postgres_url, keep_days=30)[1] == 3
+    assert name_of(old) not in partitions(server, postgres_url)
+
+
+def test_partitions_have_the_indexes_of_their_table(server: Server, postgres_url: str) -> None:
+    maintain(postgres_url, ahead_days=8)
+    for day in (0, 8):
+        query = f"SELECT indexdef FROM pg_indexes WHERE tablename = '{name_of(midnight(day))}' ORDER BY 1"
+        found = " ".join(row[0] for row in server.execute(query, postgres_url))
+        assert "UNIQUE" in found and "(release_id, " in found, found
+
+
+def test_a_window_reads_its_own_days_only(server: Server, postgres_url: str) -> None:
+    query = f"EXPLAIN SELECT * FROM predictions WHERE time >= '{midnight(1)}' AND time < '{midnight(2)}'"
+    plan = "\n".join(row[0] for row in server.execute(query, postgres_url))
+    assert name_of(midnight(1)) in plan
+    assert name_of(midnight(3)) not in plan
+
+
+def test_two_maintain_at_once_and_while_a_session_has_another_time_zone(
+    server: Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    database = postgres_url.rpartition("/")[2]
+    server.execute(f"ALTER DATABASE {database} SET timezone = 'Asia/Kathmandu'")
+    with ThreadPoolExecutor(3) as pool:
+        made = [job[0] for job in pool.map(lambda _: maintain(postgres_url, ahead_days=10), range(3))]
+    assert sorted(made, key=len) == [[], [], [name_of(midnight(n)) for n in (8, 9, 10)]]
+    late = record(midnight(10) + DAY - timedelta(milliseconds=1))
+    write(postgres_url, [late])
+    assert partitions(server, postgres_url)[name_of(midnight(10))] == 1
+    upgrade(postgres_url)

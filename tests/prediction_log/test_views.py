@@ -1,0 +1,48 @@
+"""The queries that people type."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from log_rows import record, write
+from postgres import Server
+
+from prediction_log import upgrade
+
+BY_HOUR = """
+SELECT DATE_TRUNC('hour', predicted_at) AS hour, COUNT(*), AVG(confidence_score)
+FROM prediction_logs WHERE predicted_at >= NOW() - INTERVAL '24 hours' GROUP BY hour
+"""
+
+
+def test_predictions_and_average_confidence_by_hour(server: Server, postgres_url: str) -> None:
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    moments = [(now, 0.9), (now, 0.7), (hour - timedelta(hours=2), 0.2), (now - timedelta(hours=25), 0.5)]
+    write(postgres_url, [record(moment, probability=probability) for moment, probability in moments])
+    rows = sorted(tuple(row) for row in server.execute(BY_HOUR, postgres_url))
+    assert [row[:2] for row in rows] == [(hour - timedelta(hours=2), 1), (hour, 2)]
+    assert [row[2] for row in rows] == pytest.approx([0.8, 0.8])
+
+
+def test_the_views_columns(server: Server, postgres_url: str) -> None:
+    row = record(text="fine", client="ann", probability=0.1)
+    write(postgres_url, [row])
+    query = "SELECT id, sentiment, confidence_score, release_id, text, source, client FROM prediction_logs"
+    found = server.execute(query, postgres_url)
+    assert [(str(found[0][0]), *list(found[0])[1:])] == [(row.id, "negative", 0.9, "a" * 16, "fine", "v2-rest", "ann")]
+    hourly = server.execute("SELECT predictions, average_confidence FROM prediction_logs_hourly", postgres_url)
+    assert [tuple(line) for line in hourly] == [(1, 0.9)]
+
+
+def test_the_views_on_sqlite(tmp_path: object) -> None:
+    path = f"{tmp_path}/x.db"
+    upgrade(f"sqlite:///{path}")
+    at = datetime(2026, 3, 1, 10, 59, 59, 999000, UTC)
+    write(f"sqlite:///{path}", [record(at, probability=0.9), record(at - timedelta(minutes=5), probability=0.7)])
+    connection = sqlite3.connect(path)
+    query = "SELECT sentiment, COUNT(*) FROM prediction_logs WHERE predicted_at >= '2026-03-01' GROUP BY sentiment"
+    assert connection.execute(query).fetchall() == [("positive", 2)]
+    hours = connection.execute("SELECT * FROM prediction_logs_hourly").fetchall()
+    assert hours == [("2026-03-01 10:00:00", 2, pytest.approx(0.8))]
+    connection.close()

@@ -1,0 +1,192 @@
+"""Each base is a DistilBERT classifier; BERT's weights give the same hidden states in it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from factories import make_model, make_texts, make_tokenizer
+from hub_standin import hub
+from tokenizers import Tokenizer
+
+from training_job.bases import Base, load_base
+from training_job.errors import BaseModelError
+from training_job.minilm import distilbert_config, packaged_minilm
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXTS = ["A film to love.", "dull, dull and duller " * 40, "😀 café"]
+
+
+def _load(name: str, max_tokens: int = 32) -> Base:
+    return load_base(name, texts=make_texts(80)[0], max_tokens=max_tokens, seed=0)
+
+
+def _encode(tokenizer: Tokenizer, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    ids = [tokenizer.encode(text).ids[:width] for text in TEXTS]
+    padded = torch.tensor([row + [0] * (width - len(row)) for row in ids])
+    return padded, torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in ids])
+
+
+def _hidden(model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        hidden = model.eval()(input_ids=ids, attention_mask=mask).last_hidden_state
+    return hidden[mask.bool()]  # what stands at padding is never read
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Base:
+    return _load("minilm", 256)
+
+
+def test_minilm_computes_what_the_original_does(minilm: Base) -> None:
+    from transformers import BertModel
+
+    original = BertModel.from_pretrained(packaged_minilm(), attn_implementation="eager")
+    ids, mask = _encode(minilm.tokenizer, 128)
+    difference = (_hidden(minilm.model.distilbert, ids, mask) - _hidden(original, ids, mask)).abs().max()
+    assert 0 <= float(difference) < 1e-5
+    config = minilm.model.config
+    assert (config.n_layers, config.dim, config.n_heads, config.num_labels) == (6, 384, 12, 2)
+    assert (config.dropout, config.attention_dropout) == (0.1, 0.1)
+    assert minilm.learning_rate == 2e-4
+
+
+def test_minilm_reads_texts_as_the_original_tokenizer_does_and_whole(minilm: Base) -> None:
+    from transformers import AutoTokenizer
+
+    original = AutoTokenizer.from_pretrained(packaged_minilm())
+    for text in TEXTS:
+        assert minilm.tokenizer.encode(text).ids == original(text, truncation=False, padding=False)["input_ids"]
+
+
+def _small_bert(folder: Path, **changes: object) -> torch.nn.Module:
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(3)
+    vocabulary = make_tokenizer(folder / "tokenizer.json")
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=40,
+        initializer_range=0.5,
+        **changes,
+    )
+    model = BertModel(config)
+    model.save_pretrained(folder)
+    return model
+
+
+def test_a_bert_in_a_folder_is_turned_into_a_distilbert(tmp_path: Path) -> None:
+    original = _small_bert(tmp_path)
+    base = _load(str(tmp_path))
+    ids, mask = _encode(base.tokenizer, 24)
+    torch.testing.assert_close(
+        _hidden(base.model.distilbert, ids, mask), _hidden(original, ids, mask), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_a_bert_that_no_distilbert_equals_is_refused(tmp_path: Path) -> None:
+    _small_bert(tmp_path, layer_norm_eps=1e-5)
+    with pytest.raises(BaseModelError, match=r"layer_norm_eps 1e-05"):
+        _load(str(tmp_path))
+    config = json.loads((tmp_path / "config.json").read_text()) | {"layer_norm_eps": 1e-12}
+    with pytest.raises(BaseModelError, match="position_embedding_type"):
+        distilbert_config(config | {"position_embedding_type": "relative_key"})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DistilBERT classifier as it is saved."""
+    path = tmp_path_factory.mktemp("hub") / "models/acme/tiny"
+    make_model(make_tokenizer(path / "tokenizer.json"), 7).save_pretrained(path)
+    return path
+
+
+def test_a_distilbert_in_a_folder_is_taken_as_it_is(folder: Path) -> None:
+    base = _load(str(folder))
+    expected = make_model(base.tokenizer.get_vocab_size(), 7)
+    for name, value in expected.distilbert.state_dict().items():
+        torch.testing.assert_close(base.model.distilbert.state_dict()[name], value)
+    assert base.name == str(folder)
+
+
+def test_a_vocabulary_alone_makes_the_tokenizer(folder: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    (tmp_path / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
+    text = "a Wonderful film"
+    assert _load(str(tmp_path)).tokenizer.encode(text).ids == _load(str(folder)).tokenizer.encode(text).ids
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: (path / "model.safetensors").unlink(), "cannot be loaded.*model.safetensors"),
+        (lambda path: (path / "model.safetensors").write_bytes(b"x" * 40), "cannot be loaded"),
+        (lambda path: (path / "config.json").write_text("{"), "cannot be loaded.*JSON"),
+        (lambda path: (path / "config.json").write_text('{"model_type": "roberta"}'), "is a roberta network"),
+        (lambda path: (path / "tokenizer.json").write_text("{}"), r"cannot be loaded.*tokenizer\.json: "),
+    ],
+)
+def test_a_broken_folder_is_named(change: object, message: str, folder: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    change(tmp_path)  # type: ignore[operator]
+    with pytest.raises(BaseModelError, match=message) as caught:
+        _load(str(tmp_path))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_limits_of_a_base_are_told(folder: Path) -> None:
+    with pytest.raises(BaseModelError, match="reads at most 64 tokens; set MAX_TOKENS to 64"):
+        _load(str(folder), 65)
+    with pytest.raises(BaseModelError, match=r"folder \./nothing does not exist"):
+        _load("./nothing")
+
+
+def test_random_bases_are_made_from_the_texts_and_the_seed() -> None:
+    one, two = _load("scratch-tiny"), _load("scratch-tiny")
+    assert one.tokenizer.to_str() == two.tokenizer.to_str()
+    for left, right in zip(one.model.parameters(), two.model.parameters(), strict=True):
+        assert torch.equal(left, right)
+    ids = one.tokenizer.encode("a wonderful film").ids
+    assert ids[0] == one.tokenizer.token_to_id("[CLS]") and ids[-1] == one.tokenizer.token_to_id("[SEP]")
+    assert one.tokenizer.token_to_id("[UNK]") not in ids
+    other = load_base("scratch-tiny", texts=make_texts(80)[0], max_tokens=32, seed=1)
+    assert not torch.equal(other.model.classifier.weight, one.model.classifier.weight)
+
+
+_FETCH = """
+from training_job.errors import BaseModelError
+from training_job.hub import fetch_base
+try:
+    print(sorted(path.name for path in fetch_base("acme/tiny").iterdir()))
+except BaseModelError as error:
+    print("refused:", error)
+"""
+
+
+def _fetch(home: Path, endpoint: str) -> str:
+    told = os.environ | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", _FETCH], env=told, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+def test_a_base_of_the_hub_is_fetched_once_and_its_absence_names_the_remedy(folder: Path, tmp_path: Path) -> None:
+    (folder / "pytorch_model.bin").write_bytes(b"not wanted")
+    expected = "['config.json', 'model.safetensors', 'tokenizer.json']"
+    with hub(folder.parents[2]) as endpoint:
+        assert _fetch(tmp_path / "one", endpoint) == expected
+    assert _fetch(tmp_path / "one", endpoint) == expected
+    refused = _fetch(tmp_path / "two", endpoint)
+    assert refused.startswith("refused: the base model 'acme/tiny' is neither in the hub's cache nor to be had from")
+    assert "BASE_MODEL=minilm" in refused

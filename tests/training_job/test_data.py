@@ -1,0 +1,264 @@
+"""Rows as they are read, checked, shuffled and parted."""
+
+import csv
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from factories import make_texts
+from hub_standin import hub
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_release.features import text_hash
+from training_job.data import Rows, balanced_order, drop_copies, proportional_order, split
+from training_job.errors import DataError
+from training_job.reading import parse_label, read_csv, read_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+NASTY = [
+    'He said "no", twice.',
+    "two\nlines",
+    "carriage\r\nreturn",
+    "next\u0085line\u2028sep",
+    "NA",
+    "nan",
+    "a,b",
+    "😀 null",
+]
+
+
+def write_csv(path: Path, rows: list[tuple[str, object]], header: tuple[str, str] = ("text", "label")) -> Path:
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "wt", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
+def test_texts_come_back_as_they_were_written(name: str, tmp_path: Path) -> None:
+    labels = [index % 2 for index in range(len(NASTY))]
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pd.DataFrame({"label": labels, "text": NASTY}).to_parquet(path)
+    else:
+        write_csv(path, list(zip(NASTY, labels, strict=True)))
+    rows = read_rows(str(path), "train")
+    assert rows.texts == NASTY
+    assert rows.labels.tolist() == labels and rows.labels.dtype == np.int64
+
+
+# No lone "\r": outside of quotes the writer leaves it bare, and a bare one ends a line.
+_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+@given(texts=st.lists(_TEXT, min_size=2, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_whatever_csv_can_hold_is_read(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
+        writer.writerow(("text", "label"))
+        writer.writerows((text, index % 2) for index, text in enumerate(texts))
+    assert read_csv(path).texts == texts
+
+
+def test_a_byte_order_mark_other_columns_and_a_text_of_a_megabyte(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\ufeffid,sentiment,review\n1,pos,good\n\n2,NEG ," + "x" * 1_000_000 + "\n", "utf-8")
+    rows = read_rows(str(path), "train", ("review", "sentiment"))
+    assert [len(text) for text in rows.texts] == [4, 1_000_000]
+    assert rows.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        *[("1", 1), (" Positive ", 1), ("neg", 0), (0.0, 0), ("1.0", 1), (True, 1), (np.int64(0), 0)],
+        *[("2", None), ("", None), (0.5, None), (-1, None), (None, None), ("5 stars", None), (float("nan"), None)],
+    ],
+)
+def test_labels_are_known_words_and_numbers(value: object, label: int | None) -> None:
+    assert parse_label(value) == label
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.csv", None, r"absent\.csv does not exist; give a \.csv"),
+        ("empty.csv", b"", r"empty\.csv is empty; give a CSV with the header text,label"),
+        ("header.csv", b"text,label\n", r"header\.csv holds no rows"),
+        ("one.csv", b"text\ngood\nbad\n", r"no column 'label'; its columns are 'text'. Name them"),
+        ("none.csv", b"a,b\n1,2\n", r"no column 'text' and no column 'label'; its columns are 'a', 'b'"),
+        ("three.csv", b"text,label\ngood,1\nbad,0\nso-so,2\n", r"line 4: unknown label '2' \(1 of 3 rows"),
+        ("blank.csv", b'text,label\ngood,1\n"a\nb",0\n  ,0\n', r"line 5: the text is empty \(1 of 3 are\); drop"),
+        ("class.csv", b"text,label\ngood,1\nfine,1\n", r"holds only positive rows; a classifier needs both"),
+        ("nul.csv", b"text,label\ngood,1\nb\0d,0\n", r"line 3: the text holds a NUL byte"),
+        ("wide.csv", b"text,label\ngood, really,1\nbad,0\n", r"line 2: 3 fields where the header names 2; put quotes"),
+        ("open.csv", b'text,label\n"good,1\nbad,0\n', r"line \d: unexpected end of data; quotes inside"),
+        ("quote.csv", b'text,label\n"go"od",1\nbad,0\n', r"line 2: .*quotes inside a quoted text must be doubled"),
+        ("latin.csv", "text,label\ncafé,1\n".encode("latin-1"), r"latin\.csv is not UTF-8 \(.* at byte 14\)"),
+        ("plain.csv.gz", b"text,label\ngood,1\n", r"plain\.csv\.gz is not gzip.*rename it to plain\.csv"),
+        ("packed.csv", gzip.compress(b"text,label\n"), r"packed\.csv is gzip; rename it to packed\.csv\.gz"),
+        (
+            "cut.csv.gz",
+            gzip.compress(b"text,label\n" + b"good,1\nbad,0\n" * 99)[:-20],
+            r"cut\.csv\.gz is a broken gzip",
+        ),
+        ("bad.parquet", b"PAR1 no", r"bad\.parquet is not a whole Parquet file"),
+        ("rows.xlsx", b"x", r"unknown kind of file; give \.csv"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line_and_remedy(
+    name: str, content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read_rows(str(path), "train")
+    assert caught.value.exit_code == 2 and name in str(caught.value)
+
+
+def test_a_folder_and_a_parquet_without_the_column_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=r"folder\.csv cannot be read \(Is a directory\)"):
+        read_rows(str(tmp_path / "folder.csv"), "train")
+    pd.DataFrame({"text": ["a", None], "stars": [1, 2]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="no column 'label'; its columns are 'text', 'stars'"):
+        read_rows(str(tmp_path / "a.parquet"), "train")
+    with pytest.raises(DataError, match="row 2: the text is empty"):
+        pd.DataFrame({"text": ["a", None], "label": [1, 0]}).to_parquet(tmp_path / "b.parquet")
+        read_rows(str(tmp_path / "b.parquet"), "train")
+
+
+def _rows(count: int, seed: int = 0, positives: float = 0.5) -> Rows:
+    """Different texts, sorted by label as some public files are."""
+    labels = np.sort((np.arange(count) < count * positives).astype(np.int64))
+    return Rows([f"{seed} text {index}" for index in range(count)], labels)
+
+
+@given(count=st.integers(2, 300), share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
+@settings(max_examples=80, deadline=None)
+def test_orders_keep_classes_balanced_from_the_beginning(count: int, share: float, seed: int) -> None:
+    labels = _rows(count, positives=share).labels
+    smaller = min(int(labels.sum()), count - int(labels.sum()))
+    balanced = balanced_order(labels, seed)
+    assert sorted(balanced) == list(range(count))
+    for size in range(2, 2 * smaller + 1, 2):
+        assert labels[balanced[:size]].sum() == size // 2
+    proportional = proportional_order(labels, seed)
+    assert sorted(proportional) == list(range(count))
+    running = np.cumsum(labels[proportional])
+    expected = np.arange(1, count + 1) * labels.mean()
+    assert np.abs(running - expected).max() <= 2.0
+
+
+def test_a_sorted_file_is_shuffled_before_a_subset_is_taken() -> None:
+    parts = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=0)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (100, 50, 20)
+    assert parts.train.labels.sum() == 50 and parts.test.labels.sum() == 10
+    assert parts.validation.labels[:20].sum() == pytest.approx(10, abs=2)
+    places = [int(text.split()[-1]) for text in parts.train.texts]
+    assert max(places) > 900 and min(places) < 100
+    again = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=0)
+    other = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=1)
+    assert parts.fingerprint == again.fingerprint != other.fingerprint
+
+
+@given(
+    train=st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=40),
+    test=st.lists(st.sampled_from("abcdefgh"), max_size=20),
+)
+def test_no_text_of_the_test_set_is_trained_on_and_none_twice(train: list[str], test: list[str]) -> None:
+    rows = Rows([f"  text {name} \n" for name in train], np.zeros(len(train), dtype=np.int64))
+    held_out = Rows([f"text {name}" for name in test], np.zeros(len(test), dtype=np.int64))
+    kept, copies, repeats = drop_copies(rows, held_out)
+    hashes = [text_hash(text) for text in kept.texts]
+    assert len(set(hashes)) == len(hashes)
+    assert not set(hashes) & {text_hash(text) for text in held_out.texts}
+    assert len(kept) + copies + repeats == len(rows)
+    assert copies == sum(name in test for name in train)
+
+
+def test_copies_are_counted_and_a_file_alone_gives_a_fifth_to_the_test() -> None:
+    train, test = _rows(200), _rows(50, 1)
+    mixed = Rows([*train.texts, *test.texts[:10], train.texts[0]], np.append(train.labels, [0] * 10 + [1]))
+    parts = split(mixed, test, train_rows=None, validation_rows=1000, test_rows=None, seed=0)
+    assert (parts.test_copies_dropped, parts.repeats_dropped) == (10, 1)
+    assert (len(parts.validation), len(parts.train)) == (40, 160)
+    alone = split(mixed, None, train_rows=None, validation_rows=30, test_rows=None, seed=0)
+    assert alone.test_held_out and len(alone.test) == 42 and alone.repeats_dropped == 1
+    texts = [*alone.train.texts, *alone.validation.texts, *alone.test.texts]
+    assert len(texts) == len(set(texts)) == 210
+
+
+def test_what_is_left_must_hold_both_classes() -> None:
+    test = _rows(40)
+    with pytest.raises(DataError, match="without the copies of test rows, holds no rows"):
+        split(test, test, train_rows=None, validation_rows=10, test_rows=None, seed=0)
+    labels = np.array([1] + [0] * 30)
+    few = Rows([f"row {index}" for index in range(31)], labels)
+    with pytest.raises(DataError, match="holds only negative rows"):
+        split(few, test, train_rows=None, validation_rows=5, test_rows=None, seed=0)
+
+
+def _in_a_process(code: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The hub's libraries read their environment once, when they are imported."""
+    told = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, timeout=120)
+
+
+_READ = """
+from training_job.errors import DataError
+from training_job.reading import read_rows
+try:
+    rows = read_rows({source!r}, {split!r})
+    print(len(rows), rows.fingerprint)
+except DataError as error:
+    print("refused:", error)
+"""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub's folder with the dataset `acme/reviews`: 40 training rows."""
+    root = tmp_path_factory.mktemp("hub")
+    folder = root / "datasets/acme/reviews/data"
+    folder.mkdir(parents=True)
+    texts, labels = make_texts(40, 5)
+    pd.DataFrame({"text": texts, "label": labels}).to_parquet(folder / "train-00000-of-00001.parquet")
+    return root
+
+
+def test_a_dataset_of_the_hub_is_read_by_name_and_from_the_cache_afterwards(dataset: Path, tmp_path: Path) -> None:
+    texts, labels = make_texts(40, 5)
+    expected = f"40 {Rows(texts, labels).fingerprint}"
+    read = _READ.format(source="hub:acme/reviews", split="train")
+    with hub(dataset) as endpoint:
+        found = _in_a_process(read, tmp_path, HF_ENDPOINT=endpoint)
+        assert found.stdout.strip() == expected, found.stderr[-2000:]
+        missing = _in_a_process(_READ.format(source="hub:acme/reviews", split="test"), tmp_path, HF_ENDPOINT=endpoint)
+    assert "refused: hub:acme/reviews, split 'test', cannot be read" in missing.stdout
+    gone = _in_a_process(read, tmp_path, HF_ENDPOINT=endpoint)
+    assert gone.stdout.strip() == expected, gone.stderr[-2000:]
+
+
+def test_a_hub_that_is_away_is_named_with_the_remedy(dataset: Path, tmp_path: Path) -> None:
+    away = _in_a_process(
+        _READ.format(source="hub:acme/other", split="train"), tmp_path, HF_ENDPOINT="http://127.0.0.1:9"
+    )
+    assert "hub:acme/other" in away.stdout and "http://127.0.0.1:9" in away.stdout
+    assert "give a file: --train" in away.stdout
+
+
+def test_a_dataset_in_a_folder(dataset: Path) -> None:
+    rows = read_rows(f"hub:{dataset / 'datasets/acme/reviews'}", "train")
+    assert rows.texts == make_texts(40, 5)[0]

@@ -1,0 +1,237 @@
+"""One training from files to a registered release, and the ways in which it is stopped."""
+
+import csv
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from factories import make_texts
+from mlflow import MlflowClient
+from rich.console import Console
+
+from model_release import ReleaseStore, Scorer, StoreUnreachable
+from model_release.golden import read_golden, replay
+from training_job import pipeline
+from training_job.errors import DataError, TrainingError
+from training_job.pipeline import TrainOutcome, search, train
+from training_job.progress import Progress
+from training_job.registry import RegistryError
+from training_job.settings import TrainSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in TrainSettings.model_fields.values():
+        monkeypatch.delenv(str(field.validation_alias), raising=False)
+
+
+def _write(path: Path, texts: list[str], labels: Any) -> str:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("text", "label"))
+        writer.writerows(zip(texts, ("neg" if label == 0 else "pos" for label in labels), strict=True))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Training rows of which five stand in the test set too, and the test rows."""
+    folder = tmp_path_factory.mktemp("rows")
+    texts, labels = make_texts(140, 1)
+    test_texts, test_labels = make_texts(60, 2)
+    train = _write(folder / "train.csv", texts + test_texts[:5], [*labels, *test_labels[:5]])
+    return train, _write(folder / "test.csv", test_texts, test_labels)
+
+
+def _settings(folder: Path, files: tuple[str, str], **changes: Any) -> TrainSettings:
+    values: dict[str, Any] = {
+        "train_data": files[0],
+        "test_data": files[1],
+        "base_model": "scratch-tiny",
+        "max_tokens": 32,
+        "epochs": 2,
+        "threads": 1,
+        "releases_uri": str(folder / "releases"),
+        "mlflow_tracking_uri": f"sqlite:///{folder}/mlflow.db",
+        "study_uri": f"sqlite:///{folder}/optuna.db",
+        "work_dir": folder / "work",
+        "git_commit": "c0ffee",
+    }
+    return TrainSettings(**values | changes)
+
+
+def _progress(folder: Path) -> Progress:
+    return Progress(Console(file=(folder / "progress.txt").open("w"), width=200))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str]) -> tuple[TrainOutcome, Path]:
+    folder = tmp_path_factory.mktemp("trained")
+    progress = _progress(folder)
+    outcome = train(_settings(folder, files), progress)
+    progress.console.file.close()
+    return outcome, folder
+
+
+def test_a_training_publishes_a_release_that_serves(trained: tuple[TrainOutcome, Path], tmp_path: Path) -> None:
+    outcome, folder = trained
+    store = ReleaseStore(str(folder / "releases"))
+    assert store.list_releases("sentiment") == [outcome.release_id]
+    assert outcome.release_uri == store.uri("sentiment", outcome.release_id)
+    scorer = Scorer.load(store.fetch("sentiment", outcome.release_id, tmp_path), threads=1)
+    assert replay(scorer, read_golden(tmp_path / outcome.release_id / "serving/golden.json")) <= 0.03
+    assert scorer.score(["wonderful warm moving superb", "dull awful tedious"]).label.tolist() == [1, 0]
+    assert store.champion("sentiment") is None  # only a promotion makes one
+
+
+def test_the_manifest_tells_how_it_was_made(trained: tuple[TrainOutcome, Path]) -> None:
+    outcome, folder = trained
+    manifest = ReleaseStore(str(folder / "releases")).manifest("sentiment", outcome.release_id)
+    facts = manifest.facts
+    assert manifest.mlflow_run_id == outcome.run_id and manifest.git_commit == "c0ffee"
+    assert manifest.metrics == outcome.metrics and manifest.metrics["accuracy"].value > 0.7
+    assert (facts["train_rows"], facts["validation_rows"], facts["test_rows"]) == (112, 28, 60)
+    assert (facts["test_copies_dropped"], facts["repeats_dropped"]) == (5, 0)
+    assert facts["steps"] == 14 and 1 <= int(facts["best_step"] or 0) <= 14
+    assert facts["learning_rate"] == 2e-3 and facts["epochs"] == 2.0 and facts["mode"] == "quick"
+    assert manifest.base_model == "scratch-tiny" and manifest.max_tokens == 32
+
+
+def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, Path]) -> None:
+    outcome, folder = trained
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    run = client.get_run(outcome.run_id)
+    assert run.info.status == "FINISHED" and run.data.tags["release_id"] == outcome.release_id
+    assert len(client.get_metric_history(outcome.run_id, "train_loss")) == 14
+    assert len(client.get_metric_history(outcome.run_id, "validation_accuracy")) == 10
+    assert run.data.metrics["accuracy"] == pytest.approx(outcome.metrics["accuracy"].value)
+    assert run.data.metrics["system/rss_mib"] > 0 and run.data.metrics["seconds/train"] > 0
+    assert run.data.params["base_model"] == "scratch-tiny" and run.data.params["learning_rate"] == "0.002"
+    pictures = {item.path for item in client.list_artifacts(outcome.run_id, "plots")}
+    assert {"plots/reliability.png", "plots/training.png", "plots/confusion.png"} & pictures
+    assert "MODEL_CARD.md" in {item.path for item in client.list_artifacts(outcome.run_id)}
+    version = client.get_model_version_by_alias("sentiment", "challenger")
+    assert str(version.version) == outcome.registry_version
+    assert version.tags["release_id"] == outcome.release_id and version.run_id == outcome.run_id
+
+
+def test_the_log_tells_what_was_done_and_nothing_is_left_behind(trained: tuple[TrainOutcome, Path]) -> None:
+    outcome, folder = trained
+    said = (folder / "progress.txt").read_text()
+    assert "rows: 112 to train, 28 to validate, 60 to test; dropped from training: 5 that also stand" in said
+    assert "load: " in said and "train: " in said and "publish: " in said
+    assert set(outcome.seconds) == {"load", "train", "evaluation", "release"}
+    assert all(seconds > 0 for seconds in outcome.seconds.values())
+    assert list((folder / "work").iterdir()) == []
+
+
+def test_a_search_comes_first_when_asked(tmp_path: Path, files: tuple[str, str]) -> None:
+    settings = _settings(tmp_path, files, optimize=True, n_trials=2, warmup_share=0.1, weight_decay=0.01)
+    found = search(settings, _progress(tmp_path))
+    assert found.done + found.pruned == 2
+    outcome = train(settings, _progress(tmp_path))
+    assert outcome.search == found  # its trials were done already
+    facts = ReleaseStore(settings.releases_uri).manifest("sentiment", outcome.release_id).facts
+    assert {name: facts[name] for name in found.best} == found.best
+    assert set(found.best) == {"learning_rate", "batch_size"}
+
+
+def _statuses(folder: Path) -> list[str]:
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return [run.info.status for run in client.search_runs([item.experiment_id for item in client.search_experiments()])]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/work/x"), "/work/x: No space left on device; free some"),
+        (MemoryError(), "lower BATCH_SIZE or MAX_TOKENS"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "lower BATCH_SIZE"),
+    ],
+)
+def test_what_fails_late_leaves_no_release_and_a_failed_run(
+    error: Exception, message: str, tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    settings = _settings(tmp_path, files, epochs=0.2)
+    monkeypatch.setattr(pipeline, "build_release", fail)
+    with pytest.raises(TrainingError, match=message):
+        train(settings, _progress(tmp_path))
+    assert _statuses(tmp_path) == ["FAILED"]
+    assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == []
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_places_that_cannot_be_reached_are_found_before_the_training(
+    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "fit", lambda *_: pytest.fail("it trained"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnreachable, match="check RELEASES_URI"):
+        train(_settings(tmp_path, files, releases_uri=str(tmp_path / "file/releases")), _progress(tmp_path))
+    with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI"):
+        train(_settings(tmp_path, files, mlflow_tracking_uri="http://127.0.0.1:9"), _progress(tmp_path))
+    with pytest.raises(DataError, match=r"none\.csv does not exist"):
+        train(_settings(tmp_path, files, train_data=str(tmp_path / "none.csv")), _progress(tmp_path))
+    assert _statuses(tmp_path) == []  # a run is for work, not for a mistyped name
+
+
+def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
+    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> str:
+        raise RegistryError("registering with MLflow failed; check MLFLOW_TRACKING_URI")
+
+    monkeypatch.setattr(pipeline, "register", away)
+    settings = _settings(tmp_path, files, epochs=0.2)
+    outcome = train(settings, _progress(tmp_path))
+    assert outcome.registry_version is None and "check MLFLOW_TRACKING_URI" in str(outcome.registry_problem)
+    assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == [outcome.release_id]
+
+
+def test_sigterm_kills_the_run_truly_and_leaves_nothing_half_done(tmp_path: Path, files: tuple[str, str]) -> None:
+    told = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "TRAIN_DATA": files[0],
+        "TEST_DATA": files[1],
+        "BASE_MODEL": "scratch-tiny",
+        "MAX_TOKENS": "32",
+        "EPOCHS": "1000",
+        "TRAIN_THREADS": "1",
+    }
+    log = (tmp_path / "log.txt").open("w")
+    process = subprocess.Popen([sys.executable, "-m", "training_job", "train"], cwd=tmp_path, env=told, stderr=log)
+    try:
+        limit = time.monotonic() + 120
+        while "load: " not in (tmp_path / "log.txt").read_text() and process.poll() is None:
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+        time.sleep(2)  # into the training
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        log.close()
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+    assert _statuses(tmp_path / "var") == ["KILLED"]
+    assert list((tmp_path / "var/train").iterdir()) == []
+    assert ReleaseStore(str(tmp_path / "var/releases")).list_releases("sentiment") == []

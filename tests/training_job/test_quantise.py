@@ -1,0 +1,98 @@
+"""Quantisation: the decision by hand, the choice of rows, and a real network made int8."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import make_model, make_texts, make_tokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_release import Encoding, Metric, OpenVINOEngine
+from model_release.scorer import load_tokenizer, pad
+from training_job.export import export_openvino
+from training_job.quantise import Comparison, calibration_rows, choose_default, compare, quantise
+
+
+def _lost(points: float) -> Comparison:
+    same = Metric(value=0.99, low=0.98, high=1.0)
+    return Comparison(2000, same, Metric(value=-points / 100, low=-0.1, high=0.1), 0.2)
+
+
+@pytest.mark.parametrize(
+    ("points_lost", "variant"),
+    [
+        (0.0, "openvino-int8"),
+        (-0.7, "openvino-int8"),
+        (0.49, "openvino-int8"),
+        (0.5, "openvino-int8"),
+        (0.55, "openvino-bf16"),
+        (9.0, "openvino-bf16"),
+    ],
+)
+def test_int8_is_served_unless_it_loses_more_than_half_a_point(points_lost: float, variant: str) -> None:
+    decision = choose_default(_lost(points_lost))
+    assert decision.variant == variant
+    assert (f"{abs(points_lost):.2f} points" if points_lost else "exactly as accurate as fp32") in decision.reason
+    assert decision.reason.endswith(f"{variant.removeprefix('openvino-')} is served")
+
+
+def test_a_gain_is_not_told_as_a_loss() -> None:
+    assert "above fp32" in choose_default(_lost(-0.7)).reason
+    assert "below fp32" in choose_default(_lost(0.55)).reason
+
+
+def test_comparison_counts_labels_and_accuracy_on_the_same_rows() -> None:
+    labels = np.array([1, 1, 0, 0])
+    found = compare(labels, np.array([0.9, 0.6, 0.1, 0.4]), np.array([0.8, 0.45, 0.1, 0.3]))
+    assert found.rows == 4
+    assert found.agreement.value == 0.75
+    assert found.accuracy_difference.value == -0.25
+    assert found.largest_probability_difference == pytest.approx(0.15)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(2, 512), min_size=1, max_size=200), st.integers(1, 60), st.integers(0, 99))
+def test_calibration_rows_are_distinct_and_reach_over_all_lengths(lengths: list[int], count: int, seed: int) -> None:
+    chosen = calibration_rows(lengths, count, seed)
+    assert len(set(chosen.tolist())) == len(chosen) == min(count, len(lengths))
+    if count >= 4 and len(lengths) >= 8:
+        picked = np.array(lengths)[chosen]
+        assert picked.min() <= np.median(lengths) <= picked.max()
+    assert (calibration_rows(lengths, count, seed) == chosen).all()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Encoding]]:
+    """A tiny fp32 IR and 40 encodings."""
+    folder = tmp_path_factory.mktemp("ir")
+    model = make_model(make_tokenizer(folder / "tokenizer.json"))
+    export_openvino(model, folder / "full")
+    texts, _ = make_texts(40)
+    raw = load_tokenizer(folder / "tokenizer.json").encode_batch(texts)
+    return folder / "full", [Encoding(item.ids, len(item.ids), False) for item in raw]
+
+
+def test_a_quantised_network_is_smaller_and_answers_nearly_alike(
+    full: tuple[Path, list[Encoding]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, encodings = full
+    quantise(folder, tmp_path / "int8", encodings[:20])
+    out, _ = capfd.readouterr()
+    assert out == ""  # no bars and no log lines of the library's own
+    sizes = [(path / "model.bin").stat().st_size for path in (folder, tmp_path / "int8")]
+    assert sizes[1] < 0.5 * sizes[0]
+    batch = pad(encodings)
+    exact, near = (
+        OpenVINOEngine(path, precision, threads=1).forward(*batch)
+        for path, precision in ((folder, "fp32"), (tmp_path / "int8", "int8"))
+    )
+    assert near[0].shape == (40, 2)
+    assert near[1].shape == exact[1].shape
+    assert 0 < np.abs(near[0] - exact[0]).max() < 0.3 * np.ptp(exact[0])
+
+
+def test_nothing_to_calibrate_on(full: tuple[Path, list[Encoding]], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one calibration row"):
+        quantise(full[0], tmp_path / "int8", [])
+    assert not (tmp_path / "int8").exists()

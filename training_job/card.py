@@ -1,0 +1,236 @@
+"""The model card of a release, in Markdown: what it is, how it was made, how good it is, where it fails."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_release import Manifest, Metric
+from training_job.baseline import Baseline
+from training_job.evaluate import Evaluation
+from training_job.quantise import Comparison, Decision
+
+KEPT = {"head": "of a longer text its head", "head_tail": "of a longer text its first quarter and its tail"}
+WEAK_SLICE_ROWS = 30  # a slice of fewer rows is too uncertain to be called weak
+
+
+@dataclass(frozen=True, slots=True)
+class CardInputs:
+    """All that the card tells. `plots` maps a picture's name to its file relative to the card."""
+
+    manifest: Manifest
+    evaluation: Evaluation
+    baseline: Baseline
+    comparison: Comparison
+    decision: Decision
+    training_facts: Mapping[str, object]
+    plots: Mapping[str, Path]
+
+
+def _percent(metric: Metric) -> str:
+    return f"{metric.value * 100:.2f} %"
+
+
+def _percent_interval(metric: Metric) -> str:
+    return f"{metric.low * 100:.2f} to {metric.high * 100:.2f} %"
+
+
+def _points(metric: Metric) -> str:
+    return f"{metric.value * 100:+.2f} points ({metric.low * 100:+.2f} to {metric.high * 100:+.2f})"
+
+
+def _plain(metric: Metric) -> str:
+    return f"{metric.value:.4f} ({metric.low:.4f} to {metric.high:.4f})"
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _front_matter(manifest: Manifest) -> str:
+    return (
+        "---\npipeline_tag: text-classification\nlibrary_name: transformers\n"
+        f"base_model: {manifest.base_model}\ntags: [sentiment, distilbert, openvino]\nmetrics: [accuracy, f1]\n---"
+    )
+
+
+def _what(inputs: CardInputs) -> str:
+    manifest, evaluation = inputs.manifest, inputs.evaluation
+    return f"""# {manifest.name}
+
+Says whether an English review is **{manifest.labels[0]}** or **{manifest.labels[1]}**, with a calibrated probability.
+On {evaluation.rows:,} test rows it is right for **{_percent(evaluation.accuracy)}**
+(95 % interval {_percent_interval(evaluation.accuracy)}); TF-IDF with logistic regression, trained on the same rows, for
+{_percent(inputs.baseline.accuracy)}.
+
+{_table(("", ""), _identity(manifest))}"""
+
+
+def _identity(manifest: Manifest) -> list[tuple[str, str]]:
+    return [
+        ("Made", manifest.created_at),
+        ("Base model", manifest.base_model),
+        ("Served by default", f"`{manifest.default_variant}`"),
+        ("Longest text", f"{manifest.max_tokens} tokens; {KEPT[manifest.truncation]}"),
+        ("Positive from", f"calibrated P(positive) ≥ {manifest.decision_threshold}"),
+        ("Commit", manifest.git_commit or "not recorded"),
+        ("MLflow run", manifest.mlflow_run_id or "not recorded"),
+    ]
+
+
+def _training(inputs: CardInputs) -> str:
+    facts = [(f"`{name}`", value) for name, value in sorted(inputs.training_facts.items())]
+    table = _table(("Fact", "Value"), facts) if facts else "No facts about the training were recorded."
+    return f"""## Data and training
+
+Fingerprint of the rows used (sha256): `{inputs.manifest.data_fingerprint}`. The test rows were not trained on, and
+neither they nor the training rows chose the temperature: that was fitted on validation rows.
+
+{table}
+
+![Loss and validation accuracy against optimiser steps]({inputs.plots["training"].as_posix()})"""
+
+
+def _results(inputs: CardInputs) -> str:
+    evaluation, baseline = inputs.evaluation, inputs.baseline
+    margin = (evaluation.accuracy.value - baseline.accuracy.value) * 100
+    verdict = "better" if margin > 0 else "worse" if margin < 0 else "no better"
+    rows = [
+        (
+            "Accuracy",
+            _percent(evaluation.accuracy),
+            _percent_interval(evaluation.accuracy),
+            f"{_percent(baseline.accuracy)} ({_percent_interval(baseline.accuracy)})",
+        ),
+        (
+            f"F1 of {inputs.manifest.labels[1]}",
+            _percent(evaluation.f1),
+            _percent_interval(evaluation.f1),
+            f"{_percent(baseline.f1)} ({_percent_interval(baseline.f1)})",
+        ),
+        ("Brier score", f"{evaluation.brier.value:.4f}", _ends(evaluation.brier), ""),
+        ("Negative log likelihood", f"{evaluation.nll.value:.4f}", _ends(evaluation.nll), ""),
+    ]
+    return f"""## Results on {evaluation.rows:,} test rows
+
+{_table(("Measure", "This model", "95 % interval", "TF-IDF + logistic regression"), rows)}
+
+In accuracy the model is {abs(margin):.2f} points {verdict} than the baseline ({baseline.features:,} words and word
+pairs, {baseline.seconds:.1f} s in all). Figures are those of the variant served, `{inputs.manifest.default_variant}`.
+
+![Confusion matrix]({inputs.plots["confusion"].as_posix()})
+
+![Calibrated probabilities by true label]({inputs.plots["probabilities"].as_posix()})"""
+
+
+def _ends(metric: Metric) -> str:
+    return f"{metric.low:.4f} to {metric.high:.4f}"
+
+
+def _calibration(inputs: CardInputs) -> str:
+    evaluation = inputs.evaluation
+    before, after = evaluation.ece_before, evaluation.ece_after
+    effect = "lowers it" if after.value < before.value else "does not lower it: one divisor cannot bend the curve below"
+    return f"""## Calibration
+
+The expected calibration error is {_plain(before)} as trained and {_plain(after)} after dividing the margin by
+the temperature {evaluation.temperature:.4g}. The temperature makes the validation rows' labels most likely; on the test
+rows it {effect}. Of the answers given with confidence 0.9, nine in ten should be right.
+
+![Reliability before and after temperature scaling]({inputs.plots["reliability"].as_posix()})"""
+
+
+def _slices(inputs: CardInputs) -> str:
+    rows = [
+        (part.name, f"{part.rows:,}", _percent(part.accuracy), _percent_interval(part.accuracy))
+        for part in inputs.evaluation.slices
+    ]
+    return f"""## By kind of text
+
+{_table(("Test rows", "n", "Accuracy", "95 % interval"), rows)}
+
+![Accuracy by kind of text]({inputs.plots["slices"].as_posix()})"""
+
+
+def _quantisation(inputs: CardInputs) -> str:
+    comparison = inputs.comparison
+    return f"""## Quantisation
+
+{inputs.decision.reason[0].upper()}{inputs.decision.reason[1:]}.
+
+{
+        _table(
+            ("int8 against fp32", f"on {comparison.rows:,} test rows"),
+            [
+                ("Same label", f"{_percent(comparison.agreement)} ({_percent_interval(comparison.agreement)})"),
+                ("Accuracy", _points(comparison.accuracy_difference)),
+                ("Largest difference of P(positive)", f"{comparison.largest_probability_difference:.4f}"),
+            ],
+        )
+    }"""
+
+
+def _limits(inputs: CardInputs) -> str:
+    evaluation = inputs.evaluation
+    weak = [
+        f"Measurably weaker on test rows *{part.name}*: {_percent(part.accuracy)} "
+        f"({_percent_interval(part.accuracy)}, n = {part.rows:,})."
+        for part in evaluation.slices
+        if part.rows >= WEAK_SLICE_ROWS and part.accuracy.high < evaluation.accuracy.low
+    ]
+    general = [
+        "There are two labels: a neutral or mixed text is still called one of them, at best with one near 0.5.",
+        f"It reads {inputs.manifest.max_tokens} tokens of a text ({KEPT[inputs.manifest.truncation]}); "
+        "a turn of mind in the rest is not seen.",
+        "It was measured on rows like those it was trained on. Texts of another kind, language or time can lower its"
+        " accuracy without lowering its confidence: watch the traffic for drift.",
+        "Irony, quotations and comparisons with other works are known to mislead models of this kind.",
+    ]
+    lines = "\n".join(f"- {line}" for line in (*weak, *general))
+    return f"## Limits\n\n{lines}"
+
+
+def _serving(manifest: Manifest) -> str:
+    variants = [
+        (f"`{key}`", f"`{entry.path}/`", entry.kind, entry.precision, f"{entry.golden_tolerance:.3f}")
+        for key, entry in sorted(manifest.variants.items())
+    ]
+    return f"""## Serving it
+
+{_table(("Variant", "Files", "Engine", "Precision", "Golden tolerance"), variants)}
+
+The folder's name is the release's id. `sentiment promote ID` makes it the champion, `sentiment serve` answers with the
+champion, `sentiment serve --release ID` with this one. A server replays `serving/golden.json` before it is ready.
+In Python:
+
+```python
+from pathlib import Path
+
+from model_release import Scorer
+
+scores = Scorer.load(Path("path/to/this/folder")).score(["A warm, funny film."])
+print(scores.probability)  # calibrated P({manifest.labels[1]})
+```
+"""
+
+
+def render_card(inputs: CardInputs) -> str:
+    """The whole card as Markdown that GitHub, MLflow and the model hubs show."""
+    manifest = inputs.manifest
+    sections = (
+        _front_matter(manifest),
+        _what(inputs),
+        _results(inputs),
+        _calibration(inputs),
+        _slices(inputs),
+        _quantisation(inputs),
+        _training(inputs),
+        _limits(inputs),
+        _serving(manifest),
+    )
+    return "\n\n".join(sections)

@@ -1,0 +1,88 @@
+"""`python -m training_job`: train, search, promote, roll back; a setting is an option and an environment variable."""
+
+from typing import Annotated
+
+import typer
+
+from training_job.options import with_settings
+from training_job.settings import PromotionSettings, TrainSettings
+
+app = typer.Typer(no_args_is_help=True, help="Train a sentiment model and release it.", pretty_exceptions_enable=False)
+
+
+@app.command()
+@with_settings(TrainSettings)
+def train(settings: TrainSettings) -> None:
+    """Train a model, measure it, and publish it as a release.
+
+    The release becomes the challenger; `promote` makes it the champion that is served. An option overrides the
+    environment variable that stands behind it in brackets, with its default.
+    """
+    from training_job.pipeline import train as run_training
+    from training_job.progress import Progress, show_outcome
+
+    with Progress() as progress:
+        outcome = run_training(settings, progress)
+    show_outcome(outcome)
+
+
+@app.command()
+@with_settings(TrainSettings)
+def search(settings: TrainSettings) -> None:
+    """Search for good training settings, without a release.
+
+    Runs the trials that are missing to N_TRIALS; called again it goes on where it was stopped. `train --optimize` does
+    the same and then trains with the best.
+    """
+    from training_job.pipeline import search as run_search
+    from training_job.progress import Progress, show_search
+
+    with Progress() as progress:
+        outcome = run_search(settings, progress)
+    show_search(outcome)
+
+
+@app.command()
+@with_settings(PromotionSettings)
+def promote(
+    settings: PromotionSettings,
+    release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
+) -> None:
+    """Make a release the champion, after a check that it loads and answers as it did when it was made."""
+    from model_release import ReleaseStore
+    from training_job.progress import show_promotion
+    from training_job.promote import promote as move
+
+    store = ReleaseStore(settings.releases_uri)
+    show_promotion(
+        move(
+            store,
+            settings.model_name,
+            release_id,
+            who=settings.who,
+            tracking_uri=settings.registry_uri,
+            cache=settings.cache_dir,
+            threads=settings.threads,
+        )
+    )
+
+
+@app.command()
+@with_settings(PromotionSettings)
+def rollback(settings: PromotionSettings) -> None:
+    """Make the release that was champion before this one the champion again; once more goes one further back."""
+    from model_release import ReleaseStore
+    from training_job.progress import show_promotion
+    from training_job.promote import rollback as move
+
+    store = ReleaseStore(settings.releases_uri)
+    show_promotion(
+        move(
+            store,
+            settings.model_name,
+            who=settings.who,
+            tracking_uri=settings.registry_uri,
+            cache=settings.cache_dir,
+            threads=settings.threads,
+        )
+    )

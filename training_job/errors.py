@@ -1,0 +1,46 @@
+"""What a user can mend about a training. Each error ends the command with code 2 and one clear line."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class TrainingError(Exception):
+    """Base of the training job's errors; the message names the thing and the remedy."""
+
+    exit_code = 2
+
+
+class DataError(TrainingError):
+    """The rows cannot be read, or cannot be trained on."""
+
+
+class BaseModelError(TrainingError):
+    """The network to start from cannot be had."""
+
+
+class Diverged(TrainingError):
+    """The loss is no number any more."""
+
+
+@contextmanager
+def system_limits_named() -> Iterator[None]:
+    """Turn a full disk, a place that cannot be written and exhausted memory into errors that name the remedy."""
+    try:
+        yield
+    except OSError as error:
+        # Without a system's error number it is a library's own (a broken connection, a bad archive): not ours to name.
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR}:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        remedy = "free some space" if full else "give a folder that can be written"
+        raise TrainingError(
+            f"{where}{error.strerror}; {remedy} (WORK_DIR, RELEASES_URI, MLFLOW_TRACKING_URI)"
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            "the memory does not suffice; lower BATCH_SIZE or MAX_TOKENS, or take fewer rows"
+        ) from error

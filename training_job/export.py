@@ -1,0 +1,48 @@
+"""Export the fine-tuned network to an OpenVINO IR that returns logits and the task embedding from one pass."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class _WithEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
+    """The classifier with both outputs: what `DistilBertForSequenceClassification` computes, and the step before."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.body = model.distilbert
+        self.pre_classifier = model.pre_classifier
+        self.classifier = model.classifier
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state[:, 0]
+        embedding = torch.relu(self.pre_classifier(hidden))
+        return self.classifier(embedding), embedding
+
+
+def export_openvino(model: Any, folder: Path) -> None:
+    """Write `model.xml` and `model.bin` in fp32.
+
+    Inputs `input_ids` and `attention_mask` i64[b, s]; outputs `logits` f32[b, 2] and `embedding` f32[b, h], the
+    activations after `pre_classifier`.
+    """
+    import openvino as ov
+
+    wrapped = _WithEmbedding(model).eval()
+    ids = torch.ones((2, 12), dtype=torch.long)
+    mask = torch.ones_like(ids)
+    mask[1, 8:] = 0
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of shapes that transformers compares while tracing
+        converted = ov.convert_model(
+            wrapped,
+            example_input={"input_ids": ids, "attention_mask": mask},
+            input=[("input_ids", [-1, -1], ov.Type.i64), ("attention_mask", [-1, -1], ov.Type.i64)],
+        )
+    for port, name in zip(converted.outputs, ("logits", "embedding"), strict=True):
+        port.get_tensor().set_names({name})
+    folder.mkdir(parents=True, exist_ok=True)
+    ov.save_model(converted, folder / "model.xml", compress_to_fp16=False)

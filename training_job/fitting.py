@@ -1,0 +1,107 @@
+"""From settings and rows to a fitted network: what a training and each trial of a search have in common."""
+
+import copy
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from model_release import available_cpus
+from training_job.bases import Base, load_base
+from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
+from training_job.data import Parts, split
+from training_job.errors import DataError
+from training_job.loop import Fitted, Observer, Recipe, cpu_has_bf16, fine_tune
+from training_job.reading import HUB_PREFIX, read_rows
+from training_job.settings import TrainSettings
+
+FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a training starts from.
+
+    Attributes:
+        train, validation: as the base's tokenizer reads them.
+        watched: the beginning of the validation rows that the evaluations within a training look at.
+    """
+
+    parts: Parts
+    base: Base
+    train: TokenisedRows
+    validation: TokenisedRows
+    watched: TokenisedRows
+
+
+def read_parts(settings: TrainSettings) -> Parts:
+    """Read both files (or datasets) and part their rows.
+
+    Raises:
+        DataError: names the file and the remedy.
+    """
+    train = read_rows(settings.train_data, "train", settings.columns)
+    test_data = settings.test_data or (settings.train_data if settings.train_data.startswith(HUB_PREFIX) else None)
+    test = read_rows(test_data, "test", settings.columns) if test_data else None
+    try:
+        return split(
+            train,
+            test,
+            train_rows=settings.rows,
+            validation_rows=settings.validation_rows,
+            test_rows=settings.test_rows,
+            seed=settings.seed,
+        )
+    except DataError as error:
+        raise DataError(f"{settings.train_data}: {error}") from None
+
+
+def prepare(settings: TrainSettings, parts: Parts) -> Prepared:
+    """Load the base and tokenise.
+
+    Raises:
+        BaseModelError: the base cannot be had.
+    """
+    torch.set_num_threads(settings.threads or available_cpus())
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    base = load_base(settings.base_model, texts=parts.train.texts, max_tokens=settings.max_tokens, seed=settings.seed)
+    train, validation = (
+        tokenise(base.tokenizer, rows, settings.max_tokens, settings.truncation, base.pad_id)
+        for rows in (parts.train, parts.validation)
+    )
+    # The ten evaluations of a training together read as many rows as one pass over the training rows.
+    count = min(len(validation), max(FEWEST_WATCHED, len(train) // 10))
+    watched = replace(validation, ids=validation.ids[:count], labels=validation.labels[:count])
+    return Prepared(parts, base, train, validation, watched)
+
+
+def recipe_of(settings: TrainSettings, base: Base) -> Recipe:
+    """The loop's recipe; the base's learning rate unless one is set, bf16 as set or where the CPU has it."""
+    return Recipe(
+        epochs=settings.passes,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate or base.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_share=settings.warmup_share,
+        clip_norm=settings.clip_norm,
+        seed=settings.seed,
+        bf16=settings.precision == "bf16" or (settings.precision == "auto" and cpu_has_bf16()),
+    )
+
+
+def fit(prepared: Prepared, recipe: Recipe, observer: Observer) -> tuple[Any, Fitted]:
+    """Fine-tune a copy of the base's network: the copy, and what was found.
+
+    Raises:
+        Diverged: the loss is no number.
+    """
+    model = copy.deepcopy(prepared.base.model)
+    return model, fine_tune(model, prepared.train, prepared.watched, recipe, observer)
+
+
+def padding_of(prepared: Prepared, recipe: Recipe) -> float:
+    """The share of padding among the tokens of the first epoch."""
+    lengths = prepared.train.lengths
+    batches = list(epoch_batches(lengths, recipe.batch_size, recipe.seed, 0))
+    return padding_share(lengths, batches, prepared.train.max_tokens)

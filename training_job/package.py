@@ -1,0 +1,320 @@
+"""From a fine-tuned network to a release folder: export, quantise, calibrate, measure, describe."""
+
+import functools
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model_release import EngineVariant, Manifest, Metric, OpenVINOEngine, Scorer, Scores, fill_manifest_files
+from model_release.engine import Precision
+from model_release.golden import build_golden, replay, write_golden
+from model_release.manifest import Fact, Truncation
+from model_release.reference import REFERENCE, build_reference, write_reference
+from model_release.scorer import load_tokenizer
+from training_job import plots
+from training_job.baseline import Baseline, measure_baseline
+from training_job.calibrate import fit_temperature
+from training_job.card import CardInputs, render_card
+from training_job.data import Rows
+from training_job.evaluate import Evaluation, evaluate
+from training_job.quantise import Comparison, Decision, calibration_rows, choose_default, compare, quantise
+
+LABELS = ("negative", "positive")
+THRESHOLD = 0.5
+REFERENCE_ROWS = 2000
+GOLDEN_TEXTS = 100
+TOLERANCE = 0.03  # what an engine's answer may move between CPUs, and with the batch that it rides in
+FULL, INT8 = "openvino-bf16", "openvino-int8"  # bf16 is a hint on the fp32 IR, not an IR of its own
+PRECISIONS: dict[str, Precision] = {FULL: "bf16", INT8: "int8"}
+# Forms of text that a changed tokenizer would read otherwise, whatever the test rows hold.
+PROBES = (
+    "Café, naïve, señor: a très charming film!",
+    "I loved it 😀👍",
+    "10/10 — would watch again…",
+    "NOT GOOD. NOT GOOD AT ALL!!!",
+    "It wasn't bad;<br /><br />it isn't great either.",
+    "好看 très gut очень хорошо",
+    "supercalifragilisticexpialidocious",
+    "Visit http://example.com/?a=b&c=d #film @critic",
+    '"Quoted", (bracketed) [and] {braced} *starred* _marked_',
+    "\u00a0tabs\tand\nnew\u0085lines ",
+)
+
+
+@dataclass(frozen=True)
+class ReleaseInputs:
+    """What a release is made of.
+
+    Attributes:
+        model: a `DistilBertForSequenceClassification` with fp32 weights.
+        train: the rows that the network was trained on (they also calibrate int8 and train the baseline).
+        validation: held-out rows that fit the temperature.
+        test: held-out rows that measure.
+        facts: what the caller knows of the training; they stand in the manifest and the card.
+        curves: name → (step, value) points, drawn in the card; names that hold "loss" share a panel.
+        compare_rows: test rows on which int8 is compared with fp32.
+        calibration_rows: training rows that int8 is calibrated on.
+        threads: engine threads, 0 for the CPU quota.
+        on_stage: told each stage's name and its number of rows (None where it has no count).
+        on_progress: told how many rows of the stage were done since the last call.
+    """
+
+    model: Any
+    tokenizer_json: Path
+    name: str
+    base_model: str
+    max_tokens: int
+    truncation: Truncation
+    train: Rows
+    validation: Rows
+    test: Rows
+    data_fingerprint: str
+    work_dir: Path
+    git_commit: str | None = None
+    mlflow_run_id: str | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    curves: plots.Curves = field(default_factory=dict)
+    compare_rows: int = 2000
+    calibration_rows: int = 300
+    threads: int = 0
+    seed: int = 0
+    on_stage: Callable[[str, int | None], None] | None = None
+    on_progress: Callable[[int], None] | None = None
+
+
+@dataclass(frozen=True)
+class BuiltRelease:
+    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and what was measured on the way."""
+
+    folder: Path
+    manifest: Manifest
+    evaluation: Evaluation
+    baseline: Baseline
+    comparison: Comparison
+    decision: Decision
+    plots: dict[str, Path]
+    card: Path
+
+
+def stratified(labels: npt.NDArray[np.integer], count: int, seed: int) -> npt.NDArray[np.int64]:
+    """Up to `count` distinct indices in random order, with the classes in the proportion of `labels`, by `seed`."""
+    truth = np.asarray(labels)
+    count = min(count, len(truth))
+    rng = np.random.default_rng(seed)
+    positives = round(count * float(np.mean(truth == 1))) if len(truth) else 0
+    parts = [rng.permutation(np.flatnonzero(truth == 1))[:positives], rng.permutation(np.flatnonzero(truth != 1))]
+    return rng.permutation(np.concatenate([parts[0], parts[1][: count - positives]])).astype(np.int64)
+
+
+def _take(scores: Scores, indices: npt.NDArray[np.int64]) -> Scores:
+    return Scores(*(getattr(scores, name)[indices] for name in Scores.__slots__))
+
+
+class _Builder:
+    """The steps of one build over its folder; each leaves files there and hands figures to the next."""
+
+    def __init__(self, inputs: ReleaseInputs) -> None:
+        self.inputs = inputs
+        self.manifest(FULL)  # a name or a fact that no manifest may hold is refused before any work
+        inputs.work_dir.mkdir(parents=True, exist_ok=True)
+        self.root = Path(tempfile.mkdtemp(prefix="release-", dir=inputs.work_dir))
+        self.tokenizer = self.root / "serving/tokenizer.json"
+
+    def stage(self, name: str, rows: int | None = None) -> None:
+        if self.inputs.on_stage:
+            self.inputs.on_stage(name, rows)
+
+    def manifest(self, default: str, temperature: float = 1.0, extra: float = 0.0) -> Manifest:
+        """A manifest without figures and files; `extra` is the tolerance that the variants not served need on top."""
+        variants = {
+            key: EngineVariant(
+                path=f"serving/{key}" if key == default else key,
+                kind="torch" if key == "torch" else "openvino",
+                precision=PRECISIONS.get(key, "fp32"),
+                golden_tolerance=TOLERANCE if key == default else min(1.0, round(TOLERANCE + extra, 4)),
+            )
+            for key in (INT8, FULL, "torch")
+        }
+        inputs = self.inputs
+        return Manifest(
+            name=inputs.name,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            base_model=inputs.base_model,
+            labels=LABELS,
+            max_tokens=inputs.max_tokens,
+            truncation=inputs.truncation,
+            hidden_size=int(inputs.model.config.dim),
+            variants=variants,
+            default_variant=default,
+            decision_threshold=THRESHOLD,
+            temperature=temperature,
+            metrics={},
+            facts=dict(inputs.facts),
+            data_fingerprint=inputs.data_fingerprint,
+            git_commit=inputs.git_commit,
+            mlflow_run_id=inputs.mlflow_run_id,
+            files=(),
+        )
+
+    def scorer(self, manifest: Manifest, folder: Path, precision: Precision) -> Scorer:
+        engine = OpenVINOEngine(folder, precision, self.inputs.threads)
+        return Scorer(manifest, load_tokenizer(self.tokenizer), engine)
+
+    def export(self) -> None:
+        """torch/, the fp32 IR, and the tokenizer where each reader looks for it."""
+        from transformers.utils.logging import disable_progress_bar
+
+        from training_job.export import export_openvino
+
+        self.stage("export")
+        disable_progress_bar()  # it would tear the caller's
+        model = self.inputs.model.eval().cpu()
+        model.config.id2label = dict(enumerate(LABELS))
+        model.config.label2id = {label: index for index, label in enumerate(LABELS)}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # transformers' own attributes, which tracing looks at
+            model.save_pretrained(self.root / "torch")
+            export_openvino(model, self.root / FULL)
+        self.tokenizer.parent.mkdir(parents=True, exist_ok=True)
+        tokenizer = load_tokenizer(self.inputs.tokenizer_json)
+        tokenizer.no_truncation()  # a base's own limit must not cut what max_tokens lets through
+        tokenizer.no_padding()
+        for path in (self.tokenizer, self.root / "torch/tokenizer.json"):
+            tokenizer.save(str(path))
+
+    def quantise(self) -> Comparison:
+        """The int8 IR, and how its answers differ from those of fp32 on test rows."""
+        inputs = self.inputs
+        self.stage("quantise to int8")
+        full = self.scorer(self.manifest(FULL), self.root / FULL, "fp32")
+        pool = inputs.train.take(stratified(inputs.train.labels, 10 * inputs.calibration_rows, inputs.seed))
+        encodings = full.encode(pool.texts)
+        chosen = calibration_rows([len(item.ids) for item in encodings], inputs.calibration_rows, inputs.seed)
+        quantise(self.root / FULL, self.root / INT8, [encodings[index] for index in chosen])
+
+        rows = inputs.test.take(stratified(inputs.test.labels, inputs.compare_rows, inputs.seed))
+        self.stage("compare int8 with fp32", 2 * len(rows))
+        exact = full.score(rows.texts, on_progress=inputs.on_progress).probability
+        full.engine.close()
+        short = self.scorer(self.manifest(INT8), self.root / INT8, "int8")
+        answers = short.score(rows.texts, on_progress=inputs.on_progress).probability
+        short.engine.close()
+        return compare(rows.labels, exact, answers, THRESHOLD)
+
+    def calibrate(self, default: str) -> Scorer:
+        """The scorer of the default variant, with the temperature that its own margins ask for."""
+        inputs = self.inputs
+        folder = self.root / "serving" / default
+        (self.root / default).rename(folder)
+        self.stage("calibrate", len(inputs.validation))
+        scorer = self.scorer(self.manifest(default), folder, PRECISIONS[default])
+        margins = scorer.score(inputs.validation.texts, on_progress=inputs.on_progress).margin
+        temperature = fit_temperature(margins, inputs.validation.labels)
+        return Scorer(self.manifest(default, temperature), scorer.tokenizer, scorer.engine)
+
+    def golden(self, scorer: Scorer) -> float:
+        """golden.json: probes and test texts. The largest difference of the other variants' answers from it."""
+        test = self.inputs.test
+        picked = test.take(stratified(test.labels, GOLDEN_TEXTS, self.inputs.seed))
+        golden = build_golden(scorer, (*PROBES, *picked.texts), GOLDEN_TEXTS)
+        write_golden(golden, self.root / "serving/golden.json")
+        default = scorer.manifest.default_variant
+        other = INT8 if default == FULL else FULL
+        folders = {default: self.root / "serving" / default, other: self.root / other}
+        # torch computes what the fp32 IR does, so its difference is that of the IR without the bf16 hint.
+        runs: list[tuple[Path, Precision]] = [(folders[other], PRECISIONS[other]), (folders[FULL], "fp32")]
+        differences = []
+        for folder, precision in runs:
+            peer = self.scorer(scorer.manifest, folder, precision)
+            differences.append(replay(peer, golden, tolerance=1.0))
+            peer.engine.close()
+        return max(differences)
+
+
+def _metrics(evaluation: Evaluation, baseline: Baseline, comparison: Comparison) -> dict[str, Metric]:
+    return {
+        "accuracy": evaluation.accuracy,
+        "f1": evaluation.f1,
+        "ece_before": evaluation.ece_before,
+        "ece_after": evaluation.ece_after,
+        "brier": evaluation.brier,
+        "nll": evaluation.nll,
+        "baseline_accuracy": baseline.accuracy,
+        "baseline_f1": baseline.f1,
+        "int8_agreement": comparison.agreement,
+        "int8_accuracy_difference": comparison.accuracy_difference,
+    }
+
+
+def _training_facts(inputs: ReleaseInputs) -> dict[str, Fact]:
+    return {
+        **inputs.facts,
+        "train_rows": len(inputs.train),
+        "validation_rows": len(inputs.validation),
+        "test_rows": len(inputs.test),
+        **{f"{package}_version": version(package) for package in ("nncf", "openvino", "torch", "transformers")},
+    }
+
+
+def _measured_facts(baseline: Baseline, comparison: Comparison, decision: Decision) -> dict[str, Fact]:
+    return {
+        "baseline_features": baseline.features,
+        "int8_compared_rows": comparison.rows,
+        "int8_largest_probability_difference": round(comparison.largest_probability_difference, 6),
+        "default_variant_reason": decision.reason,
+    }
+
+
+def build_release(inputs: ReleaseInputs) -> BuiltRelease:
+    """Make a release folder under `inputs.work_dir`.
+
+    int8 is the default variant unless it loses more than 0.5 points of accuracy; the temperature and every figure are
+    those of the default variant, on all test rows, by the scorer that serving uses.
+
+    Raises:
+        ReleaseError: the exported network cannot be run.
+        Diverged: the network answers with numbers that are not finite.
+        ValueError: there are no test rows.
+        OSError: the folder cannot be written.
+    """
+    builder, test = _Builder(inputs), inputs.test
+    builder.export()
+    comparison = builder.quantise()
+    decision = choose_default(comparison)
+    scorer = builder.calibrate(decision.variant)
+
+    builder.stage("evaluate", len(test))
+    scores = scorer.score(test.texts, on_progress=inputs.on_progress)
+    measure = functools.partial(evaluate, temperature=scorer.manifest.temperature, threshold=THRESHOLD)
+    evaluation = measure(test.texts, test.labels, scores.margin, scores.tokens, scores.truncated)
+    builder.stage("baseline")
+    baseline = measure_baseline(inputs.train.texts, inputs.train.labels, test.texts, test.labels)
+
+    builder.stage("describe")
+    extra = builder.golden(scorer)
+    frozen = stratified(test.labels, REFERENCE_ROWS, inputs.seed)
+    sample = test.take(frozen)
+    reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
+    write_reference(reference, builder.root / REFERENCE)
+    scorer.engine.close()
+    told = _training_facts(inputs)
+    update = {
+        "metrics": _metrics(evaluation, baseline, comparison),
+        "facts": told | _measured_facts(baseline, comparison, decision),
+    }
+    manifest = builder.manifest(decision.variant, scorer.manifest.temperature, extra).model_copy(update=update)
+    pictures = plots.draw_all(evaluation, inputs.curves, LABELS, builder.root / "plots")
+    card = builder.root / "MODEL_CARD.md"
+    beside = {name: path.relative_to(builder.root) for name, path in pictures.items()}
+    described = CardInputs(manifest, evaluation, baseline, comparison, decision, told, beside)
+    card.write_text(render_card(described), "utf-8")
+    manifest = fill_manifest_files(builder.root, manifest)
+    return BuiltRelease(builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card)

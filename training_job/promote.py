@@ -1,0 +1,194 @@
+"""Promotion and rollback: which release is the champion, moved on purpose, checked first, and recorded."""
+
+import difflib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_release import Champion, Manifest, ReleaseNotFound, ReleaseStore, Scorer
+from model_release.golden import read_golden, replay
+from training_job.errors import TrainingError
+from training_job.registry import CHAMPION, RegistryError, register
+
+PROMOTE, ROLLBACK = "promote", "rollback"
+
+
+class PromotionError(TrainingError):
+    """The move that was asked for makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a promotion or rollback did.
+
+    Attributes:
+        changed: False when the release was the champion already.
+        golden_difference: how far the golden answers were from those recorded, at most (of P(positive)).
+        registry_version: the MLflow version that carries the alias `champion` now; None when it was not moved.
+        registry_problem: why it was not moved, with the remedy; None when it was, or no MLflow is in use.
+    """
+
+    champion: Champion
+    changed: bool
+    golden_difference: float
+    registry_version: str | None
+    registry_problem: str | None
+
+
+def resolve(store: ReleaseStore, name: str, id_or_prefix: str) -> str:
+    """The full id.
+
+    Raises:
+        ReleaseNotFound: none or several begin so; the message lists the nearest there are.
+    """
+    wanted = id_or_prefix.strip().lower()
+    try:
+        return store.resolve(name, wanted)
+    except ReleaseNotFound:
+        ids = store.list_releases(name)
+        if any(known.startswith(wanted) for known in ids) and wanted:
+            raise
+        if not ids:
+            raise ReleaseNotFound(f"{name!r} has no releases in {store.base}; train one first") from None
+        nearest = difflib.get_close_matches(wanted, ids, n=3, cutoff=0.4) or ids[:3]
+        raise ReleaseNotFound(
+            f"no release {id_or_prefix!r} of {name!r} in {store.base}; nearest: {', '.join(nearest)}"
+        ) from None
+
+
+def verify(store: ReleaseStore, name: str, release_id: str, cache: Path | None = None, threads: int = 0) -> float:
+    """Do what a predictor will do: fetch `serving/`, check every file, load the engine, replay the golden inputs.
+
+    Args:
+        cache: folder to fetch into and to leave the files in; a temporary one when absent.
+
+    Returns:
+        The largest difference of P(positive) from the golden answers.
+
+    Raises:
+        ReleaseError: whatever would stop a predictor.
+    """
+    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
+        folder = store.fetch(name, release_id, cache or Path(scratch))
+        scorer = Scorer.load(folder, expect_id=release_id, threads=threads)
+        try:
+            return replay(scorer, read_golden(folder / "serving/golden.json"))
+        finally:
+            scorer.engine.close()
+
+
+def _cut_after_last(trail: list[str], release_id: str) -> None:
+    while trail and trail[-1] != release_id:
+        trail.pop()
+
+
+def promoted_before(audit: Sequence[Champion], champion_id: str) -> list[str]:
+    """The releases that rollbacks from the champion go through, the next one first.
+
+    A promotion adds to the trail and a rollback takes from it, so rolling back twice goes two releases back, never
+    forth to the one that was just left. `audit` has the oldest entry first; its last may belong to a move that was
+    never completed, so the trail ends at the champion that there is.
+    """
+    trail: list[str] = []
+    for entry in audit:
+        if entry.action == ROLLBACK and entry.id in trail:
+            _cut_after_last(trail, entry.id)
+        elif trail[-1:] != [entry.id]:
+            trail.append(entry.id)
+    if champion_id in trail:
+        _cut_after_last(trail, champion_id)
+    else:
+        trail.append(champion_id)
+    return trail[-2::-1]
+
+
+def history(store: ReleaseStore, name: str) -> list[Champion]:
+    """Every promotion and rollback, the oldest first."""
+    return [Champion.model_validate(entry) for entry in store.audit(name)]
+
+
+def _mirror(store: ReleaseStore, manifest: Manifest, tracking_uri: str | None) -> tuple[str | None, str | None]:
+    if tracking_uri is None:
+        return None, None
+    release_id = manifest.release_id
+    uri = store.uri(manifest.name, release_id)
+    try:
+        return register(tracking_uri, manifest.name, uri, release_id, manifest.mlflow_run_id, alias=CHAMPION), None
+    except RegistryError as error:
+        return None, f"{error}. The release is promoted all the same; promote it again to move MLflow's alias"
+
+
+def _move(
+    store: ReleaseStore,
+    name: str,
+    release_id: str,
+    *,
+    who: str,
+    action: str,
+    tracking_uri: str | None,
+    cache: Path | None,
+    threads: int,
+) -> Promotion:
+    manifest = store.manifest(name, release_id)
+    difference = verify(store, name, release_id, cache, threads)
+    champion = store.champion(name)
+    changed = champion is None or champion.id != release_id
+    if champion is None or changed:
+        champion = store.set_champion(name, release_id, who=who, action=action)
+    version, problem = _mirror(store, manifest, tracking_uri)
+    return Promotion(champion, changed, difference, version, problem)
+
+
+def promote(
+    store: ReleaseStore,
+    name: str,
+    id_or_prefix: str,
+    *,
+    who: str,
+    tracking_uri: str | None,
+    cache: Path | None = None,
+    threads: int = 0,
+) -> Promotion:
+    """Make a release the champion: verify it, record it in the store, then mirror MLflow's alias `champion`.
+
+    The store decides what is served; MLflow being away does not stop a promotion. Promoting the champion again only
+    verifies it and repairs the alias.
+
+    Raises:
+        ReleaseNotFound: no such release; the nearest ids are named.
+        ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
+    """
+    release_id = resolve(store, name, id_or_prefix)
+    return _move(
+        store, name, release_id, who=who, action=PROMOTE, tracking_uri=tracking_uri, cache=cache, threads=threads
+    )
+
+
+def rollback(
+    store: ReleaseStore,
+    name: str,
+    *,
+    who: str,
+    tracking_uri: str | None,
+    cache: Path | None = None,
+    threads: int = 0,
+) -> Promotion:
+    """Make the release that was champion before this one the champion again; once more goes one further back.
+
+    Raises:
+        PromotionError: there is none to go back to.
+        ReleaseError: that release would not serve, or the store cannot be reached; nothing was changed.
+    """
+    champion = store.champion(name)
+    if champion is None:
+        raise PromotionError(f"{name!r} has no champion in {store.base}; promote a release first")
+    before = promoted_before(history(store, name), champion.id)
+    if not before:
+        raise PromotionError(
+            f"{champion.id} is the first champion of {name!r}: there is nothing to roll back to; "
+            "promote another release instead"
+        )
+    return _move(
+        store, name, before[0], who=who, action=ROLLBACK, tracking_uri=tracking_uri, cache=cache, threads=threads
+    )

@@ -1,0 +1,183 @@
+"""Read labelled rows from a CSV, a Parquet file or a dataset of the hub; what is wrong is named with its line."""
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training_job.data import Rows, need_both_classes
+from training_job.errors import DataError
+
+HUB_PREFIX = "hub:"
+LABEL_WORDS = {"0": 0, "negative": 0, "neg": 0, "1": 1, "positive": 1, "pos": 1}
+_LABELS_WANTED = "0 or 1, negative or positive, neg or pos"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+Place = Callable[[int], str]  # index of a row → where it stands, in words
+
+
+def parse_label(value: object) -> int | None:
+    """0 or 1, or None when the value is no label; numbers may come as text or as floats."""
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    if isinstance(value, int | float | np.integer | np.floating):
+        return int(value) if value in (0, 1) else None
+    word = str(value).strip().lower()
+    return LABEL_WORDS.get(word, LABEL_WORDS.get(word.removesuffix(".0")))
+
+
+def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], place: Place) -> Rows:
+    """Check the values of two columns, and that both classes occur.
+
+    Raises:
+        DataError: names the source, the first bad row's place, how many there are, and the remedy.
+    """
+    if not len(texts):
+        raise DataError(f"{source} holds no rows; give a file with a text and a label in each row")
+    clean: list[str] = []
+    parsed = [parse_label(value) for value in labels]
+    unknown = [index for index, label in enumerate(parsed) if label is None]
+    if unknown:
+        first = unknown[0]
+        raise DataError(
+            f"{source}: {place(first)}: unknown label {str(labels[first])[:60]!r} ({len(unknown):,} of {len(texts):,} "
+            f"rows have none that is known); labels are {_LABELS_WANTED}"
+        )
+    for index, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            empty = sum(not isinstance(item, str) or not item.strip() for item in texts)
+            raise DataError(
+                f"{source}: {place(index)}: the text is empty ({empty:,} of {len(texts):,} are); drop such rows"
+            )
+        if "\0" in text:
+            raise DataError(f"{source}: {place(index)}: the text holds a NUL byte; the file is damaged or is no text")
+        clean.append(text)
+    rows = Rows(clean, np.array(parsed, dtype=np.int64))
+    need_both_classes(rows, source)
+    return rows
+
+
+def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tuple[int, int]:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        have = ", ".join(repr(name[:40]) for name in found[:8]) or "none"
+        raise DataError(
+            f"{source} has no column {' and no column '.join(map(repr, missing))}; its columns are {have}. Name them "
+            "in the header, or set TEXT_COLUMN and LABEL_COLUMN"
+        )
+    return found.index(wanted[0]), found.index(wanted[1])
+
+
+def _open_csv(path: Path) -> io.TextIOWrapper:
+    with path.open("rb") as stream:
+        is_gzip = stream.read(2) == _GZIP_MAGIC
+    if path.suffix == ".gz" and not is_gzip:
+        raise DataError(f"{path} is not gzip, in spite of its name; rename it to {path.with_suffix('').name}")
+    if path.suffix != ".gz" and is_gzip:
+        raise DataError(f"{path} is gzip; rename it to {path.name}.gz")
+    binary: Any = gzip.open(path, "rb") if is_gzip else path.open("rb")  # noqa: SIM115 - the wrapper closes it
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+
+
+def _records(path: Path, reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
+    line = reader.line_num + 1
+    for record in reader:
+        if record and len(record) != width:
+            raise DataError(
+                f"{path}: line {line}: {len(record)} fields where the header names {width}; put quotes around a text "
+                "that holds commas"
+            )
+        if record:
+            yield line, record
+        line = reader.line_num + 1
+
+
+def read_csv(path: Path, columns: tuple[str, str] = ("text", "label")) -> Rows:
+    """Rows of a `.csv` or `.csv.gz` in UTF-8 with a header, as Python's csv module reads it: quoted texts may hold
+    commas, doubled quotes and line breaks of every kind.
+
+    Raises:
+        DataError: it is none, or its rows cannot be trained on.
+    """
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    texts: list[str] = []
+    labels: list[str] = []
+    lines: list[int] = []
+    reader: Any = None
+    try:
+        with _open_csv(path) as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if not header:
+                raise DataError(f"{path} is empty; give a CSV with the header {','.join(columns)}")
+            text_at, label_at = _columns(str(path), header, columns)
+            for line, record in _records(path, reader, len(header)):
+                texts.append(record[text_at])
+                labels.append(record[label_at])
+                lines.append(line)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is a broken gzip file ({error}); copy it again") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+    except csv.Error as error:
+        line = reader.line_num if reader is not None else 1
+        raise DataError(
+            f"{path}: line {line}: {error}; quotes inside a quoted text must be doubled, and each one closed"
+        ) from None
+    return to_rows(str(path), texts, labels, lambda index: f"line {lines[index]}")
+
+
+def read_parquet(path: Path, columns: tuple[str, str] = ("text", "label")) -> Rows:
+    """Rows of a Parquet file.
+
+    Raises:
+        DataError: it is none, or its rows cannot be trained on.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        _columns(str(path), file.schema_arrow.names, columns)
+        table = file.read(list(columns))
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path} is not a whole Parquet file ({reason}); write it again") from None
+    texts, labels = (table.column(name).to_pylist() for name in columns)
+    return to_rows(str(path), texts, labels, lambda index: f"row {index + 1}")
+
+
+def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
+    """Rows of `PATH` (.csv, .csv.gz, .parquet) or of `hub:NAME`.
+
+    Args:
+        split: the dataset's part that is read of the hub (`train`, `test`); a file has none.
+        columns: the names of text and label.
+
+    Raises:
+        DataError: names the source and the remedy.
+    """
+    if source.startswith(HUB_PREFIX):
+        from training_job.hub import read_dataset
+
+        names, values = read_dataset(source.removeprefix(HUB_PREFIX), split)
+        text_at, label_at = _columns(source, names, columns)
+        place: Place = lambda index: f"row {index + 1} of {split!r}"  # noqa: E731
+        return to_rows(source, values(text_at), values(label_at), place)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise DataError(f"{source} does not exist; give a .csv, .csv.gz or .parquet file, or {HUB_PREFIX}NAME")
+    try:
+        if path.name.lower().endswith((".csv", ".csv.gz")):
+            return read_csv(path, columns)
+        if path.suffix.lower() in {".parquet", ".pq"}:
+            return read_parquet(path, columns)
+    except OSError as error:
+        raise DataError(f"{source} cannot be read ({error.strerror or error})") from None
+    raise DataError(f"{source}: unknown kind of file; give .csv, .csv.gz or .parquet, or {HUB_PREFIX}NAME")

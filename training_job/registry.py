@@ -1,0 +1,127 @@
+"""MLflow's model registry: it points at releases and carries the aliases; it never holds the files."""
+
+import logging
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from training_job.errors import TrainingError
+
+CHALLENGER, CHAMPION = "challenger", "champion"
+RELEASE_TAG = "release_id"
+PROBE_SECONDS = 5.0
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
+# MLflow's own defaults keep a job waiting for minutes before it says that the server is away.
+_SHORT_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+
+
+class RegistryError(TrainingError):
+    """MLflow cannot be reached, or refuses; the message names the tracking URI and the remedy."""
+
+
+def _probe_sqlite(path: str) -> None:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA schema_version").fetchone()
+
+
+def _probe(tracking_uri: str) -> None:
+    parts = urlsplit(tracking_uri)
+    scheme = parts.scheme.split("+")[0]
+    if scheme == "sqlite":
+        _probe_sqlite(tracking_uri.split("///", 1)[-1])
+    elif parts.hostname:
+        with socket.create_connection((parts.hostname, parts.port or _PORTS.get(scheme, 80)), PROBE_SECONDS):
+            pass
+
+
+@contextmanager
+def _reaching(tracking_uri: str, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except RegistryError:
+        raise
+    except Exception as error:  # MLflow lets requests', SQLAlchemy's, sqlite3's and the system's families through
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
+        raise RegistryError(f"{doing} MLflow at {tracking_uri} failed ({reason}); {remedy}") from error
+
+
+def connect(tracking_uri: str) -> Any:
+    """An `MlflowClient` for a tracking server or a database, after a probe of at most 5 seconds.
+
+    Raises:
+        RegistryError: nothing answers there, or the file is no database.
+    """
+    for name, value in _SHORT_RETRIES.items():
+        os.environ.setdefault(name, value)
+    with _reaching(tracking_uri, "reaching"):
+        _probe(tracking_uri)
+        from mlflow import MlflowClient
+
+        for noisy in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _source(release_uri: str, tracking_uri: str) -> str:
+    """The release's address as MLflow takes it: absolute, and for a server under a scheme that it does not open.
+
+    A tracking server refuses `file:` sources outside its own artifacts, since it would read them for its clients.
+    """
+    if "://" in release_uri and not release_uri.startswith("file:"):
+        return release_uri
+    address = Path(release_uri.removeprefix("file://")).resolve().as_uri()
+    return f"release-{address}" if tracking_uri.startswith(("http://", "https://")) else address
+
+
+def _version_of(client: Any, name: str, release_id: str) -> str | None:
+    found = client.search_model_versions(f"name='{name}' and tags.`{RELEASE_TAG}`='{release_id}'")
+    return str(max(int(version.version) for version in found)) if found else None
+
+
+def _ensure_version(client: Any, name: str, source: str, release_id: str, run_id: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        client.create_registered_model(name, description="Sentiment releases; each version's source is its release.")
+    known = _version_of(client, name, release_id)
+    if known:
+        return known
+    tags = {RELEASE_TAG: release_id}
+    made = client.create_model_version(name, source, run_id, tags=tags, await_creation_for=0)
+    return str(made.version)
+
+
+def register(
+    tracking_uri: str,
+    name: str,
+    release_uri: str,
+    release_id: str,
+    run_id: str | None,
+    *,
+    alias: str = CHALLENGER,
+) -> str:
+    """Register a published release as a model version and point `alias` at it; doing so again changes nothing.
+
+    Returns:
+        The version, a whole number as text.
+
+    Raises:
+        RegistryError: MLflow is away or refuses.
+    """
+    client = connect(tracking_uri)
+    with _reaching(tracking_uri, f"registering release {release_id} with"):
+        version = _ensure_version(client, name, _source(release_uri, tracking_uri), release_id, run_id)
+        client.set_registered_model_alias(name, alias, version)
+    return version

@@ -1,0 +1,167 @@
+"""Settings of a training, a search and a promotion, from the environment or the command line."""
+
+import getpass
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model_release.manifest import Name, Truncation
+
+Mode = Literal["quick", "optimized", "full"]
+MODES: dict[Mode, tuple[int | None, float]] = {"quick": (1000, 1), "optimized": (5000, 3), "full": (None, 3)}
+"""Mode → training rows (None: all), passes over them."""
+
+# Every field is an environment variable of its alias's name; an option of the command line overrides it. The option is
+# called as the field, or as `json_schema_extra` says.
+_CONFIG = SettingsConfigDict(
+    use_attribute_docstrings=True, populate_by_name=True, extra="ignore", env_ignore_empty=True, validate_default=True
+)
+
+
+def _option(name: str) -> dict[str, Any]:
+    return {"option": name}
+
+
+def without_password(uri: str) -> str:
+    """The address without the user and password that it may hold."""
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc="…@" + parts.netloc.rsplit("@", 1)[1]))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return "unknown"
+
+
+class StoreSettings(BaseSettings):
+    """Where releases and runs live."""
+
+    model_config = _CONFIG
+
+    releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI", min_length=1)
+    """Where releases live: a folder or `s3://bucket/prefix`."""
+    model_name: Name = Field("sentiment", validation_alias="MODEL_NAME")
+    """The model's name in the store and in MLflow's registry."""
+    mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", validation_alias="MLFLOW_TRACKING_URI", min_length=1)
+    """MLflow: a server's `http://…` or a database."""
+
+
+class PromotionSettings(StoreSettings):
+    """Who moves the champion, and what of it is checked first."""
+
+    who: str = Field(default_factory=_user, validation_alias="PROMOTED_BY", min_length=1)
+    """Whom the audit trail names; this account's name unless given."""
+    cache_dir: Path | None = Field(None, validation_alias="CACHE_DIR")
+    """Where the release is fetched to for its check; a temporary folder unless given."""
+    threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
+    """Threads of the check; 0 takes the CPU quota."""
+
+    @property
+    def registry_uri(self) -> str | None:
+        """The MLflow whose alias follows; None when MLFLOW_TRACKING_URI is `none`."""
+        return None if self.mlflow_tracking_uri.lower() == "none" else self.mlflow_tracking_uri
+
+
+class TrainSettings(StoreSettings):
+    """One training, and the search that may come before it."""
+
+    mode: Mode = Field("quick", validation_alias="TRAIN_MODE")
+    """quick: 1,000 rows once; optimized: 5,000 rows three times; full: all rows three times."""
+    train_data: str = Field(
+        "hub:stanfordnlp/imdb", validation_alias="TRAIN_DATA", min_length=1, json_schema_extra=_option("--train")
+    )
+    """Rows to train on: a .csv, .csv.gz or .parquet with text and label, or `hub:NAME`."""
+    test_data: str | None = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
+    """Rows to measure on; a hub dataset's own test rows, or a fifth of TRAIN_DATA, unless given."""
+    text_column: str = Field("text", validation_alias="TEXT_COLUMN", min_length=1)
+    """The column that holds the texts."""
+    label_column: str = Field("label", validation_alias="LABEL_COLUMN", min_length=1)
+    """The column that holds the labels: 0 or 1, negative or positive, neg or pos."""
+    base_model: str = Field(
+        "distilbert-base-uncased", validation_alias="BASE_MODEL", min_length=1, json_schema_extra=_option("--base")
+    )
+    """What training starts from: a DistilBERT (or BERT) of the hub or in a folder; `minilm` (needs no hub); `scratch`
+    and `scratch-tiny` (random weights)."""
+    max_tokens: int = Field(512, validation_alias="MAX_TOKENS", ge=8, le=512)
+    """Tokens that a text is cut to, in training and later."""
+    truncation: Truncation = Field("head_tail", validation_alias="TRUNCATION")
+    """What a longer text keeps: its head, or its first quarter and its tail."""
+    epochs: float | None = Field(None, validation_alias="EPOCHS", gt=0, le=1000)
+    """Passes over the training rows, parts of one allowed; the mode's unless given."""
+    train_rows: int | None = Field(None, validation_alias="TRAIN_ROWS", ge=2)
+    """Training rows, with balanced classes; the mode's unless given."""
+    validation_rows: int = Field(1000, validation_alias="VALIDATION_ROWS", ge=2)
+    """Rows held out of TRAIN_DATA that choose the best weights and the temperature; a fifth of it at most."""
+    test_rows: int | None = Field(None, validation_alias="TEST_ROWS", ge=2)
+    """Test rows to measure on, with balanced classes; all unless given."""
+    batch_size: int = Field(16, validation_alias="BATCH_SIZE", ge=1, le=4096)
+    """Rows of an optimiser step."""
+    learning_rate: float | None = Field(None, validation_alias="LEARNING_RATE", gt=0, le=1)
+    """Peak of the learning rate; the base's own unless given."""
+    weight_decay: float = Field(0.01, validation_alias="WEIGHT_DECAY", ge=0, le=1)
+    """AdamW's decay of the weight matrices."""
+    warmup_share: float = Field(0.1, validation_alias="WARMUP_SHARE", ge=0, lt=1)
+    """Share of the steps in which the learning rate rises; it falls to 0 in the others."""
+    clip_norm: float = Field(1.0, validation_alias="CLIP_NORM", gt=0)
+    """Longest gradient; a longer one is scaled down to it."""
+    seed: int = Field(0, validation_alias="SEED", ge=0, lt=2**31)
+    """Seed of the split, the order of rows, the new weights and dropout."""
+    precision: Literal["auto", "bf16", "fp32"] = Field("auto", validation_alias="PRECISION")
+    """Of matrix products; auto is bf16 where the CPU has instructions for it."""
+    threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
+    """CPU threads; 0 takes the CPU quota."""
+    mlflow_experiment: str = Field("sentiment", validation_alias="MLFLOW_EXPERIMENT", min_length=1)
+    """The MLflow experiment of the runs."""
+    work_dir: Path = Field(Path("var/train"), validation_alias="WORK_DIR")
+    """Where a release is put together before it is published."""
+    git_commit: str | None = Field(None, validation_alias="GIT_COMMIT")
+    """The commit of this code; asked of git unless given."""
+    optimize: bool = Field(False, validation_alias="OPTIMIZE")
+    """Search for learning rate, batch size, epochs, warm-up and weight decay first, then train with the best."""
+    n_trials: int = Field(20, validation_alias="N_TRIALS", ge=1, le=100_000)
+    """Trials that a search has in the end; what an earlier call has done counts."""
+    study_name: str | None = Field(None, validation_alias="STUDY_NAME", min_length=1)
+    """Name of the search; made of base, rows and data unless given, so that the same call takes it up again."""
+    study_uri: str = Field("sqlite:///var/optuna.db", validation_alias="STUDY_URI", min_length=1)
+    """The database of searches."""
+
+    @field_validator("test_data", "git_commit", "study_name", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @model_validator(mode="after")
+    def _test_differs(self) -> Self:
+        if self.test_data == self.train_data and not self.train_data.startswith("hub:"):
+            raise ValueError(
+                f"TRAIN_DATA and TEST_DATA are the same file {self.train_data!r}; leave TEST_DATA out to hold a fifth "
+                "of it out for the test"
+            )
+        return self
+
+    @property
+    def rows(self) -> int | None:
+        """Training rows asked for; None: all."""
+        return self.train_rows or MODES[self.mode][0]
+
+    @property
+    def passes(self) -> float:
+        """Passes over the training rows."""
+        return self.epochs or MODES[self.mode][1]
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The names of the text and the label column."""
+        return self.text_column, self.label_column
+
+    def public(self) -> dict[str, str | int | float | bool | None]:
+        """Every setting by name, without passwords, as parameters of an MLflow run and facts of a release."""
+        values = self.model_dump(mode="json")
+        return {name: without_password(value) if isinstance(value, str) else value for name, value in values.items()}
