@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -10,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.errors import ReleaseCorrupt
+
+# `import openvino` reports its use to Google Analytics, from a forked process; without this module it does not.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]

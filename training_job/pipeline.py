@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from model_release import Metric, ReleaseStore
 from model_release.manifest import Fact
@@ -27,9 +26,6 @@ from training_job.settings import TrainSettings
 from training_job.tracking import Run, Tracker, system_figures
 
 TERMINATED = 128 + signal.SIGTERM
-# OpenVINO reports its use over the network, from processes that it forks off this one's threads; without the package
-# that does it, it does not.
-sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
 
 
 @dataclass(frozen=True)
