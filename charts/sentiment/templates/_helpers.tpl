@@ -1,0 +1,152 @@
+{{/* Names, labels, images and security that every template shares. "root" is the top context ($). */}}
+
+{{/* F: the release's name, which says "sentiment" once. Arguments: the root. */}}
+{{- define "sentiment.fullname" -}}
+{{- $name := .Release.Name -}}
+{{- if not (contains "sentiment" $name) -}}
+{{- $name = printf "%s-sentiment" (trunc 30 $name | trimSuffix "-") -}}
+{{- end -}}
+{{- trunc 40 $name | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What selects a component's pods; it never changes in a release's life. Arguments: dict root component. */}}
+{{- define "sentiment.selectorLabels" -}}
+app.kubernetes.io/name: sentiment
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Labels of every object, by Kubernetes' recommendations. Arguments: dict root component. */}}
+{{- define "sentiment.labels" -}}
+{{ include "sentiment.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: sentiment
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/*
+An image's full name. An image without a tag is one of ours: it takes image.registry and image.tag.
+Arguments: dict root image.
+*/}}
+{{- define "sentiment.image" -}}
+{{- $ours := not .image.tag -}}
+{{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
+{{- if $ours -}}
+{{- $registry = $registry | default .root.Values.image.registry -}}
+{{- end -}}
+{{- if $registry }}{{ $registry | trimSuffix "/" }}/{{ end -}}
+{{- .image.repository -}}
+{{- if .image.digest -}}
+@{{ .image.digest }}
+{{- else -}}
+:{{ .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* imagePullSecrets of a pod or ServiceAccount; nothing where there are none. Arguments: the root. */}}
+{{- define "sentiment.imagePullSecrets" -}}
+{{- with .Values.global.imagePullSecrets -}}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* A pod's securityContext by the standard `restricted`. Arguments: anything; its key `uid` wins over 10001. */}}
+{{- define "sentiment.podSecurity" -}}
+{{- $uid := int (default 10001 .uid) -}}
+runAsNonRoot: true
+runAsUser: {{ $uid }}
+runAsGroup: {{ $uid }}
+fsGroup: {{ $uid }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* A container's securityContext by the standard `restricted`, with a read-only root. Arguments: ignored. */}}
+{{- define "sentiment.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* One ServiceAccount a component, so that rights are given to one program. Arguments: dict root component. */}}
+{{- define "sentiment.serviceAccountName" -}}
+{{ include "sentiment.fullname" .root }}-{{ .component }}
+{{- end -}}
+
+{{/* The Secret with the prediction log's DATABASE_URL: ours, or the user's. Arguments: the root. */}}
+{{- define "sentiment.postgresSecret" -}}
+{{- if .Values.postgres.enabled -}}
+{{ .Values.postgres.existingSecret | default (printf "%s-postgres" (include "sentiment.fullname" .)) }}
+{{- else -}}
+{{ .Values.postgres.external.existingSecret }}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the object store's keys: ours, the user's, or empty (a cloud identity). Arguments: the root. */}}
+{{- define "sentiment.objectStoreSecret" -}}
+{{- if .Values.objectStore.existingSecret -}}
+{{ .Values.objectStore.existingSecret }}
+{{- else if eq .Values.objectStore.engine "minio" -}}
+{{ include "sentiment.fullname" . }}-object-store
+{{- end -}}
+{{- end -}}
+
+{{/* Where releases live, for every program. Arguments: the root. */}}
+{{- define "sentiment.releasesUri" -}}
+s3://{{ .Values.objectStore.bucket }}{{ with .Values.objectStore.prefix }}/{{ . | trimAll "/" }}{{ end }}
+{{- end -}}
+
+{{/* The object store's address; empty for AWS' own. Arguments: the root. */}}
+{{- define "sentiment.objectStoreEndpoint" -}}
+{{- if eq .Values.objectStore.engine "minio" -}}
+http://{{ include "sentiment.fullname" . }}-object-store:9000
+{{- else -}}
+{{ .Values.objectStore.endpoint }}
+{{- end -}}
+{{- end -}}
+
+{{/* MLflow's address, ours or the user's; `none` where there is none. Arguments: the root. */}}
+{{- define "sentiment.mlflowUri" -}}
+{{- if .Values.mlflow.enabled -}}
+http://{{ include "sentiment.fullname" . }}-mlflow:5000
+{{- else -}}
+{{ .Values.mlflow.external.uri | default "none" }}
+{{- end -}}
+{{- end -}}
+
+{{/* The environment that all our programs share: addresses, and the object store's keys. Arguments: the root. */}}
+{{- define "sentiment.envFrom" -}}
+- configMapRef:
+    name: {{ include "sentiment.fullname" . }}-environment
+{{- with include "sentiment.objectStoreSecret" . }}
+- secretRef:
+    name: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* DATABASE_URL, for programs that read or write the log. Arguments: the root. */}}
+{{- define "sentiment.databaseEnv" -}}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "sentiment.postgresSecret" . }}
+      key: DATABASE_URL
+{{- end -}}
+
+{{/* nodeSelector, tolerations, affinity and priority of a component's pods. Arguments: the component's values. */}}
+{{- define "sentiment.placement" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $.scheduling $key }}
+{{ $key }}: {{- if kindIs "string" . }} {{ . }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end -}}
