@@ -1,12 +1,15 @@
 {{/* Names, labels, images and security that every template shares. "root" is the top context ($). */}}
 
-{{/* F: the release's name, which says "sentiment" once. Arguments: the root. */}}
+{{/*
+F: the release's name, which says "sentiment" once. Of at most 36 characters, because a CronJob's name has at most 52.
+Arguments: the root.
+*/}}
 {{- define "sentiment.fullname" -}}
 {{- $name := .Release.Name -}}
 {{- if not (contains "sentiment" $name) -}}
-{{- $name = printf "%s-sentiment" (trunc 30 $name | trimSuffix "-") -}}
+{{- $name = printf "%s-sentiment" (trunc 26 $name | trimSuffix "-") -}}
 {{- end -}}
-{{- trunc 40 $name | trimSuffix "-" -}}
+{{- trunc 36 $name | trimSuffix "-" -}}
 {{- end -}}
 
 {{/* What selects a component's pods; it never changes in a release's life. Arguments: dict root component. */}}
@@ -142,11 +145,31 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
       key: DATABASE_URL
 {{- end -}}
 
-{{/* nodeSelector, tolerations, affinity and priority of a component's pods. Arguments: the component's values. */}}
-{{- define "sentiment.placement" -}}
-{{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
-{{- with get $.scheduling $key }}
-{{ $key }}: {{- if kindIs "string" . }} {{ . }}{{ else }}{{ toYaml . | nindent 2 }}{{ end }}
+{{/* Environment variables from a map of values, in the order of their names. Arguments: the map. */}}
+{{- define "sentiment.env" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ $value | toString | quote }}
 {{- end }}
-{{- end }}
+{{- end -}}
+
+{{/* The volumes that a read-only root leaves a program: /tmp, and /var/lib/sentiment for caches. Arguments: none. */}}
+{{- define "sentiment.scratchVolumes" -}}
+- name: tmp
+  emptyDir: {}
+- name: state
+  emptyDir: {}
+{{- end -}}
+
+{{/* Where those volumes are mounted. Arguments: none. */}}
+{{- define "sentiment.scratchMounts" -}}
+- name: tmp
+  mountPath: /tmp
+- name: state
+  mountPath: /var/lib/sentiment
+{{- end -}}
+
+{{/* "true" when a cluster answers: a rendering without one knows only the client's own list of APIs. Arguments: the root. */}}
+{{- define "sentiment.online" -}}
+{{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" -}}true{{- end -}}
 {{- end -}}
