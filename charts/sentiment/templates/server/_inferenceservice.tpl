@@ -93,6 +93,9 @@ spec:
     automountServiceAccountToken: false
     terminationGracePeriodSeconds: {{ include "sentiment.serverGraceSeconds" .root }}
     securityContext: {{- include "sentiment.podSecurity" (dict) | nindent 6 }}
+{{- with $server.scheduling.priorityClassName }}
+    priorityClassName: {{ . }}
+{{- end }}
     topologySpreadConstraints:
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
       - maxSkew: 1
