@@ -14,7 +14,7 @@ from training_job.data import Parts, split
 from training_job.errors import DataError
 from training_job.loop import Fitted, Observer, Recipe, cpu_has_bf16, fine_tune
 from training_job.reading import HUB_PREFIX, read_rows
-from training_job.settings import TrainSettings
+from training_job.settings import MODES, TrainSettings
 
 FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
 
@@ -77,11 +77,12 @@ def prepare(settings: TrainSettings, parts: Parts) -> Prepared:
 
 
 def recipe_of(settings: TrainSettings, base: Base) -> Recipe:
-    """The loop's recipe; the base's learning rate unless one is set, bf16 as set or where the CPU has it."""
+    """The loop's recipe; the mode's share of the base's learning rate unless one is set, bf16 as set or where the CPU
+    has it."""
     return Recipe(
         epochs=settings.passes,
         batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate or base.learning_rate,
+        learning_rate=settings.learning_rate or base.learning_rate * MODES[settings.mode].rate_share,
         weight_decay=settings.weight_decay,
         warmup_share=settings.warmup_share,
         clip_norm=settings.clip_norm,

@@ -2,7 +2,7 @@
 
 import getpass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -11,8 +11,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from model_release.manifest import Name, Truncation
 
 Mode = Literal["quick", "optimized", "full"]
-MODES: dict[Mode, tuple[int | None, float]] = {"quick": (1000, 1), "optimized": (5000, 3), "full": (None, 3)}
-"""Mode → training rows (None: all), passes over them."""
+
+
+class Preset(NamedTuple):
+    """What a mode stands for: training rows (None: all), passes over them, and the share of the base's own learning
+    rate that suits it: what takes a network far in sixty steps makes a longer training forget and overfit."""
+
+    rows: int | None
+    passes: float
+    rate_share: float
+
+
+MODES: dict[Mode, Preset] = {
+    "quick": Preset(1000, 1, 1.0),
+    "optimized": Preset(5000, 3, 0.5),
+    "full": Preset(None, 3, 0.5),
+}
 
 # Every field is an environment variable of its alias's name; an option of the command line overrides it. The option is
 # called as the field, or as `json_schema_extra` says.
@@ -104,7 +118,7 @@ class TrainSettings(StoreSettings):
     batch_size: int = Field(16, validation_alias="BATCH_SIZE", ge=1, le=4096)
     """Rows of an optimiser step."""
     learning_rate: float | None = Field(None, validation_alias="LEARNING_RATE", gt=0, le=1)
-    """Peak of the learning rate; the base's own unless given."""
+    """Peak of the learning rate; the base's own, or half of it in the longer modes, unless given."""
     weight_decay: float = Field(0.01, validation_alias="WEIGHT_DECAY", ge=0, le=1)
     """AdamW's decay of the weight matrices."""
     warmup_share: float = Field(0.1, validation_alias="WARMUP_SHARE", ge=0, lt=1)
@@ -149,12 +163,12 @@ class TrainSettings(StoreSettings):
     @property
     def rows(self) -> int | None:
         """Training rows asked for; None: all."""
-        return self.train_rows or MODES[self.mode][0]
+        return self.train_rows or MODES[self.mode].rows
 
     @property
     def passes(self) -> float:
         """Passes over the training rows."""
-        return self.epochs or MODES[self.mode][1]
+        return self.epochs or MODES[self.mode].passes
 
     @property
     def columns(self) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from model_release.console import settings_error
 from training_job.options import with_settings
+from training_job.bases import Base
+from training_job.fitting import recipe_of
 from training_job.settings import MODES, PromotionSettings, TrainSettings, without_password
 
 
@@ -117,3 +119,9 @@ def test_options_are_made_of_the_fields_and_go_before_the_environment(monkeypatc
     assert (seen[0].epochs, seen[0].batch_size, seen[0].optimize) == (2, 4, False)
     assert "epochs" in seen[0].model_fields_set and "learning_rate" not in seen[0].model_fields_set
     assert CliRunner().invoke(app, ["--batch-size", "x"]).exit_code == 2
+
+
+@pytest.mark.parametrize(("mode", "given", "rate"), [("quick", None, 2e-4), ("full", None, 1e-4), ("full", 3e-4, 3e-4)])
+def test_the_longer_modes_learn_at_half_the_bases_rate_unless_one_is_given(mode, given, rate) -> None:
+    base = Base("any", model=None, tokenizer=None, learning_rate=2e-4)  # type: ignore[arg-type]
+    assert recipe_of(TrainSettings(mode=mode, learning_rate=given), base).learning_rate == pytest.approx(rate)

@@ -1,0 +1,31 @@
+"""The queries that the dashboards ask, with their variables filled in."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_INTERVALS = {"__rate_interval": "2m", "__interval": "1m", "__range": "1h"}
+_VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?")
+
+
+def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield panel
+        yield from _panels(panel.get("panels", []))
+
+
+def _filled(query: str) -> str:
+    """Any value for a variable of the dashboard, a plain one for Grafana's own intervals."""
+    return _VARIABLE.sub(lambda found: _INTERVALS.get(found.group(1), ".*"), query)
+
+
+def queries(folder: Path) -> list[tuple[str, str]]:
+    """(dashboard: panel, PromQL) of every target of every panel."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        for panel in _panels(json.loads(path.read_text("utf-8"))["panels"]):
+            for target in panel.get("targets", []):
+                found.append((f"{path.stem}: {panel['title']}", _filled(target["expr"])))
+    return found

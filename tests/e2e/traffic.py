@@ -1,0 +1,54 @@
+"""Traffic of the end-to-end run: V2 calls by REST and gRPC, and texts that are like the training rows or foreign to it."""
+
+import csv
+import gzip
+import json
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+from kit import ROOT, expect
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+from v2_requests import INFER, grpc_request, json_request, read_rpc
+
+from training_job.reading import read_rows
+
+SAMPLES = ROOT / "training_job/sample_reviews.csv"
+FOREIGN = ROOT / "sentiment_cli/demo_data/foreign.csv"
+
+
+def texts_of(path: Path, count: int) -> list[str]:
+    """The last `count` texts of a file of rows, which a quick training of the first ones mostly has not seen."""
+    return read_rows(str(path), "train", ("text", "label")).texts[-count:]
+
+
+def foreign_texts() -> list[str]:
+    """Texts that no model of film reviews was trained for."""
+    opened = gzip.open if FOREIGN.suffix == ".gz" else open
+    with opened(FOREIGN, "rt", encoding="utf-8", newline="") as file:
+        return [row["text"] for row in csv.DictReader(file)]
+
+
+def ask_rest(port: int, texts: Sequence[str], outputs: Sequence[str] = ("prediction_id",)) -> list[str]:
+    """One V2 call a text by REST; the prediction ids."""
+    ids = []
+    for text in texts:
+        body = json.dumps(json_request([text], outputs)).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{INFER}", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.loads(response.read())
+        ids.extend(next(one["data"] for one in answer["outputs"] if one["name"] == "prediction_id"))
+    return ids
+
+
+def ask_grpc(port: int, texts: Sequence[str]) -> list[str]:
+    """One V2 call a text by gRPC; the prediction ids."""
+    ids: list[str] = []
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        for text in texts:
+            answer = read_rpc(stub.ModelInfer(grpc_request([text], ["prediction_id"]), timeout=60))
+            ids.extend(answer["prediction_id"].tolist())
+    expect(len(set(ids)) == len(texts), "two predictions have one id")
+    return ids
