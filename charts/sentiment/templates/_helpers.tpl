@@ -33,6 +33,9 @@ An image's full name. An image without a tag is one of ours: it takes image.regi
 Arguments: dict root image.
 */}}
 {{- define "sentiment.image" -}}
+{{- if eq "latest" (.image.tag | default .root.Values.image.tag) -}}
+{{- fail (printf "the tag of the image %s is latest: give a version or a digest, because latest is another image tomorrow." .image.repository) -}}
+{{- end -}}
 {{- $ours := not .image.tag -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
 {{- if $ours -}}
@@ -145,9 +148,16 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
       key: DATABASE_URL
 {{- end -}}
 
-{{/* Environment variables from a map of values, in the order of their names. Arguments: the map. */}}
+{{/*
+Environment variables that a user adds, in the order of their names. Arguments: dict root key (of the values) env, and
+taken: those that have values of their own.
+*/}}
 {{- define "sentiment.env" -}}
-{{- range $name, $value := . }}
+{{- $shared := list "DATABASE_URL" "RELEASES_URI" "SPILL_URI" "MODEL_NAME" "MLFLOW_TRACKING_URI" "KUBE_NAMESPACE" "HOME" -}}
+{{- range $name, $value := .env }}
+{{- if has $name (concat $shared $.taken) }}
+{{- fail (printf "%s holds %s, which the chart sets itself: set the value that it comes from." $.key $name) }}
+{{- end }}
 - name: {{ $name }}
   value: {{ $value | toString | quote }}
 {{- end }}
