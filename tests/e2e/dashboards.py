@@ -23,9 +23,9 @@ def _filled(query: str) -> str:
 
 def queries(folder: Path) -> list[tuple[str, str]]:
     """(dashboard: panel, PromQL) of every target of every panel."""
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        for panel in _panels(json.loads(path.read_text("utf-8"))["panels"]):
-            for target in panel.get("targets", []):
-                found.append((f"{path.stem}: {panel['title']}", _filled(target["expr"])))
-    return found
+    return [
+        (f"{path.stem}: {panel['title']}", _filled(target["expr"]))
+        for path in sorted(folder.glob("*.json"))
+        for panel in _panels(json.loads(path.read_text("utf-8"))["panels"])
+        for target in panel.get("targets", [])
+    ]

@@ -1,10 +1,9 @@
 """What is broken on purpose, and what a caller of the Service notices of it."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import steps
@@ -12,7 +11,6 @@ from kit import NAMESPACE, Failed, console, expect, kubectl, objects, rows_of, r
 
 CLIENTS, RATE = 8, 20.0
 SERVER = "serving.kserve.io/inferenceservice=sentiment"
-UNANSWERED = "a request that the caller saw fail"
 
 
 class Load:
@@ -58,10 +56,8 @@ def steady_load(seconds: float) -> Iterator[dict[str, Any]]:
         console.print(f"  {failure}")
     found.update(result)
     expected = before + int(result["rows"])
-    try:
+    with suppress(Failed):  # told as lost rows below
         wait_for(lambda: predictions() >= expected, "the rows of every answer in Postgres", seconds=180)
-    except Failed:
-        pass  # told as lost rows below
     found["rows lost"] = expected - predictions()
     expect(found["failed"] == 0, f"{found['failed']} of {found['answered'] + found['failed']} requests failed")
     expect(found["rows lost"] <= 0, f"{found['rows lost']} rows of {result['rows']} never came to Postgres")

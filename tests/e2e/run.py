@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-
 import faults
 import steps
 from kit import ROOT, Account, Failed, console, shown

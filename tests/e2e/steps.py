@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import subprocess
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -276,8 +278,6 @@ def alert_arrives() -> dict[str, Any]:
 
 def fixed_ports() -> dict[str, Any]:
     """`make port-forward` brings each part to its own port."""
-    import subprocess
-
     pages = {8080: "/v2/health/ready", 5000: "/health", 9090: "/-/ready", 9093: "/-/ready", 8090: "/healthz"}
     if not _GRAFANA_OFF:
         pages[3000] = "/api/health"
@@ -292,8 +292,6 @@ def fixed_ports() -> dict[str, Any]:
 
 
 def _answers(port: int, path: str) -> bool:
-    import urllib.request
-
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
         return bool(response.status == 200)
 
