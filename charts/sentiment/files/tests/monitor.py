@@ -1,0 +1,14 @@
+"""Ask the monitor which of its sources it reaches."""
+
+import os
+import re
+
+from probe import asked, failed, passed
+
+url = os.environ["MONITOR_URL"]
+asked(f"{url}/healthz")
+metrics = asked(f"{url}/metrics").decode()
+sources = dict(re.findall(r'^ml_monitor_up\{source="(\w+)"\} ([0-9.]+)$', metrics, re.MULTILINE))
+if down := [source for source, up in sources.items() if float(up) == 0]:
+    failed(f"the monitor does not reach: {', '.join(down)}; its log says why (kubectl logs)")
+passed(f"the monitor reaches: {', '.join(sources) or 'nothing that it names'}")

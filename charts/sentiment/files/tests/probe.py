@@ -1,0 +1,52 @@
+"""What the probes share: one line for a good end, one for a bad one, and patience with parts that have just started."""
+
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import NoReturn
+
+PATIENCE_SECONDS = 90.0
+
+
+def failed(sentence: str) -> NoReturn:
+    """End the probe; the sentence names the part and the remedy."""
+    print(f"failed: {sentence}", file=sys.stderr)
+    sys.exit(1)
+
+
+def passed(sentence: str) -> NoReturn:
+    """End the probe."""
+    print(f"ok: {sentence}")
+    sys.exit(0)
+
+
+def asked(url: str, body: bytes | None = None) -> bytes:
+    """The body of a GET, or of a POST of JSON, tried again while the other side starts.
+
+    Ends the probe where it gives none in time.
+    """
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"} if body else {})
+
+    def answer() -> bytes:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return bytes(response.read())
+
+    return patiently(answer, f"{url} does not answer")
+
+
+def patiently(answer: Callable[[], bytes], what: str) -> bytes:
+    """What `answer` gives within `PATIENCE_SECONDS`; a client's mistake (4xx) is not tried again."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return answer()
+        except urllib.error.HTTPError as error:
+            said = f"{error.code} {error.read(300).decode(errors='replace')}"
+            if error.code < 500 or time.monotonic() > end:
+                failed(f"{what}: {said}")
+        except OSError as error:
+            if time.monotonic() > end:
+                failed(f"{what}: {error}; see the pods with kubectl get pods, and the NetworkPolicies")
+        time.sleep(2)
