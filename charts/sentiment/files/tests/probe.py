@@ -12,13 +12,12 @@ PATIENCE_SECONDS = 90.0
 
 def failed(sentence: str) -> NoReturn:
     """End the probe; the sentence names the part and the remedy."""
-    print(f"failed: {sentence}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(f"failed: {sentence}")
 
 
 def passed(sentence: str) -> NoReturn:
     """End the probe."""
-    print(f"ok: {sentence}")
+    sys.stdout.write(f"ok: {sentence}\n")
     sys.exit(0)
 
 
