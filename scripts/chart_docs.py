@@ -27,8 +27,8 @@ helm install sentiment charts/sentiment --namespace sentiment --create-namespace
 ```
 
 [docs/kubernetes.md](../../docs/kubernetes.md) walks through an install, the parts that can be your own, experiments and
-what an uninstall leaves. `values.schema.json` refuses unknown keys. An image's `registry`, `tag` and `digest` may be set
-beside each `repository`.
+what an uninstall leaves. `values.schema.json` refuses unknown keys. An image takes `registry`, `tag` and `digest`
+beside its `repository`.
 
 This page is made from the comments of `values.yaml` by `scripts/chart_docs.py`.
 """

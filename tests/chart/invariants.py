@@ -125,7 +125,9 @@ def _selectors(objects: list[Object], pods: list[PodSource]) -> None:
 
 
 def _ports(service: Object, pods: list[PodSource]) -> None:
-    assert len({pod.owner for pod in pods}) == 1, f"{name_of(service)} selects the pods of {[pod.owner for pod in pods]}"
+    assert len({pod.owner for pod in pods}) == 1, (
+        f"{name_of(service)} selects the pods of {[pod.owner for pod in pods]}"
+    )
     offered: set[object] = set()
     for container in containers(pods[0]):
         for port in container.get("ports", []):

@@ -125,5 +125,9 @@ def user_named(values: Any, key: str = "") -> Iterator[str]:
     elif isinstance(values, list):
         for value in values:
             yield from user_named(value, key)
-    elif isinstance(values, str) and values and key in {"existingSecret", "existingClaim", "configMap", "imagePullSecrets"}:
+    elif (
+        isinstance(values, str)
+        and values
+        and key in {"existingSecret", "existingClaim", "configMap", "imagePullSecrets"}
+    ):
         yield values

@@ -4,7 +4,7 @@ import json
 import string
 from typing import Any
 
-from chart.conftest import CHART, Values
+from chart.rendering import CHART, Values
 from hypothesis import strategies as st
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text("utf-8"))
@@ -55,7 +55,9 @@ def _of(schema: Values, path: str, *, whole: bool = False) -> st.SearchStrategy[
             return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000))
         case "number":
             least, most = schema.get("minimum", schema.get("exclusiveMinimum", 0)), schema.get("maximum", 1000)
-            return st.floats(least, most, exclude_min="exclusiveMinimum" in schema, width=32).map(lambda x: round(x, 6) or most)
+            return st.floats(least, most, exclude_min="exclusiveMinimum" in schema, width=32).map(
+                lambda x: round(x, 6) or most
+            )
         case "string":
             return _text(schema)
         case "array":

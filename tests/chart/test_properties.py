@@ -1,8 +1,8 @@
 """A few hundred random values that the schema allows: each is rendered, and its invariants hold."""
 
 import pytest
-from chart.conftest import Values, render
 from chart.invariants import check
+from chart.rendering import Values, render
 from chart.strategies import values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,0 +1,48 @@
+"""Rendering of the chart by the `helm` program."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).parents[2] / "charts/sentiment"
+Values = dict[str, Any]
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Refused(Exception):
+    """Helm did not render; the message is what it said."""
+
+
+def helm(*arguments: str, values: Values | None = None) -> str:
+    """Standard output of helm, with values from standard input.
+
+    Raises:
+        Refused: it ended otherwise than with 0.
+    """
+    options = ("--values", "-") if values is not None else ()
+    done = subprocess.run(
+        ["helm", *arguments, *options],
+        input=json.dumps(values) if values is not None else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode:
+        raise Refused(done.stderr)
+    return done.stdout
+
+
+def render(values: Values | None = None, *, release: str = "sentiment", show: str | None = None) -> list[Values]:
+    """The objects of the chart with these values, hooks among them."""
+    only = ("--show-only", show) if show else ()
+    text = helm("template", release, str(CHART), "--namespace", "ns", *only, values=values or {})
+    return [document for document in yaml.load_all(text, _Loader) if document]
+
+
+def one(objects: list[Values], kind: str, name: str) -> Values:
+    """The object of a kind and a name."""
+    (found,) = [each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name]
+    return found
