@@ -15,7 +15,7 @@ Arguments: the root.
 {{/* What selects a component's pods; it never changes in a release's life. Arguments: dict root component. */}}
 {{- define "sentiment.selectorLabels" -}}
 app.kubernetes.io/name: sentiment
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -55,7 +55,7 @@ Arguments: dict root image.
 {{- with .Values.global.imagePullSecrets -}}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end -}}
 {{- end -}}
@@ -135,7 +135,7 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
     name: {{ include "sentiment.fullname" . }}-environment
 {{- with include "sentiment.objectStoreSecret" . }}
 - secretRef:
-    name: {{ . }}
+    name: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -144,7 +144,7 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef:
-      name: {{ include "sentiment.postgresSecret" . }}
+      name: {{ include "sentiment.postgresSecret" . | quote }}
       key: DATABASE_URL
 {{- end -}}
 

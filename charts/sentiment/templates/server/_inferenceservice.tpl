@@ -44,7 +44,7 @@ What the promoted InferenceService is to serve, as JSON {"storageUri", "releaseI
 {{/* Labels of a server's pods; `variant` tells the promoted release from experiments. Arguments: dict root variant. */}}
 {{- define "sentiment.serverPodLabels" -}}
 {{ include "sentiment.selectorLabels" (dict "root" .root "component" "server") }}
-sentiment/variant: {{ .variant }}
+sentiment/variant: {{ .variant | quote }}
 {{- end -}}
 
 {{/*
@@ -60,7 +60,7 @@ metadata:
   name: {{ .name }}
   labels:
     {{- include "sentiment.labels" (dict "root" .root "component" "server") | nindent 4 }}
-    sentiment/variant: {{ .variant }}
+    sentiment/variant: {{ .variant | quote }}
   annotations:
     serving.kserve.io/deploymentMode: Standard
     serving.kserve.io/autoscalerClass: {{ $engine }}
@@ -94,7 +94,7 @@ spec:
     terminationGracePeriodSeconds: {{ include "sentiment.serverGraceSeconds" .root }}
     securityContext: {{- include "sentiment.podSecurity" (dict) | nindent 6 }}
 {{- with $server.scheduling.priorityClassName }}
-    priorityClassName: {{ . }}
+    priorityClassName: {{ . | quote }}
 {{- end }}
     topologySpreadConstraints:
 {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
