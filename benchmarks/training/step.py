@@ -30,7 +30,7 @@ from training_job.bases import Base, load_base
 from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
 from training_job.data import Rows, balanced_order
 from training_job.dropout import byte_dropout
-from training_job.loop import Learner, Recipe, Validation, cpu_has_bf16, learning_rate_share, validate
+from training_job.loop import Learner, Recipe, cpu_has_bf16, learning_rate_share, validate
 from training_job.reading import read_rows
 
 BATCH, STOCK_TOKENS = 16, 512
@@ -166,28 +166,30 @@ def measure_steps(base: Base, rows: Rows, arguments: argparse.Namespace) -> list
 
 
 def measure_accuracy(base: Base, train: Rows, test: Rows, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Both trained on the same rows with the same settings, without a look at other rows; accuracy on test rows."""
-    made = []
+    """Both trained on the same rows with the same settings and seeds, without a look at other rows; accuracy on test
+    rows."""
+    made, seeds, epochs = [], range(arguments.seeds), arguments.epochs
     for tokens in arguments.tokens:
         ours, asked = (tokenise(base.tokenizer, rows, tokens, "head_tail", base.pad_id) for rows in (train, test))
-        model, seconds = our_training(base, ours, arguments.epochs, 0)
-        made.append(_side(f"ours, ≤ {tokens} tokens", sum(seconds), validate(model, asked, cpu_has_bf16()), len(test)))
-    model, seconds = stock_trainer(base, train, arguments.epochs, 0, arguments.work)
+        trained = [our_training(base, ours, epochs, seed) for seed in seeds]
+        made.append(_side(f"ours, ≤ {tokens} tokens", trained, asked, cpu_has_bf16()))
     asked = tokenise(base.tokenizer, test, STOCK_TOKENS, "head", base.pad_id)
-    made.append(_side("stock Trainer, 512 tokens", sum(seconds), validate(model, asked, False), len(test)))
+    trained = [stock_trainer(base, train, epochs, seed, arguments.work) for seed in seeds]
+    made.append(_side("stock Trainer, 512 tokens", trained, asked, False))
     for side in made:
         side["times_faster_than_stock"] = round(made[-1]["train_seconds"] / side["train_seconds"], 2)
     return made
 
 
-def _side(name: str, seconds: float, answered: Validation, rows: int) -> dict[str, Any]:
-    error = 1.96 * (answered.accuracy * (1 - answered.accuracy) / rows) ** 0.5
+def _side(name: str, trained: list[tuple[Any, list[float]]], asked: TokenisedRows, bf16: bool) -> dict[str, Any]:
+    """Means over the seeds; the accuracies of each, since one training of so few steps tells little."""
+    accuracies = [validate(model, asked, bf16).accuracy for model, _ in trained]
     return {
         "side": name,
-        "train_seconds": round(seconds, 2),
-        "accuracy": round(answered.accuracy, 4),
-        "accuracy_plus_minus": round(error, 4),
-        "test_rows": rows,
+        "train_seconds": round(statistics.mean(sum(seconds) for _, seconds in trained), 2),
+        "accuracy": round(statistics.mean(accuracies), 4),
+        "by_seed": ", ".join(f"{accuracy:.3f}" for accuracy in accuracies),
+        "test_rows": len(asked),
     }
 
 
@@ -202,6 +204,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--rows", type=int, default=0, help="train both on so many rows, too")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each side, for --rows")
     parser.add_argument("--test-rows", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("var/benchmarks/trainer"))
