@@ -1,0 +1,66 @@
+"""MLflow in a database of its own beside the prediction log: wait for the server, make the database, bring it up to
+date, then become `mlflow server`."""
+
+import os
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+from psycopg2 import errors, sql
+
+LONGEST_WAIT = 300
+
+
+def connect(url: str):
+    """A connection, as soon as there is one."""
+    end = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            return psycopg2.connect(url, connect_timeout=5)
+        except psycopg2.OperationalError as error:
+            if time.monotonic() > end:
+                sys.exit(f"MLflow's database does not answer: {error}")
+            print(f"waiting for the database: {str(error).strip().splitlines()[0]}", flush=True)
+            time.sleep(2)
+
+
+def make_database(url: str, name: str) -> None:
+    connection = connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if not cursor.fetchone():
+            try:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                print(f"made the database {name}")
+            except errors.DuplicateDatabase:
+                pass  # another pod was quicker
+            except errors.InsufficientPrivilege:
+                sys.exit(f"the database's user may not create {name}: create it, or set mlflow.database to one that is there")
+    connection.close()
+
+
+def bring_up_to_date(url: str) -> None:
+    """Migrate the tables of an earlier MLflow; a new database is left to the server, which fills it."""
+    with connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('alembic_version')")
+        filled = cursor.fetchone()[0] is not None
+    if filled and subprocess.run(["mlflow", "db", "upgrade", url]).returncode:
+        sys.exit("MLflow's tables cannot be migrated: they may belong to a later MLflow than this image's")
+
+
+def main() -> None:
+    log = urlsplit(os.environ["DATABASE_URL"].replace("+asyncpg", "", 1))
+    name = os.environ["MLFLOW_DATABASE"]
+    make_database(urlunsplit(log), name)
+    store = urlunsplit(log._replace(path=f"/{name}"))
+    bring_up_to_date(store)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = store
+    arguments = ["--host", "0.0.0.0", "--port", "5000", "--workers", "1"]
+    artifacts = ["--default-artifact-root", os.environ["MLFLOW_ARTIFACTS"], "--no-serve-artifacts"]
+    os.execvp("mlflow", ["mlflow", "server", *arguments, *artifacts])
+
+
+main()
