@@ -11,6 +11,8 @@ from sentiment_cli.lazy import LazyCommand, LazyGroup
 
 _LOOP, _RUN, _WATCH = "Start here", "Train and release", "Serve and watch"
 
+_IN_CLUSTER = {"--cluster": "sentiment_cli.cluster.app"}
+
 COMMANDS = {
     "demo": LazyCommand(
         "sentiment_cli.demo.command",
@@ -20,12 +22,21 @@ COMMANDS = {
         _LOOP,
     ),
     "doctor": LazyCommand(
-        "sentiment_cli.doctor", "doctor", "Check this system; say what is wrong and what to do.", "serve", _LOOP
+        "sentiment_cli.doctor",
+        "doctor",
+        "Check this system; say what is wrong and what to do.",
+        "serve",
+        _LOOP,
+        _IN_CLUSTER,
     ),
-    "train": LazyCommand("training_job.cli", "train", "Train a model and publish it as a release.", "train", _RUN),
+    "train": LazyCommand(
+        "training_job.cli", "train", "Train a model and publish it as a release.", "train", _RUN, _IN_CLUSTER
+    ),
     "search": LazyCommand("training_job.cli", "search", "Search for good training settings.", "train", _RUN),
-    "promote": LazyCommand("training_job.cli", "promote", "Make a release the champion.", "train", _RUN),
-    "rollback": LazyCommand("training_job.cli", "rollback", "Make the previous champion it again.", "train", _RUN),
+    "promote": LazyCommand("training_job.cli", "promote", "Make a release the champion.", "train", _RUN, _IN_CLUSTER),
+    "rollback": LazyCommand(
+        "training_job.cli", "rollback", "Make the previous champion it again.", "train", _RUN, _IN_CLUSTER
+    ),
     "releases": LazyCommand("sentiment_cli.releases", "releases", "List the releases.", "serve", _RUN),
     "serve": LazyCommand("sentiment_cli.serve", "serve", "Serve the champion by REST and gRPC.", "serve", _WATCH),
     "status": LazyCommand(
@@ -60,7 +71,8 @@ def sentiment(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Train, release, serve, log and watch a sentiment model. `sentiment COMMAND --help` tells all about a command."""
+    """Train, release, serve, log and watch a sentiment model. `sentiment COMMAND --help` tells all about a command;
+    train, promote, rollback and doctor with `--cluster` work in the cluster of your kubeconfig."""
 
 
 def _again(error: Exception) -> None:

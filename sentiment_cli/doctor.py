@@ -30,7 +30,7 @@ def doctor(
     """Check this machine, the releases, the database, MLflow and the running server.
 
     Asks the server eleven short texts, which stand in the log afterwards; changes nothing else. Ends with 0 when
-    nothing failed (a warning is no failure), else with 1.
+    nothing failed (a warning is no failure), else with 1. `--cluster` looks at the chart's namespace instead.
     """
     import json
 
@@ -44,7 +44,7 @@ def doctor(
     target = grpc or f"127.0.0.1:{settings.grpc_port}"
     plan = Plan(settings, url or f"http://127.0.0.1:{settings.http_port}", target)
     console = Console(highlight=False)
-    checks = run_all(plan.probes(), None if as_json else lambda check: _tell(check, console))
+    checks = run_all(plan.probes(), None if as_json else lambda check: tell(check, console))
     failed = sum(check.state is State.FAIL for check in checks)
     if as_json:
         shown = {"healthy": not failed, "checks": [check.as_dict() for check in checks]}
@@ -55,7 +55,8 @@ def doctor(
     raise typer.Exit(1 if failed else 0)
 
 
-def _tell(check: "Check", console: "Console") -> None:
+def tell(check: "Check", console: "Console") -> None:
+    """Print a check, and its remedy where it has one."""
     from rich.markup import escape
 
     mark = f"[{COLOURS[check.state]}]{check.state:<4}[/]"

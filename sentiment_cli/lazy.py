@@ -1,8 +1,8 @@
 """A Typer group that knows its commands by name and imports a program only when its command is called."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ class LazyCommand:
         help: the line in the group's own help.
         extra: the extra of the distribution that it needs.
         panel: the heading it stands under.
+        elsewhere: option → the module whose app has the command of the same name that the option asks for.
     """
 
     module: str
@@ -34,12 +35,14 @@ class LazyCommand:
     help: str
     extra: str
     panel: str
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
-    def load(self) -> Any:
-        """Import the program and take the command out of its app."""
-        app = import_module(self.module).app
+    def load(self, arguments: Sequence[str] = ()) -> Any:
+        """Import the program that is meant and take the command out of its app."""
+        module = next((there for option, there in self.elsewhere.items() if option in arguments), self.module)
+        app = import_module(module).app
         if not isinstance(app, typer.Typer):
-            raise TypeError(f"{self.module}.app is not a Typer app")
+            raise TypeError(f"{module}.app is not a Typer app")
         group = get_group(app)
         return group if self.command is None else group.commands[self.command]
 
@@ -63,7 +66,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if name in self.table:
-            command = self.table[name].load()
+            command = self.table[name].load(rest)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:

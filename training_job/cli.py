@@ -50,6 +50,7 @@ def promote(
 ) -> None:
     """Make a release the champion, after a check that it loads and answers as it did when it was made."""
     from model_release import ReleaseStore
+    from training_job.kserve_cluster import cluster_of
     from training_job.progress import show_promotion
     from training_job.promote import promote as move
 
@@ -63,6 +64,7 @@ def promote(
             tracking_uri=settings.registry_uri,
             cache=settings.cache_dir,
             threads=settings.threads,
+            roll_out=cluster_of(settings),
         )
     )
 
@@ -72,6 +74,7 @@ def promote(
 def rollback(settings: PromotionSettings) -> None:
     """Make the release that was champion before this one the champion again; once more goes one further back."""
     from model_release import ReleaseStore
+    from training_job.kserve_cluster import cluster_of
     from training_job.progress import show_promotion
     from training_job.promote import rollback as move
 
@@ -84,5 +87,6 @@ def rollback(settings: PromotionSettings) -> None:
             tracking_uri=settings.registry_uri,
             cache=settings.cache_dir,
             threads=settings.threads,
+            roll_out=cluster_of(settings),
         )
     )

@@ -148,6 +148,11 @@ def show_search(outcome: "SearchOutcome") -> None:
     console.print(f"next: sentiment train {options}", soft_wrap=True)
 
 
+def show_step(text: str) -> None:
+    """Print where a long work stands."""
+    _out().print(escape(text), soft_wrap=True)
+
+
 def show_promotion(promotion: "Promotion") -> None:
     """Print which release is the champion now."""
     champion = promotion.champion

@@ -2,7 +2,7 @@
 
 import difflib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from training_job.errors import TrainingError
 from training_job.registry import CHAMPION, RegistryError, register
 
 PROMOTE, ROLLBACK = "promote", "rollback"
+RollOut = Callable[[str, str], None]
+"""Makes a cluster serve a release, given the address of its `serving/` folder and its id; raises when it does not."""
 
 
 class PromotionError(TrainingError):
@@ -129,9 +131,12 @@ def _move(
     tracking_uri: str | None,
     cache: Path | None,
     threads: int,
+    roll_out: RollOut | None,
 ) -> Promotion:
     manifest = store.manifest(name, release_id)
     difference = verify(store, name, release_id, cache, threads)
+    if roll_out:
+        roll_out(f"{store.uri(name, release_id)}/serving/", release_id)
     champion = store.champion(name)
     changed = champion is None or champion.id != release_id
     if champion is None or changed:
@@ -149,19 +154,30 @@ def promote(
     tracking_uri: str | None,
     cache: Path | None = None,
     threads: int = 0,
+    roll_out: RollOut | None = None,
 ) -> Promotion:
-    """Make a release the champion: verify it, record it in the store, then mirror MLflow's alias `champion`.
+    """Make a release the champion: verify it, have the cluster serve it (with `roll_out`), record it in the store, then
+    mirror MLflow's alias `champion`.
 
-    The store decides what is served; MLflow being away does not stop a promotion. Promoting the champion again only
-    verifies it and repairs the alias.
+    The store decides what is served; MLflow being away does not stop a promotion. Promoting the champion again verifies
+    it and repairs what a crash between two of these steps left undone.
 
     Raises:
         ReleaseNotFound: no such release; the nearest ids are named.
         ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
+        RolloutError: the cluster does not serve it; what it served before is served again.
     """
     release_id = resolve(store, name, id_or_prefix)
     return _move(
-        store, name, release_id, who=who, action=PROMOTE, tracking_uri=tracking_uri, cache=cache, threads=threads
+        store,
+        name,
+        release_id,
+        who=who,
+        action=PROMOTE,
+        tracking_uri=tracking_uri,
+        cache=cache,
+        threads=threads,
+        roll_out=roll_out,
     )
 
 
@@ -173,12 +189,14 @@ def rollback(
     tracking_uri: str | None,
     cache: Path | None = None,
     threads: int = 0,
+    roll_out: RollOut | None = None,
 ) -> Promotion:
     """Make the release that was champion before this one the champion again; once more goes one further back.
 
     Raises:
         PromotionError: there is none to go back to.
         ReleaseError: that release would not serve, or the store cannot be reached; nothing was changed.
+        RolloutError: the cluster does not serve it; what it served before is served again.
     """
     champion = store.champion(name)
     if champion is None:
@@ -190,5 +208,13 @@ def rollback(
             "promote another release instead"
         )
     return _move(
-        store, name, before[0], who=who, action=ROLLBACK, tracking_uri=tracking_uri, cache=cache, threads=threads
+        store,
+        name,
+        before[0],
+        who=who,
+        action=ROLLBACK,
+        tracking_uri=tracking_uri,
+        cache=cache,
+        threads=threads,
+        roll_out=roll_out,
     )

@@ -76,6 +76,16 @@ class PromotionSettings(StoreSettings):
     """Where the release is fetched to for its check; a temporary folder unless given."""
     threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
     """Threads of the check; 0 takes the CPU quota."""
+    inference_service: str | None = Field(None, validation_alias="INFERENCE_SERVICE", min_length=1)
+    """KServe's InferenceService that shall serve the champion; without one a promotion changes the store alone."""
+    inference_service_template: str = Field(
+        "sentiment-inferenceservice", validation_alias="INFERENCE_SERVICE_TEMPLATE", min_length=1
+    )
+    """The ConfigMap that the first InferenceService is made from."""
+    kube_namespace: str | None = Field(None, validation_alias="KUBE_NAMESPACE", min_length=1)
+    """Their namespace; the pod's own unless given."""
+    rollout_timeout_seconds: float = Field(600.0, validation_alias="ROLLOUT_TIMEOUT_SECONDS", gt=0, le=86_400)
+    """How long new pods may take to become ready before the old release is put back."""
 
     @property
     def registry_uri(self) -> str | None:

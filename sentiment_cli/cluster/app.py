@@ -1,0 +1,95 @@
+"""`sentiment train|promote|rollback|doctor --cluster`: the same words, done in the cluster by the chart's Jobs."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(pretty_exceptions_enable=False)
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", envvar="NAMESPACE", help="Namespace of the chart's release.")
+]
+Release = Annotated[str, typer.Option("--release-name", help="Name of the chart's release.")]
+Cluster = Annotated[bool, typer.Option("--cluster", help="In the cluster of the kubeconfig.")]
+
+
+def _run(component: str, arguments: list[str], namespace: str, release: str, **environment: str) -> None:
+    from rich.console import Console
+
+    from sentiment_cli.cluster.api import Installation, connect, fullname_of
+    from sentiment_cli.cluster.jobs import ClusterJob
+
+    connect()
+    console = Console(highlight=False, soft_wrap=True)
+    job = ClusterJob(Installation(namespace, fullname_of(release)), component)
+    job.start(arguments, environment)
+    console.print(f"job {job.name} in {namespace}", style="dim")
+    code = job.follow(console.out)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def train(
+    train: Annotated[
+        str | None, typer.Option("--train", help="s3://… or hub:NAME, in place of the chart's training.data.train.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="quick, optimized or full, in place of the chart's.")] = None,
+    namespace: Namespace = "sentiment",
+    release_name: Release = "sentiment",
+    cluster: Cluster = True,
+) -> None:
+    """Train in a Job of the chart's suspended CronJob, and follow it. Ctrl-C leaves the Job running."""
+    given = {"TRAIN_DATA": train, "TRAIN_MODE": mode}
+    environment = {name: value for name, value in given.items() if value}
+    _run("training", [], namespace, release_name, **environment)
+
+
+@app.command()
+def promote(
+    release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
+    namespace: Namespace = "sentiment",
+    release_name: Release = "sentiment",
+    cluster: Cluster = True,
+) -> None:
+    """Serve a release: new pods are waited for before it becomes the champion, else the old one is put back."""
+    import getpass
+
+    _run("promotion", ["promote", release_id], namespace, release_name, PROMOTED_BY=getpass.getuser())
+
+
+@app.command()
+def rollback(namespace: Namespace = "sentiment", release_name: Release = "sentiment", cluster: Cluster = True) -> None:
+    """Serve the champion before this one again."""
+    import getpass
+
+    _run("promotion", ["rollback"], namespace, release_name, PROMOTED_BY=getpass.getuser())
+
+
+@app.command()
+def doctor(
+    namespace: Namespace = "sentiment",
+    release_name: Release = "sentiment",
+    cluster: Cluster = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at a namespace: KServe, pods, volumes, Jobs, what is served. Ends with 1 when something failed."""
+    import json
+
+    from rich.console import Console
+
+    from sentiment_cli.checks.check import State
+    from sentiment_cli.cluster.api import Installation, connect, fullname_of
+    from sentiment_cli.cluster.examination import examine
+    from sentiment_cli.doctor import tell
+
+    connect()
+    checks = examine(Installation(namespace, fullname_of(release_name)))
+    failed = sum(check.state is State.FAIL for check in checks)
+    if as_json:
+        typer.echo(json.dumps({"healthy": not failed, "checks": [check.as_dict() for check in checks]}, indent=1))
+    else:
+        console = Console(highlight=False)
+        for check in checks:
+            tell(check, console)
+        console.print(f"\n{len(checks)} checks: {failed} failed")
+    raise typer.Exit(1 if failed else 0)

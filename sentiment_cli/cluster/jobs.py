@@ -1,0 +1,129 @@
+"""A Job from one of the chart's CronJobs, followed to its end."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sentiment_cli.cluster.api import ClusterError, Installation, refusals_named
+
+POLL_SECONDS = 1.0
+JOB_LABEL = "batch.kubernetes.io/job-name"
+INTERRUPTED = 1  # a Job that failed without a container that did
+
+
+class ClusterJob:
+    """One Job, made from the CronJob `<fullname>-<component>`."""
+
+    def __init__(self, installation: Installation, component: str) -> None:
+        from kubernetes import client
+
+        self._where, self._component = installation, component
+        self._cron_job = f"{installation.fullname}-{component}"
+        self._batch, self._core = client.BatchV1Api(), client.CoreV1Api()
+        self.name = ""
+
+    def start(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
+        """Make it, with these arguments and variables in place of the CronJob's.
+
+        Raises:
+            ClusterError: there is no such CronJob, or the cluster refuses.
+        """
+        namespace = self._where.namespace
+        missing = (
+            f"there is no CronJob {self._cron_job} in the namespace {namespace}; name the chart's "
+            f"namespace and release (--namespace, --release-name), or set {self._component}.enabled=true"
+        )
+        with refusals_named(f"making a Job from {self._cron_job}", missing):
+            cron_job = self._batch.read_namespaced_cron_job(self._cron_job, namespace)
+            made = self._batch.create_namespaced_job(namespace, _job_of(cron_job, arguments, environment))
+        self.name = made.metadata.name
+
+    def follow(self, write: Callable[[str], None]) -> int:
+        """Hand on what its pods write, line by line, until it ends; the exit code of the last one.
+
+        Raises:
+            ClusterError: the cluster refuses, or the Job was removed meanwhile.
+        """
+        told: set[str] = set()
+        gone = f"the Job {self.name} was removed while it ran"
+        while True:
+            with refusals_named(f"following {self.name}", gone):
+                ended = self._ended()
+                for pod in self._pods():
+                    if pod.metadata.name not in told and _has_started(pod):
+                        told.add(pod.metadata.name)
+                        self._hand_on(pod.metadata.name, write)
+                        ended = False
+                if ended:
+                    return self._exit_code()
+            time.sleep(POLL_SECONDS)
+
+    def _ended(self) -> bool:
+        job = self._batch.read_namespaced_job(self.name, self._where.namespace)
+        return any(one.type in ("Complete", "Failed") and one.status == "True" for one in job.status.conditions or ())
+
+    def _pods(self) -> list[Any]:
+        found = self._core.list_namespaced_pod(self._where.namespace, label_selector=f"{JOB_LABEL}={self.name}")
+        return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
+
+    def _hand_on(self, pod: str, write: Callable[[str], None]) -> None:
+        answer = self._core.read_namespaced_pod_log(
+            pod, self._where.namespace, follow=True, _preload_content=False, _request_timeout=(30, None)
+        )
+        for line in _lines(answer):
+            write(line)
+
+    def _exit_code(self) -> int:
+        for pod in reversed(self._pods()):
+            for container in pod.status.container_statuses or ():
+                if container.state.terminated is not None:
+                    return int(container.state.terminated.exit_code)
+        return INTERRUPTED
+
+
+def _lines(answer: Any) -> Any:
+    rest = b""
+    for part in answer.stream(decode_content=True):
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in whole)
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _has_started(pod: Any) -> bool:
+    """Whether it has a log: a container that runs or ran.
+
+    Raises:
+        ClusterError: its image cannot be had.
+    """
+    for container in pod.status.container_statuses or ():
+        waiting = container.state.waiting
+        if waiting is not None and waiting.reason in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName"):
+            raise ClusterError(
+                f"the image {container.image} cannot be had: {waiting.message}; check image.registry and tag"
+            )
+        if container.state.running is not None or container.state.terminated is not None:
+            return True
+    return False
+
+
+def _job_of(cron_job: Any, arguments: Sequence[str], environment: dict[str, str]) -> Any:
+    """What `kubectl create job --from` makes, with arguments and variables of its own."""
+    from kubernetes import client
+
+    template = cron_job.spec.job_template
+    container = template.spec.template.spec.containers[0]
+    if arguments:
+        container.args = list(arguments)
+    kept = [one for one in container.env or () if one.name not in environment]
+    container.env = [*kept, *(client.V1EnvVar(name=name, value=value) for name, value in environment.items())]
+    owner = client.V1OwnerReference(
+        api_version="batch/v1", kind="CronJob", name=cron_job.metadata.name, uid=cron_job.metadata.uid, controller=True
+    )
+    metadata = client.V1ObjectMeta(
+        name=f"{cron_job.metadata.name}-{time.strftime('%m%d%H%M%S', time.gmtime())}",
+        labels=template.metadata.labels,
+        annotations={"cronjob.kubernetes.io/instantiate": "manual"},
+        owner_references=[owner],
+    )
+    return client.V1Job(metadata=metadata, spec=template.spec)

@@ -1,0 +1,227 @@
+"""`rollout.Cluster` over the Kubernetes API: one InferenceService of KServe in Standard mode, and its pods."""
+
+import json
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from training_job.progress import show_step
+from training_job.promote import RollOut
+from training_job.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out
+from training_job.settings import PromotionSettings
+
+GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
+CONTAINER, RELEASE_ENV = "kserve-container", "RELEASE_ID"
+MANAGER = "sentiment-promotion"
+HELM = "helm"  # what it owns, a later `helm upgrade` may change
+HTTP_PORT = 8080
+HOPELESS = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+}
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this runs in; `default` outside of a cluster."""
+    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else "default"
+
+
+def _reason(error: Any) -> str:
+    """What the API server says of a refused request."""
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason or error)
+
+
+def release_in(environment: Sequence[dict[str, Any]] | None) -> str:
+    """The release that a container's environment names; empty where it names none."""
+    return next((str(one.get("value", "")) for one in environment or () if one["name"] == RELEASE_ENV), "")
+
+
+def trouble_of(status: dict[str, Any]) -> str | None:
+    """Why a pod of this status will hardly become ready: an image that cannot be had, or a container that ends again
+    and again, with its last words."""
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        ended = (container.get("lastState") or {}).get("terminated") or {}
+        last = (ended.get("message") or ended.get("reason") or "").strip().splitlines()[-1:]
+        said = f": {last[0][-300:]}" if last else ""
+        if waiting.get("reason") in HOPELESS and container.get("restartCount", 0) == 0:
+            return f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')[-300:]}"
+        if waiting.get("reason") == "CrashLoopBackOff" and container.get("restartCount", 0) >= RESTARTS_THAT_TELL:
+            return f"{container['name']} ended {container['restartCount']} times{said}"
+    return None
+
+
+class KServeCluster:
+    """The InferenceService `name` in `namespace`; `template` is the ConfigMap that the first one is made from.
+
+    Raises (each method):
+        RolloutError: the API refuses; its words and the remedy.
+    """
+
+    def __init__(self, namespace: str, name: str, template: str, model_name: str) -> None:
+        from kubernetes import client, config
+        from kubernetes.config import ConfigException
+
+        try:
+            config.load_incluster_config() if NAMESPACE_FILE.exists() else config.load_kube_config()
+        except ConfigException as error:
+            raise RolloutError(
+                f"no cluster to promote in: {error}; set KUBECONFIG, or leave INFERENCE_SERVICE out"
+            ) from None
+        self._namespace, self._name, self._template, self._model = namespace, name, template, model_name
+        self._objects, self._core = client.CustomObjectsApi(), client.CoreV1Api()
+
+    def _where(self) -> dict[str, str]:
+        return {"group": GROUP, "version": VERSION, "namespace": self._namespace, "plural": PLURAL}
+
+    def _call(self, what: str, function: Any, *arguments: Any, **options: Any) -> Any:
+        """The API's answer; None where there is no such object."""
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return function(*arguments, **options, _request_timeout=30)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            if error.status == 409:
+                raise RolloutError(
+                    f"{what}: another promotion or upgrade changed the InferenceService {self._name} just now; "
+                    "look at what is served (sentiment releases), then try again"
+                ) from None
+            raise RolloutError(f"{what}: the cluster refuses: {_reason(error)}") from None
+        except HTTPError as error:
+            raise RolloutError(f"{what}: the cluster does not answer: {error}") from None
+
+    def _get(self) -> dict[str, Any] | None:
+        found = self._call(
+            "reading the InferenceService", self._objects.get_namespaced_custom_object, **self._where(), name=self._name
+        )
+        return None if found is None else dict(found)
+
+    def read(self) -> Service | None:
+        found = self._get()
+        if found is None:
+            return None
+        predictor = found["spec"]["predictor"]
+        model = predictor["model"]
+        target = Target(str(model.get("storageUri", "")), release_in(model.get("env")))
+        return Service(target, int(predictor.get("minReplicas", 1)), str(found["metadata"]["resourceVersion"]))
+
+    def create(self, target: Target) -> None:
+        """Make the chart's InferenceService. It belongs to the ConfigMap and goes with it; its fields are Helm's, so
+        that an upgrade may change them."""
+        config_map = self._call(
+            "reading the chart's template", self._core.read_namespaced_config_map, self._template, self._namespace
+        )
+        if config_map is None:
+            raise RolloutError(
+                f"there is no ConfigMap {self._template} in {self._namespace}: is the chart installed there?"
+            )
+        made = yaml.safe_load(config_map.data["inferenceservice.yaml"])
+        metadata = made["metadata"]
+        helms = {
+            key: value
+            for key, value in (config_map.metadata.annotations or {}).items()
+            if key.startswith("meta.helm.sh/")
+        }
+        metadata["annotations"] = {**metadata.get("annotations", {}), **helms}
+        metadata["namespace"] = self._namespace
+        metadata["ownerReferences"] = [
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": self._template, "uid": config_map.metadata.uid}
+        ]
+        made["spec"]["predictor"]["model"] |= _serving(target, made["spec"]["predictor"]["model"].get("env"))
+        done = self._call(
+            "making the InferenceService",
+            self._objects.patch_namespaced_custom_object,
+            **self._where(),
+            name=self._name,
+            body=made,
+            field_manager=HELM,
+            _content_type="application/apply-patch+yaml",
+        )
+        if done is None:
+            raise RolloutError("KServe is not installed in this cluster (there is no API serving.kserve.io)")
+
+    def point(self, target: Target, version: str) -> None:
+        found = self._get()
+        if found is None or found["metadata"]["resourceVersion"] != version:
+            raise RolloutError(f"the InferenceService {self._name} was changed by somebody else just now; try again")
+        change = {
+            "metadata": {"resourceVersion": version},
+            "spec": {"predictor": {"model": _serving(target, found["spec"]["predictor"]["model"].get("env"))}},
+        }
+        self._call(
+            "changing the InferenceService",
+            self._objects.patch_namespaced_custom_object,
+            **self._where(),
+            name=self._name,
+            body=change,
+            field_manager=MANAGER,
+            _content_type="application/merge-patch+json",
+        )
+
+    def pods(self) -> Sequence[Pod]:
+        from kubernetes import client
+
+        selector = f"serving.kserve.io/inferenceservice={self._name}"
+        found = self._call(
+            "listing the predictor's pods", self._core.list_namespaced_pod, self._namespace, label_selector=selector
+        )
+        plain = client.ApiClient().sanitize_for_serialization(found)
+        return [self._pod(one) for one in plain["items"] if one["status"].get("phase") not in ("Failed", "Succeeded")]
+
+    def _pod(self, pod: dict[str, Any]) -> Pod:
+        status = pod["status"]
+        serving: dict[str, Any] = next((one for one in pod["spec"]["containers"] if one["name"] == CONTAINER), {})
+        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ())
+        return Pod(
+            name=pod["metadata"]["name"],
+            release_id=release_in(serving.get("env")),
+            ready=ready,
+            leaving="deletionTimestamp" in pod["metadata"],
+            answers_with=self._ask(status["podIP"]) if ready else None,
+            trouble=trouble_of(status),
+        )
+
+    def _ask(self, address: str) -> str | None:
+        """The release that the pod itself says it serves: a Service may lead to any of them."""
+        host = f"[{address}]" if ":" in address else address
+        try:
+            with urllib.request.urlopen(f"http://{host}:{HTTP_PORT}/v2/models/{self._model}", timeout=5) as response:
+                versions = json.loads(response.read())["versions"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return str(versions[0]) if versions else None
+
+
+def cluster_of(settings: PromotionSettings) -> RollOut | None:
+    """How a promotion with these settings reaches the cluster; None when it changes the store alone."""
+    if settings.inference_service is None:
+        return None
+    namespace = settings.kube_namespace or own_namespace()
+    cluster = KServeCluster(
+        namespace, settings.inference_service, settings.inference_service_template, settings.model_name
+    )
+
+    def go(storage_uri: str, release_id: str) -> None:
+        target = Target(storage_uri, release_id)
+        roll_out(cluster, target, seconds=settings.rollout_timeout_seconds, on_progress=show_step)
+
+    return go
+
+
+def _serving(target: Target, environment: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
+    """The fields of a model that say what it serves; its other variables stay."""
+    others = [one for one in environment or () if one["name"] != RELEASE_ENV]
+    return {"storageUri": target.storage_uri, "env": [*others, {"name": RELEASE_ENV, "value": target.release_id}]}
