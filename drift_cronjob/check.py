@@ -20,7 +20,8 @@ from model_release import Manifest, ReleaseStore
 @dataclass(frozen=True, slots=True)
 class DriftOutcome:
     """The verdict and all that led to it. `rows` are the release's logged rows in the window, `texts` the different
-    ones that were compared, `report_path` the report's address or None, `row_id` its row in `drift_reports`."""
+    ones that were compared, `report_path` the report's address or None, `row_id` its row in `drift_reports`, `actions`
+    sentences on what was done about it."""
 
     verdict: Verdict
     reason: str
@@ -33,6 +34,7 @@ class DriftOutcome:
     texts: int
     report_path: str | None
     row_id: int
+    actions: list[str]
 
     @property
     def exit_code(self) -> int:
@@ -96,6 +98,24 @@ def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings
     return Battery(judged, battery.skipped, battery.permutations), decide(judged)
 
 
+def act(settings: DriftSettings, verdict: Verdict, start: datetime, end: datetime) -> list[str]:
+    """What the settings ask for after a check, in sentences.
+
+    Raises:
+        DriftError, ReleaseError, LogError: it could not be done; the verdict is recorded already.
+    """
+    done = []
+    if settings.feedback_export:
+        from drift_cronjob.feedback_export import export
+
+        done.append(export(settings, start, end))
+    if settings.retrain_cronjob and verdict is Verdict.DRIFT:
+        from drift_cronjob.retrain import retrain
+
+        done.append(retrain(settings.retrain_cronjob, settings.kube_namespace, settings.retrain_cooldown_hours))
+    return done
+
+
 def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: None) -> DriftOutcome:
     """Compare a window of traffic with the release's reference; write the report and a row in `drift_reports`.
 
@@ -148,6 +168,8 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
             save_report(settings.database_url, row)
             raise DriftError(f"the verdict is {decision.verdict.value}, but {error}") from error
         row = replace(row, report_uri=address)
+    row_id = save_report(settings.database_url, row)
+    on_step("acting")
     return DriftOutcome(
         verdict=decision.verdict,
         reason=decision.reason,
@@ -159,5 +181,6 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
         rows=traffic.rows,
         texts=len(traffic.sample),
         report_path=row.report_uri,
-        row_id=save_report(settings.database_url, row),
+        row_id=row_id,
+        actions=act(settings, decision.verdict, start, end),
     )

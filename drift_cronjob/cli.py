@@ -36,6 +36,9 @@ def check(
         bool | None, typer.Option("--evidently/--no-evidently", help="Draw Evidently's page too.", show_default="on")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="End with 0 whatever the verdict; a check that fails still does not.")
+    ] = False,
 ) -> None:
     """Decide whether the window's traffic has drifted from the release's reference.
 
@@ -62,4 +65,16 @@ def check(
         typer.echo(to_json(outcome))
     else:
         show(outcome)
-    raise typer.Exit(outcome.exit_code)
+    raise typer.Exit(0 if exit_zero else outcome.exit_code)
+
+
+@app.command()
+def monitor() -> None:
+    """Export the last checks, releases and Jobs as metrics and JSON, until stopped.
+
+    Settings are environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, KUBE_NAMESPACE, MONITOR_*.
+    """
+    from drift_cronjob.monitor.run import run
+    from drift_cronjob.monitor.settings import MonitorSettings
+
+    run(MonitorSettings())

@@ -48,6 +48,14 @@ class DriftSettings(BaseSettings):
     """Whether Evidently draws a page beside the report (some seconds and megabytes)."""
     cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
     """Where the release's reference is downloaded to."""
+    feedback_export: bool = Field(False, validation_alias="DRIFT_FEEDBACK_EXPORT")
+    """Whether the window's labelled texts are written to the store, for a training to mix in."""
+    retrain_cronjob: str | None = Field(None, validation_alias="DRIFT_RETRAIN_CRONJOB")
+    """The suspended CronJob that the verdict `drift` makes a training Job from; none unless given."""
+    retrain_cooldown_hours: float = Field(24.0, validation_alias="DRIFT_RETRAIN_COOLDOWN_HOURS", ge=0, le=24 * 366)
+    """Hours that lie at least between two trainings that were started so."""
+    kube_namespace: str | None = Field(None, validation_alias="KUBE_NAMESPACE")
+    """The CronJob's namespace."""
 
     @field_validator("end")
     @classmethod
@@ -56,7 +64,7 @@ class DriftSettings(BaseSettings):
             return None
         return end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
 
-    @field_validator("release")
+    @field_validator("release", "retrain_cronjob", "kube_namespace")
     @classmethod
     def _blank_is_none(cls, release: str | None) -> str | None:
         return (release or "").strip() or None

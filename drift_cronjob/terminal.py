@@ -86,3 +86,5 @@ def show(outcome: DriftOutcome) -> None:
         console.print(_statistics(outcome))
     if outcome.report_path:
         console.print(f"report: {outcome.report_path}", soft_wrap=True)
+    for action in outcome.actions:
+        console.print(action, soft_wrap=True)

@@ -1,12 +1,13 @@
 """Contract 2: the prediction log. Its tables, its writer that never waits, and its readers."""
 
 from prediction_log.errors import LogError, UnknownPrediction
-from prediction_log.feedback import add_feedback, add_feedback_async
+from prediction_log.feedback import add_feedback, add_feedback_async, labelled_texts
 from prediction_log.migrate import upgrade
 from prediction_log.partitions import maintain
 from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
 from prediction_log.record import PredictionRecord, new_id, time_of
-from prediction_log.reports import DriftReportRow, latest_reports, save_report
+from prediction_log.reports import DriftReportRow, RecordedReport, latest_reports, save_report
+from prediction_log.size import database_size
 from prediction_log.writer import LogWriter, WriterStats
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "LogError",
     "LogWriter",
     "PredictionRecord",
+    "RecordedReport",
     "Summary",
     "UnknownPrediction",
     "Window",
@@ -23,6 +25,8 @@ __all__ = [
     "WriterStats",
     "add_feedback",
     "add_feedback_async",
+    "database_size",
+    "labelled_texts",
     "latest_reports",
     "maintain",
     "new_id",

@@ -13,13 +13,18 @@ URL_DEFAULT = "sqlite:///var/predictions.db"
 
 
 @app.command()
-def upgrade(database_url: Url = URL_DEFAULT) -> None:
+def upgrade(
+    database_url: Url = URL_DEFAULT,
+    wait: Annotated[
+        float, typer.Option(min=0, envvar="DATABASE_WAIT_SECONDS", help="seconds to wait for the database")
+    ] = 0.0,
+) -> None:
     """Create or migrate the tables; safe to run again, and by several at once."""
-    from prediction_log.migrate import head
-    from prediction_log.migrate import upgrade as migrate
+    from prediction_log.migrate import head, upgrade_when_there
 
-    migrate(database_url)
-    Console().print(f"the prediction log is at revision {head()}")
+    console = Console(soft_wrap=True, highlight=False)
+    upgrade_when_there(database_url, wait, lambda problem: console.print(f"waiting: {problem}", markup=False))
+    console.print(f"the prediction log is at revision {head()}")
 
 
 @app.command()

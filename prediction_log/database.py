@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +24,10 @@ CONNECT_SECONDS = 5.0
 UPGRADE_HINT = "make its tables with `python -m prediction_log upgrade`"
 _FORMS = "give sqlite:///path/to/file.db or postgresql://user:password@host:5432/database"
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+TIMEOUT_HINT = "it took too long; ask for a shorter window, or try again when the database has less to do"
+_CLIENT_SECONDS = 5.0  # how much longer than the server we wait: a frozen one does not end a statement itself
+_SQLITE_STEPS = 10_000  # of its virtual machine, between two looks at the clock
+_TOO_LONG = re.compile(r"statement timeout|^interrupted$")
 _MISSING_TABLE = re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist")
 
 
@@ -58,24 +64,44 @@ def problem(error: BaseException) -> str:
     line = said.splitlines()[0] if said else type(error).__name__
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if _TOO_LONG.search(line):
+        return f"{line}: {TIMEOUT_HINT}"
     return f"{line}; {UPGRADE_HINT}" if _MISSING_TABLE.search(f"{type(error).__name__} {said}") else line
 
 
-def make_engine(url: URL) -> AsyncEngine:
-    """An engine whose connections end with their use, with the pragmas that SQLite needs for several processes."""
-    if is_sqlite(url):
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url, poolclass=NullPool)
-        event.listen(engine.sync_engine, "connect", lambda connection, _record: set_pragmas(connection))
-        return engine
-    return create_async_engine(url, poolclass=NullPool, async_creator=lambda: connect_postgres(url, "prediction_log"))
+def make_engine(url: URL, seconds: float | None = None) -> AsyncEngine:
+    """An engine whose connections end with their use, with the pragmas that SQLite needs for several processes.
+
+    A statement that takes longer than `seconds` (on SQLite: a whole connection) is ended by the database.
+    """
+    if not is_sqlite(url):
+        connect = partial(connect_postgres, url, "prediction_log", seconds)
+        return create_async_engine(url, poolclass=NullPool, async_creator=connect)
+    engine = create_async_engine(url, poolclass=NullPool)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        set_pragmas(connection)
+        if seconds is not None:
+            end = time.monotonic() + seconds
+            connection.run_async(
+                lambda driver: driver.set_progress_handler(lambda: time.monotonic() > end, _SQLITE_STEPS)
+            )
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine
 
 
-async def connect_postgres(url: URL, application_name: str) -> Any:
-    """An asyncpg connection; the URL's query may hold all that libpq knows, such as sslmode and sslrootcert."""
+async def connect_postgres(url: URL, application_name: str, seconds: float | None = None) -> Any:
+    """An asyncpg connection; the URL's query may hold all that libpq knows, such as sslmode and sslrootcert.
+
+    A statement that takes longer than `seconds` is ended.
+    """
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    settings = {"application_name": application_name}
-    return await asyncpg.connect(address, timeout=CONNECT_SECONDS, server_settings=settings)
+    settings, patience = {"application_name": application_name}, None
+    if seconds is not None:
+        settings["statement_timeout"] = str(max(1, round(seconds * 1000)))
+        patience = seconds + _CLIENT_SECONDS
+    return await asyncpg.connect(address, timeout=CONNECT_SECONDS, command_timeout=patience, server_settings=settings)
 
 
 def set_pragmas(connection: Any) -> None:
@@ -87,14 +113,24 @@ def set_pragmas(connection: Any) -> None:
 
 
 @asynccontextmanager
-async def connected(url: URL) -> AsyncIterator[AsyncConnection]:
+async def connected(url: URL, *, make: bool = False, seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
     """One transaction.
+
+    Args:
+        make: whether an SQLite file (and its folder) that is not there is made.
+        seconds: how long a statement may take (on SQLite: all of them); without bound unless given.
 
     Raises:
         LogError: the database cannot be reached or used.
     """
+    if is_sqlite(url):
+        path = Path(url.database or "")
+        if not make and not path.exists():
+            raise LogError(f"the database {shown(url)} is not there; check DATABASE_URL, or {UPGRADE_HINT}")
     try:
-        engine = make_engine(url)
+        if make and is_sqlite(url):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        engine = make_engine(url, seconds)
         try:
             async with engine.begin() as connection:
                 yield connection

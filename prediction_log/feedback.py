@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from prediction_log.database import connected, parse_url, run
 from prediction_log.errors import LogError, UnknownPrediction
@@ -39,3 +39,27 @@ async def add_feedback_async(url: str, prediction_id: str, true_label: str, who:
 def add_feedback(url: str, prediction_id: str, true_label: str, who: str | None) -> None:
     """`add_feedback_async` for synchronous code."""
     run(add_feedback_async(url, prediction_id, true_label, who))
+
+
+async def _labelled_texts(url: str, start: datetime, end: datetime) -> list[tuple[str, str, int]]:
+    newest = select(func.max(feedback.c.id)).group_by(feedback.c.prediction_id)
+    query = (
+        select(predictions.c.id, predictions.c.text, feedback.c.true_label)
+        .join(feedback, feedback.c.prediction_id == predictions.c.id)
+        .where(feedback.c.id.in_(newest), predictions.c.text.is_not(None))
+        .where(predictions.c.time >= start, predictions.c.time < end)
+        .order_by(predictions.c.id)
+    )
+    async with connected(parse_url(url)) as connection:
+        rows = (await connection.execute(query)).all()
+    return [(str(identifier), text, int(label == LABELS[1])) for identifier, text, label in rows]
+
+
+def labelled_texts(url: str, start: datetime, end: datetime) -> list[tuple[str, str, int]]:
+    """(prediction id, text, newest true label: 0 negative, 1 positive) of the window's predictions that have feedback
+    and whose text is kept, by id.
+
+    Raises:
+        LogError: the database cannot be used.
+    """
+    return run(_labelled_texts(url, start, end))

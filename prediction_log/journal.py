@@ -11,7 +11,8 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,6 +61,8 @@ class Journal:
         self._file: FileIO | None = None
         self._path: Path | None = None
         self._sequence = 0
+        self.claimed: Path | None = None
+        self._candidates: deque[Path] = deque()
         self.rows = sum(_count_lines(path) for path in self._segments())
 
     def _segments(self) -> list[Path]:
@@ -98,15 +101,28 @@ class Journal:
             hidden = self.folder / f"{name}.new"
             # Unbuffered: what a failed write left in a buffer would be written again by the next.
             stream = hidden.open("ab", buffering=0)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            self._path = hidden.rename(self.folder / name)  # others see it only now that it is locked
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                self._path = hidden.rename(self.folder / name)  # others see it only now that it is locked
+            except OSError:
+                stream.close()
+                hidden.unlink(missing_ok=True)
+                raise
             self._file = stream
         return self._file
 
     def _undo(self, size: int) -> None:
-        if self._file is not None:
+        """Cut off what a failed write left. Where even that fails the segment is given up: the next row, written behind
+        half a line, would be damaged with it. Rows that stand in both segments are one row in the database."""
+        if self._file is None:
+            return
+        try:
             self._file.truncate(size)
             self._file.seek(size)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = self._path = None
 
     def rotate(self) -> None:
         """Close the segment that is written, so that it can be replayed."""
@@ -122,24 +138,40 @@ class Journal:
 
         Then all rows of other writers that died are replayed, and `rows` counts our own again.
         """
-        for path in self._segments():
-            if path == self._path:
-                continue
-            try:
-                stream = path.open("rb")
-            except OSError:
-                continue  # another writer has just replayed it
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                stream.close()
-                continue
-            if not path.exists():
-                stream.close()
-                continue
-            return Segment(self, path, stream)
+        for path in self._waiting():
+            stream = _lock(path, fcntl.LOCK_EX)
+            if stream is not None:
+                self.claimed = path
+                return Segment(self, path, stream)
         self.rows = 0 if self._path is None else _count_lines(self._path)
         return None
+
+    def _waiting(self) -> Iterator[Path]:
+        """Segments but the one that is written, the oldest first; the folder is listed anew when none is left.
+
+        An outage of hours leaves thousands of them: a listing for each would take longer than their replay.
+        """
+        for anew in (False, True):
+            if anew:
+                self._candidates = deque(self._segments())
+            while self._candidates:
+                path = self._candidates.popleft()
+                if path != self._path:
+                    yield path
+
+    def sealed(self, known: Container[str]) -> list[Path]:
+        """Segments that nobody writes any more and whose names are not in `known`, the oldest first."""
+        found = []
+        for path in self._segments():
+            if path.name in known or path == self._path:
+                continue
+            if path != self.claimed:
+                stream = _lock(path, fcntl.LOCK_SH)
+                if stream is None:
+                    continue
+                stream.close()
+            found.append(path)
+        return found
 
 
 class Segment:
@@ -166,6 +198,11 @@ class Segment:
         if batch:
             yield batch
 
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._path.name
+
     def finish(self) -> None:
         """All rows are in the database: remove the file; count its damaged lines and keep them in `damaged.txt`."""
         if self._damaged:
@@ -173,11 +210,29 @@ class Segment:
             with contextlib.suppress(OSError), (self._journal.folder / DAMAGED).open("ab") as stream:
                 stream.writelines(self._damaged)
         self._path.unlink(missing_ok=True)
-        self._stream.close()
+        self.release()
         self._journal.rows = max(0, self._journal.rows - self._lines)
 
     def release(self) -> None:
+        self._journal.claimed = None
         self._stream.close()
+
+
+def _lock(path: Path, kind: int) -> BinaryIO | None:
+    """The segment's open file, locked; None when another has it, or has just replayed it."""
+    try:
+        stream = path.open("rb")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(stream, kind | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        return None
+    if not path.exists():
+        stream.close()
+        return None
+    return stream
 
 
 def _count_lines(path: Path) -> int:

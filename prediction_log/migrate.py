@@ -1,5 +1,7 @@
 """Bring a database to the schema's head: safe to run twice, and by several processes at once."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -9,8 +11,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from prediction_log.database import connected, is_sqlite, parse_url, run
+from prediction_log.errors import LogError
 from prediction_log.partitions import make_partitions
 
+RETRY_SECONDS = 2.0
 _LOCK = 7_361_094_412  # any number that nothing else in the database takes
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -34,7 +38,7 @@ def _migrate(connection: Connection) -> None:
 
 async def _upgrade(url: str) -> None:
     parsed = parse_url(url)
-    async with connected(parsed) as connection:
+    async with connected(parsed, make=True) as connection:
         if is_sqlite(parsed):
             await connection.execute(text("BEGIN EXCLUSIVE"))
         else:
@@ -51,6 +55,26 @@ def upgrade(url: str) -> None:
         LogError: the database cannot be reached or changed.
     """
     run(_upgrade(url))
+
+
+def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None]) -> None:
+    """`upgrade`, tried again for so long while the database cannot be used; `on_wait` is told why, once a reason.
+
+    Raises:
+        LogError: it could not be reached or changed in time.
+    """
+    end, told = time.monotonic() + seconds, ""
+    parse_url(url)  # a bad address will not get better
+    while True:
+        try:
+            return upgrade(url)
+        except LogError as error:
+            if time.monotonic() >= end:
+                raise
+            if str(error) != told:
+                told = str(error)
+                on_wait(told)
+            time.sleep(RETRY_SECONDS)
 
 
 async def _revision(url: str) -> str | None:

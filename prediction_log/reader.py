@@ -19,6 +19,7 @@ from prediction_log.schema import feedback, predictions
 
 P = predictions.c
 POSITIVE = "positive"
+STATEMENT_SECONDS = 120.0  # far above what a window takes, and below what a forgotten query may hold up a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,12 @@ class WindowReader:
     """Synchronous reads; each opens a connection and ends it.
 
     Every method takes a half-open window [start, end) of aware datetimes and raises LogError when the database cannot
-    be reached or has no tables.
+    be reached, has no tables, or takes longer than `timeout_seconds` for a statement.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_seconds: float = STATEMENT_SECONDS) -> None:
         self._url = parse_url(url)
+        self._seconds = timeout_seconds
 
     def read(
         self,
@@ -123,7 +125,7 @@ class WindowReader:
         self, start: datetime, end: datetime, release_id: str | None, max_rows: int | None, seed: int
     ) -> Window:
         where = _inside(start, end, release_id)
-        async with connected(self._url) as connection:
+        async with connected(self._url, seconds=self._seconds) as connection:
             total = int((await connection.execute(select(func.count()).where(where))).scalar_one())
             query = select(predictions).where(where)
             if max_rows is not None and total > max_rows:
@@ -133,7 +135,7 @@ class WindowReader:
 
     async def _summary(self, start: datetime, end: datetime, release_id: str | None) -> Summary:
         where = _inside(start, end, release_id)
-        async with connected(self._url) as connection:
+        async with connected(self._url, seconds=self._seconds) as connection:
             totals = select(func.count(), func.avg(P.confidence), func.min(P.time), func.max(P.time)).where(where)
             count, mean, first, last = (await connection.execute(totals)).one()
             return Summary(
@@ -153,7 +155,7 @@ class WindowReader:
         hour = func.strftime("%Y-%m-%dT%H:00:00+00:00", P.time) if sqlite else func.date_trunc("hour", P.time, "UTC")
         named = hour.label("hour")
         query = select(named, func.count(), func.avg(P.confidence)).where(_inside(start, end, None))
-        async with connected(self._url) as connection:
+        async with connected(self._url, seconds=self._seconds) as connection:
             rows = (await connection.execute(query.group_by(named).order_by(named))).all()
         return [HourRow(datetime.fromisoformat(at) if sqlite else at, count, float(mean)) for at, count, mean in rows]
 
@@ -166,7 +168,7 @@ class WindowReader:
             .where(_inside(start, end, release_id))
             .order_by(P.time, P.id)
         )
-        async with connected(self._url) as connection:
+        async with connected(self._url, seconds=self._seconds) as connection:
             rows = (await connection.execute(query)).all()
         return Feedback(
             prediction_id=[str(row[0]) for row in rows],

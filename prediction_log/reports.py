@@ -26,6 +26,13 @@ class DriftReportRow:
     report_uri: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedReport(DriftReportRow):
+    """A check as it stands in the log, with the id of its row."""
+
+    id: int = 0
+
+
 async def _save(url: str, report: DriftReportRow) -> int:
     # JSON has no NaN or infinity, which Postgres insists on: they become null. numpy's numbers become Python's.
     statistics = json.loads(json.dumps(report.statistics, default=float), parse_constant=lambda _: None)
@@ -41,13 +48,13 @@ def save_report(url: str, report: DriftReportRow) -> int:
     return run(_save(url, report))
 
 
-async def _latest(url: str, count: int) -> list[DriftReportRow]:
-    names = DriftReportRow.__dataclass_fields__
+async def _latest(url: str, count: int) -> list[RecordedReport]:
+    names = RecordedReport.__dataclass_fields__
     query = select(*(drift_reports.c[name] for name in names)).order_by(drift_reports.c.id.desc()).limit(count)
     async with connected(parse_url(url)) as connection:
-        return [DriftReportRow(*row) for row in (await connection.execute(query)).all()]
+        return [RecordedReport(*row) for row in (await connection.execute(query)).all()]
 
 
-def latest_reports(url: str, count: int) -> list[DriftReportRow]:
+def latest_reports(url: str, count: int) -> list[RecordedReport]:
     """The newest `count` reports, the newest first. LogError when the database cannot be used."""
     return run(_latest(url, count))

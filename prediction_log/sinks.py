@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,6 +33,26 @@ class Sink(Protocol):
     async def close(self) -> None:
         """Drop the connection at once; never raises, and waits for nothing."""
         ...
+
+
+async def insert_all(
+    sink: Sink, records: Sequence[PredictionRecord], refused: Callable[[PredictionRecord, str], None]
+) -> int:
+    """Insert the rows but those whose content the database refuses, which `refused` is told; how many it has taken.
+
+    A bad row is found by halves, because the others must not wait for it.
+    """
+    if not records:
+        return 0
+    try:
+        await sink.insert(records)
+    except RowsRefused as error:
+        if len(records) == 1:
+            refused(records[0], str(error))
+            return 0
+        middle = len(records) // 2
+        return await insert_all(sink, records[:middle], refused) + await insert_all(sink, records[middle:], refused)
+    return len(records)
 
 
 def make_sink(url: URL) -> Sink:

@@ -1,0 +1,27 @@
+"""Settings of the monitor, from the environment or the command line."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MonitorSettings(BaseSettings):
+    """Every field is an environment variable of the given name."""
+
+    model_config = SettingsConfigDict(
+        use_attribute_docstrings=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
+    )
+
+    database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
+    """The prediction log: `postgresql://…` or `sqlite:///path`."""
+    releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
+    """Where releases live: a folder or `s3://bucket/prefix`."""
+    model_name: str = Field("sentiment", validation_alias="MODEL_NAME", min_length=1)
+    """The model whose releases and checks are shown."""
+    kube_namespace: str | None = Field(None, validation_alias="KUBE_NAMESPACE")
+    """The namespace whose Jobs are shown; none outside of a cluster."""
+    host: str = Field("0.0.0.0", validation_alias="MONITOR_HOST")
+    """Address to listen on."""
+    port: int = Field(8090, validation_alias="MONITOR_PORT", ge=1, le=65535)
+    """Port to listen on."""
+    seconds: float = Field(30.0, validation_alias="MONITOR_SECONDS", ge=1, le=3600)
+    """How often the sources are read."""

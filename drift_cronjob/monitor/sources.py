@@ -1,0 +1,115 @@
+"""Where the monitor's figures come from. Each source is read by itself, so that one that is away costs only its own."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drift_cronjob.intervals import wilson
+from drift_cronjob.monitor.figures import (
+    Database,
+    DriftCheck,
+    FeedbackAccuracy,
+    Hour,
+    Interval,
+    JobState,
+    Promotion,
+    Release,
+    job_states,
+)
+from drift_cronjob.monitor.settings import MonitorSettings
+from model_release import ReleaseStore
+from prediction_log import WindowReader, database_size, latest_reports
+
+REPORTS = 200
+DAY = timedelta(hours=24)
+
+
+class LogSource:
+    """The prediction log.
+
+    Raises (each method):
+        LogError: it cannot be reached.
+    """
+
+    def __init__(self, settings: MonitorSettings) -> None:
+        self._url = settings.database_url
+
+    def checks(self, limit: int = REPORTS) -> list[DriftCheck]:
+        return [DriftCheck(**asdict(row)) for row in latest_reports(self._url, limit)]
+
+    def hours(self, hours: int) -> list[Hour]:
+        now = datetime.now(UTC)
+        found = WindowReader(self._url).hourly(now - timedelta(hours=hours), now)
+        return [
+            Hour(hour=row.hour, predictions=row.predictions, average_confidence=row.average_confidence) for row in found
+        ]
+
+    def feedback(self, release_id: str) -> FeedbackAccuracy | None:
+        """None without feedback."""
+        now = datetime.now(UTC)
+        found = WindowReader(self._url).feedback(now - DAY, now, release_id)
+        if not len(found):
+            return None
+        right = int((found.label == found.true_label).sum())
+        accuracy = Interval(**asdict(wilson(right, len(found))))
+        return FeedbackAccuracy(release_id=release_id, rows=len(found), accuracy=accuracy)
+
+    def size(self) -> Database:
+        size, rows = database_size(self._url)
+        return Database(bytes=size, rows=rows)
+
+
+class StoreSource:
+    """The release store. Manifests never change, so each is read once.
+
+    Raises (each method):
+        ReleaseError: it cannot be reached.
+    """
+
+    def __init__(self, settings: MonitorSettings) -> None:
+        self._store, self._name = ReleaseStore(settings.releases_uri), settings.model_name
+        self._known: dict[str, Release] = {}
+
+    def releases(self) -> list[Release]:
+        """The newest first."""
+        champion = self._store.champion(self._name)
+        for release_id in self._store.list_releases(self._name):
+            if release_id not in self._known:
+                self._known[release_id] = self._read(release_id)
+        found = [
+            one.model_copy(update={"champion": champion is not None and one.id == champion.id})
+            for one in self._known.values()
+        ]
+        return sorted(found, key=lambda one: one.created, reverse=True)
+
+    def _read(self, release_id: str) -> Release:
+        manifest = self._store.manifest(self._name, release_id)
+        accuracy = manifest.metrics.get("accuracy")
+        seconds = manifest.facts.get("train_seconds")
+        return Release(
+            id=release_id,
+            created=datetime.fromisoformat(manifest.created_at),
+            accuracy=accuracy and Interval(**accuracy.model_dump()),
+            train_seconds=float(seconds) if isinstance(seconds, int | float) else None,
+            champion=False,
+        )
+
+    def promotions(self) -> list[Promotion]:
+        """The newest first."""
+        return [Promotion.model_validate(entry) for entry in reversed(self._store.audit(self._name))]
+
+
+class ClusterSource:
+    """The namespace's Jobs, by the pod's own account."""
+
+    def __init__(self, namespace: str) -> None:
+        from kubernetes import client, config
+
+        config.load_config()
+        self._batch, self._namespace = client.BatchV1Api(), namespace
+        self._plain: Any = client.ApiClient().sanitize_for_serialization
+
+    def jobs(self) -> list[JobState]:
+        """Raises whatever the client raises: the monitor takes it as `cluster` being away."""
+        found = self._batch.list_namespaced_job(self._namespace, _request_timeout=10)
+        return job_states(self._plain(found)["items"])

@@ -1,0 +1,101 @@
+"""The verdict `drift` starts a training: a Job of the chart's suspended CronJob, with a cool-down between two."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from drift_cronjob.errors import DriftError
+
+TRIGGER = {"sentiment/trigger": "drift"}
+COMPONENT = "app.kubernetes.io/component"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training Job: when it was made, whether it has ended, whether a drift verdict made it."""
+
+    name: str
+    made: datetime
+    ended: bool
+    by_drift: bool
+
+
+def reason_against(trainings: Iterable[Training], now: datetime, cooldown: timedelta) -> str | None:
+    """Why no training is to be started now; None when one is."""
+    known = sorted(trainings, key=lambda training: training.made, reverse=True)
+    running = [training.name for training in known if not training.ended]
+    if running:
+        return f"{running[0]} is running"
+    for training in known:
+        if training.by_drift and now - training.made < cooldown:
+            made, until = (f"{when:%Y-%m-%d %H:%M}" for when in (training.made, training.made + cooldown))
+            return f"{training.name} was started by drift at {made}; not before {until} UTC"
+    return None
+
+
+def _training(job: dict[str, Any]) -> Training:
+    conditions = job.get("status", {}).get("conditions") or ()
+    return Training(
+        name=job["metadata"]["name"],
+        made=datetime.fromisoformat(job["metadata"]["creationTimestamp"]),
+        ended=any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions),
+        by_drift=job["metadata"].get("labels", {}).get("sentiment/trigger") == "drift",
+    )
+
+
+def _job(cron_job: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A Job as `kubectl create job --from` makes it, labelled with what started it."""
+    template, metadata = cron_job["spec"]["jobTemplate"], cron_job["metadata"]
+    prefix = metadata["name"].removesuffix("-training")
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": metadata["uid"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{prefix}-retrain-{now:%m%d%H%M%S}",
+            "labels": {**template.get("metadata", {}).get("labels", {}), **TRIGGER},
+            "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+            "ownerReferences": [{**owner, "controller": True}],
+        },
+        "spec": template["spec"],
+    }
+
+
+def _said(error: Any) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(getattr(error, "reason", None) or error)
+
+
+def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
+    """Start a training unless one runs or was started by drift within the cool-down; a sentence on what was done.
+
+    Raises:
+        DriftError: the cluster cannot be asked, or refuses; the drift itself is recorded.
+    """
+    from kubernetes import client, config
+    from kubernetes.client import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    now = datetime.now(UTC)
+    try:
+        config.load_config()
+        batch, plain = client.BatchV1Api(), client.ApiClient().sanitize_for_serialization
+        where = namespace or "default"
+        found = plain(batch.read_namespaced_cron_job(cron_job, where, _request_timeout=30))
+        component = found["spec"]["jobTemplate"]["metadata"]["labels"][COMPONENT]
+        jobs = plain(batch.list_namespaced_job(where, label_selector=f"{COMPONENT}={component}", _request_timeout=30))
+        against = reason_against(map(_training, jobs["items"]), now, timedelta(hours=cooldown_hours))
+        if against:
+            return f"no training was started: {against}"
+        made = batch.create_namespaced_job(where, _job(found, now), _request_timeout=30)
+    except (ApiException, ConfigException, HTTPError) as error:
+        raise DriftError(
+            f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {_said(error)}; check "
+            "DRIFT_RETRAIN_CRONJOB, KUBE_NAMESPACE and the rights of this account"
+        ) from error
+    return f"started the training {made.metadata.name}"
