@@ -1,0 +1,75 @@
+{{/* Prometheus' configuration: pods of the namespace that ask for it by annotation. Arguments: the root. */}}
+{{- define "sentiment.prometheusConfig" -}}
+{{- $prometheus := .Values.prometheus -}}
+global:
+  scrape_interval: {{ $prometheus.scrapeSeconds }}s
+  evaluation_interval: {{ $prometheus.scrapeSeconds }}s
+rule_files:
+  - /etc/prometheus/rules/*.yaml
+{{- if .Values.alertmanager.enabled }}
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: [{{ include "sentiment.fullname" . }}-alertmanager:9093]
+{{- end }}
+scrape_configs:
+  - job_name: prometheus
+    static_configs:
+      - targets: [localhost:9090]
+        labels:
+          component: prometheus
+  - job_name: pods
+    kubernetes_sd_configs:
+      - role: pod
+        namespaces:
+          names: [{{ .Release.Namespace }}]
+        selectors:
+          - role: pod
+            label: app.kubernetes.io/instance={{ .Release.Name }}
+    relabel_configs:
+      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape]
+        regex: "true"
+        action: keep
+      - source_labels: [__meta_kubernetes_pod_phase]
+        regex: Pending|Succeeded|Failed
+        action: drop
+      # A pod has a target for each port: one is enough, and the annotation says which.
+      - source_labels: [__meta_kubernetes_pod_container_init]
+        regex: "true"
+        action: drop
+      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_container_port_number]
+        separator: ;
+        regex: (\d+);\1
+        action: keep
+      - source_labels: [__meta_kubernetes_pod_ip, __meta_kubernetes_pod_annotation_prometheus_io_port]
+        separator: ;
+        regex: (.+);(\d+)
+        replacement: $1:$2
+        target_label: __address__
+      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path]
+        regex: (.+)
+        target_label: __metrics_path__
+      - source_labels: [__meta_kubernetes_pod_name]
+        target_label: pod
+      - source_labels: [__meta_kubernetes_namespace]
+        target_label: namespace
+      - source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component]
+        target_label: component
+{{- if $prometheus.kubelet.enabled }}
+{{- range $job, $path := dict "cadvisor" "/metrics/cadvisor" "kubelet" "/metrics" }}
+  - job_name: {{ $job }}
+    scheme: https
+    metrics_path: {{ $path }}
+    bearer_token_file: /var/run/secrets/kubernetes.io/serviceaccount/token
+    tls_config:
+      # Kubelets of many clusters have certificates that nobody signed.
+      insecure_skip_verify: true
+    kubernetes_sd_configs:
+      - role: node
+    metric_relabel_configs:
+      - source_labels: [namespace]
+        regex: {{ $.Release.Namespace }}
+        action: keep
+{{- end }}
+{{- end }}
+{{- end -}}
