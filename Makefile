@@ -5,11 +5,16 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo test lint format lock clean images push kind-up kind-down deploy port-forward uninstall manifests e2e
+
+# The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
+NAMESPACE ?= sentiment
+KIND_NODE_IMAGE ?= kindest/node:v1.34.3
+export NAMESPACE KIND_NODE_IMAGE
 
 help: ## List the targets
 	@echo "usage: make TARGET [VARIABLE=value ...]"
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 setup: ## Make .venv (PYTHON=..., TORCH_INDEX=...); a second run takes seconds
 	@scripts/setup.sh
@@ -33,6 +38,34 @@ lock: setup ## Write lock/constraints.txt from what is installed
 	@{ sed -n 1p lock/constraints.txt; \
 	   $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton|torch=)' | sort -f; \
 	   grep '^torch==' lock/constraints.txt; } > lock/new && mv lock/new lock/constraints.txt
+
+images: ## Build the container images and print their sizes (TORCH_INDEX=..., DOCKER_BUILD_ARGS=...)
+	@scripts/images.sh build
+
+push: ## Push the images (IMAGE_REGISTRY=registry/team)
+	@scripts/images.sh push
+
+kind-up: ## Make a kind cluster with KServe, and load the images that are built
+	@scripts/kind_up.sh
+
+kind-down: ## Delete the kind cluster
+	@kind delete cluster --name sentiment
+
+deploy: ## Install or upgrade the chart in the cluster of your kubeconfig (NAMESPACE=..., HELM_ARGS=...)
+	helm upgrade --install sentiment charts/sentiment --namespace $(NAMESPACE) --create-namespace \
+	  --wait --timeout 10m $(HELM_ARGS)
+
+port-forward: ## Bring what is installed to fixed ports of this machine, until Ctrl-C
+	@scripts/port_forward.sh
+
+uninstall: ## Remove the chart's release, and say what is left
+	@scripts/uninstall.sh
+
+manifests: ## Render k8s/manifests from the chart
+	@scripts/render_manifests.sh k8s/manifests
+
+e2e: setup ## The whole stack on kind, from nothing to nothing (TRAIN_DATA=rows.csv.gz, E2E_KEEP=1)
+	@PYTHONPATH=tests:. $(BIN)/python tests/e2e/run.py
 
 clean: ## Remove caches and var/ (releases, databases and reports made here)
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis
