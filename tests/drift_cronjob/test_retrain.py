@@ -1,0 +1,47 @@
+"""When a drift verdict starts a training, and when it does not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift_cronjob.retrain import Training, _job, reason_against
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+
+
+def training(hours_ago: float, *, ended: bool = True, by_drift: bool = True) -> Training:
+    return Training("t", NOW - timedelta(hours=hours_ago), ended, by_drift)
+
+
+@pytest.mark.parametrize(
+    ("known", "against"),
+    [
+        ([], None),
+        ([training(25)], None),
+        ([training(23)], "was started by drift"),
+        ([training(23, by_drift=False)], None),
+        ([training(100, ended=False)], "is running"),
+        ([training(1, ended=False, by_drift=False)], "is running"),
+        ([training(50), training(1)], "not before 2026-11-02 11:00"),
+    ],
+)
+def test_one_training_at_a_time_and_one_a_cooldown(known: list[Training], against: str | None) -> None:
+    found = reason_against(known, NOW, DAY)
+    assert found is None if against is None else against in (found or "")
+
+
+@given(st.lists(st.builds(training, st.floats(0, 100), ended=st.booleans(), by_drift=st.booleans()), max_size=6))
+def test_the_order_of_jobs_does_not_matter(known: list[Training]) -> None:
+    assert (reason_against(known, NOW, DAY) is None) == (reason_against(known[::-1], NOW, DAY) is None)
+
+
+def test_the_job_is_the_cron_jobs_own_with_a_label_of_what_started_it() -> None:
+    template = {"metadata": {"labels": {"app.kubernetes.io/component": "training"}}, "spec": {"backoffLimit": 3}}
+    cron_job = {"metadata": {"name": "sentiment-training", "uid": "u"}, "spec": {"jobTemplate": template}}
+    made = _job(cron_job, NOW)
+    assert made["metadata"]["name"] == "sentiment-retrain-1101120000" and made["spec"] == {"backoffLimit": 3}
+    assert made["metadata"]["labels"] == {"app.kubernetes.io/component": "training", "sentiment/trigger": "drift"}
+    assert made["metadata"]["ownerReferences"][0]["uid"] == "u"

@@ -1,0 +1,162 @@
+"""A release becomes what the cluster serves, or what was served before is put back; never something in between."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training_job import rollout
+from training_job.kserve_cluster import release_in, trouble_of
+from training_job.rollout import Pod, RolloutError, Service, Target, judge, roll_out
+
+OLD, NEW = Target("s3://b/releases/old/serving/", "0" * 16), Target("s3://b/releases/new/serving/", "1" * 16)
+
+
+def pod(
+    release: str,
+    name: str = "p",
+    *,
+    ready: bool = True,
+    leaving: bool = False,
+    answers: str | None = "",
+    trouble: str | None = None,
+) -> Pod:
+    return Pod(name, release, ready, leaving, release if answers == "" else answers, trouble)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "POLL_SECONDS", 0.001)
+
+
+@pytest.mark.parametrize(
+    ("pods", "state"),
+    [
+        ([], "waiting"),
+        ([pod("new")], "waiting"),
+        ([pod("new"), pod("new", ready=False, answers=None)], "waiting"),
+        ([pod("new"), pod("new")], "done"),
+        ([pod("new"), pod("new"), pod("old")], "waiting"),
+        ([pod("new"), pod("new"), pod("old", leaving=True)], "done"),
+        ([pod("new"), pod("new", answers=None)], "waiting"),
+        ([pod("new"), pod("new", answers="old")], "failed"),
+        ([pod("new"), pod("new", ready=False, answers=None, trouble="no image")], "failed"),
+        ([pod("new"), pod("new"), pod("old", ready=False, answers=None, trouble="no image")], "waiting"),
+    ],
+)
+def test_a_rollout_is_done_when_every_pod_that_stays_answers_with_the_release(pods: list[Pod], state: str) -> None:
+    assert judge(pods, "new", 2).state == state
+
+
+@given(
+    st.lists(st.builds(pod, st.sampled_from(["old", "new"]), ready=st.booleans(), leaving=st.booleans()), max_size=6)
+)
+def test_done_means_that_no_request_can_reach_the_release_before_it(pods: list[Pod]) -> None:
+    if judge(pods, "new", 1).state == "done":
+        staying = [one for one in pods if not one.leaving]
+        assert staying and all(one.release_id == "new" for one in staying)
+
+
+@dataclass
+class FakeCluster:
+    """A cluster whose pods are what `behave` makes of the target that was set last."""
+
+    behave: Callable[[Target], Sequence[Pod]]
+    target: Target | None = OLD
+    version: int = 1
+    pointed: list[Target] = field(default_factory=list)
+
+    def read(self) -> Service | None:
+        return None if self.target is None else Service(self.target, 2, str(self.version))
+
+    def create(self, target: Target) -> None:
+        assert self.target is None
+        self.target = target
+
+    def point(self, target: Target, version: str) -> None:
+        if version != str(self.version):
+            raise RolloutError("changed by somebody else")
+        self.target, self.version = target, self.version + 1
+        self.pointed.append(target)
+
+    def pods(self) -> Sequence[Pod]:
+        assert self.target is not None
+        return self.behave(self.target)
+
+
+def healthy(target: Target) -> list[Pod]:
+    return [pod(target.release_id, "a"), pod(target.release_id, "b")]
+
+
+def go(cluster: FakeCluster, seconds: float = 5) -> list[str]:
+    said: list[str] = []
+    roll_out(cluster, NEW, seconds=seconds, on_progress=said.append)
+    return said
+
+
+def test_new_pods_are_waited_for() -> None:
+    cluster = FakeCluster(healthy)
+    assert go(cluster)[-1] == f"2 pods serve {NEW.release_id}"
+    assert cluster.pointed == [NEW]
+
+
+def test_the_first_release_makes_the_service() -> None:
+    cluster = FakeCluster(healthy, target=None)
+    go(cluster)
+    assert cluster.target == NEW and cluster.pointed == []
+
+
+def test_run_again_after_a_crash_it_only_waits() -> None:
+    cluster = FakeCluster(healthy, target=NEW)
+    go(cluster)
+    assert cluster.pointed == []
+
+
+@pytest.mark.parametrize("trouble", ["kserve-container ended 3 times: golden inputs differ", None])
+def test_pods_that_do_not_become_ready_bring_the_old_release_back(trouble: str | None) -> None:
+    def behave(target: Target) -> list[Pod]:
+        stuck = pod(target.release_id, "new", ready=False, answers=None, trouble=trouble)
+        return healthy(OLD) if target == OLD else [*healthy(OLD), stuck]
+
+    cluster = FakeCluster(behave)
+    with pytest.raises(RolloutError, match=trouble or "ROLLOUT_TIMEOUT_SECONDS") as told:
+        go(cluster, seconds=0.05)
+    assert cluster.pointed == [NEW, OLD] and "put back" in str(told.value)
+
+
+def test_what_somebody_else_did_meanwhile_is_left_alone() -> None:
+    third = replace(NEW, release_id="2" * 16)
+    cluster = FakeCluster(healthy)
+
+    def behave(target: Target) -> list[Pod]:
+        cluster.target = third  # another promotion
+        return [pod(target.release_id, ready=False, answers=None, trouble="no image")]
+
+    cluster.behave = behave
+    with pytest.raises(RolloutError, match="Somebody else"):
+        go(cluster)
+    assert cluster.target == third
+
+
+def container(name: str = "kserve-container", restarts: int = 0, **state: dict[str, object]) -> dict[str, object]:
+    last = state.pop("last", None)
+    return {"name": name, "restartCount": restarts, "state": state, "lastState": {"terminated": last} if last else {}}
+
+
+def test_trouble_is_told_in_the_clusters_own_words() -> None:
+    image = container(waiting={"reason": "ImagePullBackOff", "message": "not found"})
+    crash = container(
+        "storage-initializer", 3, waiting={"reason": "CrashLoopBackOff"}, last={"message": "first\nno such bucket"}
+    )
+    young = container(restarts=1, waiting={"reason": "CrashLoopBackOff"})
+    assert trouble_of({"containerStatuses": [image]}) == "kserve-container: ImagePullBackOff: not found"
+    assert trouble_of({"initContainerStatuses": [crash]}) == "storage-initializer ended 3 times: no such bucket"
+    assert trouble_of({"containerStatuses": [young]}) is None
+    assert trouble_of({}) is None
+
+
+def test_the_release_is_read_from_the_environment() -> None:
+    assert release_in([{"name": "A", "value": "1"}, {"name": "RELEASE_ID", "value": "x"}]) == "x"
+    assert release_in(None) == "" and release_in([{"name": "A"}]) == ""
