@@ -4,8 +4,10 @@ import csv
 import gzip
 import io
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +155,33 @@ def read_parquet(path: Path, columns: tuple[str, str] = ("text", "label")) -> Ro
     return to_rows(str(path), texts, labels, lambda index: f"row {index + 1}")
 
 
+@contextmanager
+def _at_hand(source: str) -> Iterator[Path]:
+    """The file of an address such as `s3://bucket/rows.csv.gz`, copied to this machine while the block runs.
+
+    Raises:
+        DataError: it is not there, or its store cannot be reached.
+    """
+    import fsspec
+
+    with tempfile.TemporaryDirectory(prefix="rows-") as folder:
+        path = Path(folder) / source.rstrip("/").rpartition("/")[2]
+        try:
+            filesystem, address = fsspec.core.url_to_fs(source)
+            filesystem.get_file(address, str(path))
+        except FileNotFoundError:
+            raise DataError(f"{source} does not exist; check the bucket and the name") from None
+        except Exception as error:  # a store's own errors have no common base
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise DataError(f"{source} cannot be fetched ({reason}); check the address and the store's keys") from None
+        try:
+            yield path
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), source)) from None
+
+
 def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of `PATH` (.csv, .csv.gz, .parquet) or of `hub:NAME`.
+    """Rows of `PATH` (.csv, .csv.gz, .parquet), of such a file in a store (`s3://…`) or of `hub:NAME`.
 
     Args:
         split: the dataset's part that is read of the hub (`train`, `test`); a file has none.
@@ -170,14 +197,20 @@ def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "labe
         text_at, label_at = _columns(source, names, columns)
         place: Place = lambda index: f"row {index + 1} of {split!r}"  # noqa: E731
         return to_rows(source, values(text_at), values(label_at), place)
-    path = Path(source).expanduser()
+    if "://" in source:
+        with _at_hand(source) as path:
+            return _read_file(path, columns)
+    return _read_file(Path(source).expanduser(), columns)
+
+
+def _read_file(path: Path, columns: tuple[str, str]) -> Rows:
     if not path.exists():
-        raise DataError(f"{source} does not exist; give a .csv, .csv.gz or .parquet file, or {HUB_PREFIX}NAME")
+        raise DataError(f"{path} does not exist; give a .csv, .csv.gz or .parquet file, or {HUB_PREFIX}NAME")
     try:
         if path.name.lower().endswith((".csv", ".csv.gz")):
             return read_csv(path, columns)
         if path.suffix.lower() in {".parquet", ".pq"}:
             return read_parquet(path, columns)
     except OSError as error:
-        raise DataError(f"{source} cannot be read ({error.strerror or error})") from None
-    raise DataError(f"{source}: unknown kind of file; give .csv, .csv.gz or .parquet, or {HUB_PREFIX}NAME")
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from None
+    raise DataError(f"{path}: unknown kind of file; give .csv, .csv.gz or .parquet, or {HUB_PREFIX}NAME")
