@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.errors import DriftError
 
 TRIGGER = {"sentiment/trigger": "drift"}
@@ -83,7 +84,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
 
     now = datetime.now(UTC)
     try:
-        config.load_config()
+        config.load_incluster_config() if IN_CLUSTER else config.load_kube_config()
         batch, plain = client.BatchV1Api(), client.ApiClient().sanitize_for_serialization
         where = namespace or "default"
         found = plain(batch.read_namespaced_cron_job(cron_job, where, _request_timeout=30))

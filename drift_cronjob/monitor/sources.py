@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.intervals import wilson
 from drift_cronjob.monitor.figures import (
     Database,
@@ -105,7 +106,7 @@ class ClusterSource:
     def __init__(self, namespace: str) -> None:
         from kubernetes import client, config
 
-        config.load_config()
+        config.load_incluster_config() if IN_CLUSTER else config.load_kube_config()
         self._batch, self._namespace = client.BatchV1Api(), namespace
         self._plain: Any = client.ApiClient().sanitize_for_serialization
 

@@ -13,7 +13,7 @@ from psycopg2 import errors, sql
 LONGEST_WAIT = 300
 
 
-def connect(url: str):
+def connect(url: str) -> psycopg2.extensions.connection:
     """A connection, as soon as there is one."""
     end = time.monotonic() + LONGEST_WAIT
     while True:
@@ -38,26 +38,31 @@ def make_database(url: str, name: str) -> None:
             except errors.DuplicateDatabase:
                 pass  # another pod was quicker
             except errors.InsufficientPrivilege:
-                sys.exit(f"the database's user may not create {name}: create it, or set mlflow.database to one that is there")
+                sys.exit(f"the database's user may not create {name}: create it, or name another in mlflow.database")
     connection.close()
 
 
-def bring_up_to_date(url: str) -> None:
+def bring_up_to_date(url: str, name: str) -> None:
     """Migrate the tables of an earlier MLflow; a new database is left to the server, which fills it."""
     with connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('alembic_version')")
         filled = cursor.fetchone()[0] is not None
-    if filled and subprocess.run(["mlflow", "db", "upgrade", url]).returncode:
-        sys.exit("MLflow's tables cannot be migrated: they may belong to a later MLflow than this image's")
+    if filled and subprocess.run(["mlflow", "db", "upgrade", mlflows(url)], check=False).returncode:
+        sys.exit(f"the tables in {name} cannot be migrated: they may belong to a later MLflow than this image's")
+
+
+def mlflows(url: str) -> str:
+    """The address with the driver that is installed, which MLflow's SQLAlchemy does not take by itself."""
+    return urlunsplit(urlsplit(url)._replace(scheme="postgresql+psycopg2"))
 
 
 def main() -> None:
-    log = urlsplit(os.environ["DATABASE_URL"].replace("+asyncpg", "", 1))
+    log = urlsplit(os.environ["DATABASE_URL"])._replace(scheme="postgresql")
     name = os.environ["MLFLOW_DATABASE"]
     make_database(urlunsplit(log), name)
-    store = urlunsplit(log._replace(path=f"/{name}"))
-    bring_up_to_date(store)
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = store
+    own = urlunsplit(log._replace(path=f"/{name}"))
+    bring_up_to_date(own, name)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = mlflows(own)
     arguments = ["--host", "0.0.0.0", "--port", "5000", "--workers", "1"]
     artifacts = ["--default-artifact-root", os.environ["MLFLOW_ARTIFACTS"], "--no-serve-artifacts"]
     os.execvp("mlflow", ["mlflow", "server", *arguments, *artifacts])

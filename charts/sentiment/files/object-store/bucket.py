@@ -1,4 +1,4 @@
-"""Make the bucket if there is none: `bucket.py NAME`. Waits for the store; ends with 1 and the reason when it cannot."""
+"""Make the bucket if there is none: `bucket.py NAME`. Waits for the store; ends with the reason when it cannot."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ def main() -> None:
             print(make(bucket))
             return
         except PermissionError as error:
-            sys.exit(f"the object store's keys may not use the bucket {bucket}: {error}; check objectStore.existingSecret")
+            sys.exit(f"the store's keys may not use the bucket {bucket}: {error}; check objectStore.existingSecret")
         except OSError as error:
             if time.monotonic() > end:
                 sys.exit(f"the object store does not answer: {error}; check objectStore.endpoint")

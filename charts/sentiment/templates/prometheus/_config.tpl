@@ -33,14 +33,10 @@ scrape_configs:
       - source_labels: [__meta_kubernetes_pod_phase]
         regex: Pending|Succeeded|Failed
         action: drop
-      # A pod has a target for each port: one is enough, and the annotation says which.
       - source_labels: [__meta_kubernetes_pod_container_init]
         regex: "true"
         action: drop
-      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_port, __meta_kubernetes_pod_container_port_number]
-        separator: ;
-        regex: (\d+);\1
-        action: keep
+      # A pod is found once for each of its ports; with the annotation's port in its address it is one target.
       - source_labels: [__meta_kubernetes_pod_ip, __meta_kubernetes_pod_annotation_prometheus_io_port]
         separator: ;
         regex: (.+);(\d+)
