@@ -21,6 +21,10 @@ from prediction_log import WriterStats
 ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")
 _LATENCY = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RECENT = 1000
+_LOG_FIGURES = (
+    *("queued", "written", "spilled", "replayed", "lost", "journal_rows", "journal_bytes"),
+    *("mirrored_rows", "mirrored_bytes", "mirror_failures", "adopted"),
+)
 
 
 class _LogCollector(Collector):
@@ -32,7 +36,7 @@ class _LogCollector(Collector):
     def collect(self) -> list[Metric]:
         stats = self._stats()
         families = []
-        for name in ("queued", "written", "spilled", "replayed", "lost", "journal_rows", "journal_bytes"):
+        for name in _LOG_FIGURES:
             family = GaugeMetricFamily(f"ml_log_{name}", f"Prediction log: {name.replace('_', ' ')}")
             family.add_metric([], float(getattr(stats, name)))
             families.append(family)

@@ -57,7 +57,7 @@ def open_log(settings: ServerSettings) -> LogWriter:
     """The writer of the settings' database; an SQLite file gets its tables here, Postgres by its migrations.
 
     Raises:
-        StartError: DATABASE_URL is no address of a database.
+        StartError: DATABASE_URL is no address of a database, or SPILL_URI none of a store.
     """
     try:
         if settings.database_url.startswith("sqlite"):
@@ -65,7 +65,7 @@ def open_log(settings: ServerSettings) -> LogWriter:
     except LogError as error:
         log.warning("prediction log: %s; rows go to %s", error, settings.spill_dir)
     try:
-        return LogWriter(settings.database_url, settings.spill_dir)
+        return LogWriter(settings.database_url, settings.spill_dir, spill_uri=settings.spill_uri)
     except LogError as error:
         raise StartError(str(error)) from None
 

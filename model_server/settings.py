@@ -48,6 +48,8 @@ class ServerSettings(BaseSettings):
     """The prediction log."""
     spill_dir: Path = Path("var/spill")
     """Where log rows wait while the database is down; it must outlive the process."""
+    spill_uri: str | None = None
+    """Where these rows are mirrored, for a disk that ends with the pod: s3://bucket/prefix or a folder."""
     log_text: Literal["full", "hash"] = "full"
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False

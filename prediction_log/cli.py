@@ -1,4 +1,4 @@
-"""`python -m prediction_log`: migrate, keep the partitions, look at the hours."""
+"""`python -m prediction_log`: migrate, replay what pods left behind, keep the partitions, look at the hours."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -9,6 +9,9 @@ from rich.table import Table
 
 app = typer.Typer(help="The prediction log's database.", no_args_is_help=True, add_completion=False)
 Url = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", show_envvar=True, help="SQLite or Postgres")]
+SpillUri = Annotated[
+    str | None, typer.Option("--spill-uri", envvar="SPILL_URI", show_envvar=True, help="s3://bucket/prefix or a folder")
+]
 URL_DEFAULT = "sqlite:///var/predictions.db"
 
 
@@ -27,17 +30,45 @@ def upgrade(
     console.print(f"the prediction log is at revision {head()}")
 
 
+def _replay(database_url: str, spill_uri: str) -> None:
+    from prediction_log.replay import replay as bring
+    from prediction_log.spill_store import SpillStore
+
+    store = SpillStore(spill_uri)
+    done = bring(database_url, store)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"replayed {done.rows} rows of {done.segments} segments from {store.base}", markup=False)
+    for name, reason in done.left.items():
+        console.print(f"left {name}: {reason}", markup=False)
+
+
+@app.command()
+def replay(database_url: Url = URL_DEFAULT, spill_uri: SpillUri = None) -> None:
+    """Bring the rows that pods mirrored under SPILL_URI and could not write to the database; safe to run at any time.
+
+    Torn and foreign objects are named and left.
+    """
+    from prediction_log.errors import LogError
+
+    if not (spill_uri or "").strip():
+        raise LogError("SPILL_URI is not set, so there is nothing to replay; give s3://bucket/prefix or a folder")
+    _replay(database_url, str(spill_uri))
+
+
 @app.command()
 def maintain(
     database_url: Url = URL_DEFAULT,
     ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
     keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions")] = 90,
+    spill_uri: SpillUri = None,
 ) -> None:
-    """Make the coming days' partitions and remove old predictions."""
+    """Make the coming days' partitions, remove old predictions, and replay what pods left under SPILL_URI."""
     from prediction_log.partitions import maintain as keep_up
 
     made, removed = keep_up(database_url, ahead_days=ahead, keep_days=keep)
     Console().print(f"made {len(made)} partitions, removed {removed} predictions older than {keep} days")
+    if (spill_uri or "").strip():
+        _replay(database_url, str(spill_uri))
 
 
 @app.command()

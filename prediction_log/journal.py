@@ -35,13 +35,21 @@ def encode(record: PredictionRecord) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(raw), raw)
 
 
-def decode(line: bytes) -> PredictionRecord | None:
-    """The row of a line, or None for a torn or damaged one."""
+def intact(line: bytes) -> bool:
+    """Whether a line is whole and as it was written."""
     checksum, _, raw = line.rstrip(b"\n").partition(b" ")
     try:
-        if int(checksum, 16) != zlib.crc32(raw):
-            return None
-        document = json.loads(raw)
+        return int(checksum, 16) == zlib.crc32(raw)
+    except ValueError:
+        return False
+
+
+def decode(line: bytes) -> PredictionRecord | None:
+    """The row of a line, or None for a torn or damaged one."""
+    if not intact(line):
+        return None
+    try:
+        document = json.loads(line.partition(b" ")[2])
     except ValueError:
         return None
     if not isinstance(document, dict) or set(document) != set(FIELDS):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from prediction_log.database import parse_url, problem, shown
 from prediction_log.journal import Journal, Segment
+from prediction_log.mirror import MIRROR_SECONDS, Mirror, MirrorStats
 from prediction_log.record import PredictionRecord, check
-from prediction_log.sinks import RowsRefused, Sink, make_sink
+from prediction_log.sinks import Sink, insert_all, make_sink
 
 log = logging.getLogger("prediction_log")
 
@@ -26,7 +27,11 @@ MEMORY_FACTOR = 5  # rows kept in memory, as a multiple of queue_rows, when the 
 
 @dataclass(frozen=True, slots=True)
 class WriterStats:
-    """Rows waiting in memory; rows written, spilled to the journal, replayed from it and lost since the start."""
+    """Rows waiting in memory; rows written, spilled to the journal, replayed from it and lost since the start.
+
+    `mirrored_rows` and `mirrored_bytes` were copied to SPILL_URI since the start, `mirror_failures` counts tries that
+    failed, `adopted` rows of pods that are gone which this one brought to the database.
+    """
 
     queued: int
     written: int
@@ -38,6 +43,10 @@ class WriterStats:
     database_up: bool
     last_error: str | None
     last_write: datetime | None
+    mirrored_rows: int = 0
+    mirrored_bytes: int = 0
+    mirror_failures: int = 0
+    adopted: int = 0
 
 
 class LogWriter:
@@ -53,6 +62,11 @@ class LogWriter:
         queue_rows: rows in memory above which the oldest are spilled.
         batch_rows: rows in one insert, at most.
         flush_seconds: how long a row waits for others before it is written.
+        spill_uri: SPILL_URI, where the journal is mirrored while it holds rows; not at all unless given.
+        owner: this writer's name there; the host's (in a cluster the pod's) unless given.
+
+    Raises:
+        LogError: `url` or `spill_uri` is no address that can be used.
     """
 
     def __init__(
@@ -64,6 +78,9 @@ class LogWriter:
         batch_rows: int = 500,
         flush_seconds: float = 0.5,
         insert_seconds: float = INSERT_SECONDS,
+        spill_uri: str | None = None,
+        owner: str | None = None,
+        mirror_seconds: float = MIRROR_SECONDS,
     ) -> None:
         self._url = parse_url(url)
         self._sink: Sink = make_sink(self._url)
@@ -85,11 +102,16 @@ class LogWriter:
         self._deadline = float("inf")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._mirror_seconds, self._mirror_at = mirror_seconds, 0.0
+        self._mirror = Mirror(spill_uri, url, lambda: self._connected, owner=owner) if spill_uri else None
         self._thread = threading.Thread(target=self._main, name="prediction-log", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the database is not waited for."""
+        """Start the threads; neither the database nor the mirror's store is waited for."""
         self._thread.start()
+        if self._mirror is not None:
+            self._mirror_at = time.monotonic() + self._mirror_seconds
+            self._mirror.start()
 
     def put(self, record: PredictionRecord) -> None:
         """Take a row: never blocks, never raises. From any thread; after `close` the row is lost, and counted."""
@@ -108,6 +130,7 @@ class LogWriter:
                 self._loop.call_soon_threadsafe(self._wake.set)
 
     def stats(self) -> WriterStats:
+        mirror = self._mirror.stats() if self._mirror is not None else MirrorStats()
         return WriterStats(
             queued=len(self._queue) + self._inserting,
             written=self._written,
@@ -119,10 +142,20 @@ class LogWriter:
             database_up=self._connected,
             last_error=self._last_error,
             last_write=self._last_write,
+            mirrored_rows=mirror.rows,
+            mirrored_bytes=mirror.bytes,
+            mirror_failures=mirror.failures,
+            adopted=mirror.adopted,
         )
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what is queued to the database, or to the journal when that cannot be done within `timeout` seconds."""
+        """Write what is queued to the database, or to the journal when that cannot be done within `timeout` seconds.
+
+        With a mirror the database gets half of the time, and the copies of what the journal holds the rest.
+        """
+        end = time.monotonic() + timeout
+        if self._mirror is not None:
+            timeout /= 2
         self._deadline = time.monotonic() + timeout
         self._closing.set()
         if self._loop is not None:
@@ -136,6 +169,9 @@ class LogWriter:
         else:
             self._spill_all()
             self._journal.rotate()
+            self._keep_copies()
+        if self._mirror is not None and self._mirror.close(max(0.1, end - time.monotonic())):
+            log.error("prediction log: %d rows are in %s only", self._journal.rows, self._journal.folder)
         if self._queue:
             self._lost += len(self._queue)
             log.error("prediction log: %d rows lost: %s", len(self._queue), self._last_error)
@@ -173,12 +209,21 @@ class LogWriter:
             self._connected = False
 
     async def _guard(self) -> None:
-        """Spill what is above the bound while an insert is waited for."""
+        """Spill what is above the bound, and mirror what was spilled, also while an insert is waited for."""
         while True:
             await asyncio.sleep(GUARD_SECONDS)
             excess = len(self._queue) - self._queue_rows
             if excess > 0:
                 self._spill(self._take(excess))
+            if self._mirror is not None and time.monotonic() >= self._mirror_at:
+                self._mirror_at = time.monotonic() + self._mirror_seconds
+                if self._journal.rows:
+                    self._journal.rotate()
+                    self._keep_copies()
+
+    def _keep_copies(self) -> None:
+        if self._mirror is not None:
+            self._mirror.keep(self._journal.sealed(self._mirror.known))
 
     async def _flush(self) -> None:
         """Write everything that is queued now; spill it where the database is down."""
@@ -217,6 +262,8 @@ class LogWriter:
             self._replayed += taken
             await self._flush()
         self._segment.finish()
+        if self._mirror is not None:
+            self._mirror.drop(self._segment.name)
         self._segment = None
         if self._journal.rows and self._wake is not None:
             self._wake.set()
@@ -262,17 +309,7 @@ class LogWriter:
             await self._sink.connect()
             self._connected = True
             log.info("prediction log: connected to %s", shown(self._url))
-        if not records:
-            return 0
-        try:
-            await self._sink.insert(records)
-        except RowsRefused as error:
-            if len(records) == 1:
-                self._refused(records[0], str(error))
-                return 0
-            middle = len(records) // 2  # find the bad row by halves: the others must not wait for it
-            return await self._send(records[:middle]) + await self._send(records[middle:])
-        return len(records)
+        return await insert_all(self._sink, records, self._refused)
 
     def _went_down(self, error: BaseException) -> None:
         self._connected = False

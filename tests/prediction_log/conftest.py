@@ -3,11 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from postgres import OwnServer, Postgres, Server
+from s3_server import s3_endpoint, s3_uri, store_uri
 
 from prediction_log import LogWriter, upgrade
+
+__all__ = ["s3_endpoint", "s3_uri", "store_uri"]
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +71,7 @@ def make_writer(tmp_path: Path) -> Iterator[Callable[..., LogWriter]]:
     """Writers with short times, closed after the test."""
     writers: list[LogWriter] = []
 
-    def make(url: str, spill: Path | None = None, **changes: float) -> LogWriter:
+    def make(url: str, spill: Path | None = None, **changes: Any) -> LogWriter:
         writer = LogWriter(url, spill or tmp_path / "spill", **{"flush_seconds": 0.02, **changes})
         writers.append(writer)
         return writer

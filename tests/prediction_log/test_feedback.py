@@ -1,5 +1,6 @@
 """Feedback and drift reports."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from log_rows import id_at, record, write
 from prediction_log import (
     DriftReportRow,
     LogError,
+    RecordedReport,
     UnknownPrediction,
     WindowReader,
     add_feedback,
@@ -85,7 +87,8 @@ def test_reports_come_back_the_newest_first(url: str) -> None:
     assert latest_reports(url, 3) == []
     ids = [save_report(url, report(n)) for n in range(4)]
     assert ids == sorted(set(ids))
-    assert latest_reports(url, 3) == [report(3), report(2), report(1)]
+    expected = [RecordedReport(**asdict(report(n)), id=ids[n]) for n in (3, 2, 1)]
+    assert latest_reports(url, 3) == expected
 
 
 def test_statistics_that_are_not_finite_become_null(url: str) -> None:
