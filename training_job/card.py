@@ -121,7 +121,7 @@ def _results(inputs: CardInputs) -> str:
 {_table(("Measure", "This model", "95 % interval", "TF-IDF + logistic regression"), rows)}
 
 In accuracy the model is {abs(margin):.2f} points {verdict} than the baseline ({baseline.features:,} words and word
-pairs, {baseline.seconds:.1f} s in all). Figures are those of the variant served, `{inputs.manifest.default_variant}`.
+pairs). Figures are those of the variant served, `{inputs.manifest.default_variant}`.
 
 ![Confusion matrix]({inputs.plots["confusion"].as_posix()})
 

@@ -15,8 +15,8 @@ app = typer.Typer(no_args_is_help=True, help="Train a sentiment model and releas
 def train(settings: TrainSettings) -> None:
     """Train a model, measure it, and publish it as a release.
 
-    The release becomes the challenger; `promote` makes it the champion that is served. An option overrides the
-    environment variable that stands behind it in brackets, with its default.
+    The release becomes the challenger; `promote` (or `--auto-promote`, if it is no worse) makes it the champion that is
+    served. An option overrides the environment variable that stands behind it in brackets, with its default.
     """
     from training_job.pipeline import train as run_training
     from training_job.progress import Progress, show_outcome
@@ -24,6 +24,8 @@ def train(settings: TrainSettings) -> None:
     with Progress() as progress:
         outcome = run_training(settings, progress)
     show_outcome(outcome)
+    if outcome.promotion_problem:
+        raise outcome.promotion_problem
 
 
 @app.command()

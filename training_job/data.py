@@ -48,6 +48,21 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class FeedbackCounts:
+    """What became of feedback: rows read, of these the ones whose text a later one labels again, and of the rest the
+    ones left out as copies of test or validation rows, added to the training rows, or changing a training row's label
+    (the others say what a training row says already)."""
+
+    feedback_files: int
+    feedback_rows: int
+    feedback_repeats: int
+    feedback_in_test: int
+    feedback_in_validation: int
+    feedback_added: int
+    feedback_relabelled: int
+
+
+@dataclass(frozen=True)
 class Parts:
     """The rows of one training; no text stands in two of them.
 
@@ -58,6 +73,7 @@ class Parts:
         test_copies_dropped: training rows that also stood in the test set.
         repeats_dropped: training rows that stood in the training set before.
         test_held_out: whether the test rows were taken from the training file.
+        feedback: what of the training rows is feedback; None where none was asked for.
     """
 
     train: Rows
@@ -66,6 +82,7 @@ class Parts:
     test_copies_dropped: int = 0
     repeats_dropped: int = 0
     test_held_out: bool = False
+    feedback: FeedbackCounts | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -21,7 +21,13 @@ class Masks:
     """A seeded source of dropout masks."""
 
     def __init__(self, seed: int) -> None:
-        self._bits = np.random.SFC64(seed)
+        self._seed = seed
+        self.begin(0)
+
+    def begin(self, step: int) -> None:
+        """The masks to come depend on the seed and this step alone, not on those before: a training that is taken up
+        again at a step draws what one without a pause draws."""
+        self._bits = np.random.SFC64([self._seed, step])
 
     def drop(self, values: Tensor, probability: float) -> Tensor:
         """`values` with each one set to 0 with `probability`, the others scaled to keep the mean."""
@@ -65,8 +71,8 @@ def _attention(masks: Masks) -> Any:
 
 
 @contextmanager
-def byte_dropout(model: Any, seed: int) -> Iterator[None]:
-    """Within this context a DistilBERT drops with byte masks, in attention too; afterwards it is as it was."""
+def byte_dropout(model: Any, seed: int) -> Iterator[Masks]:
+    """Within this context a DistilBERT drops with these masks, in attention too; afterwards it is as it was."""
     from transformers import AttentionInterface
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
@@ -84,7 +90,7 @@ def byte_dropout(model: Any, seed: int) -> Iterator[None]:
         model.set_attn_implementation(ATTENTION)
         for parent, name, child in places:
             setattr(parent, name, _Dropout(child.p, masks).train(parent.training))
-        yield
+        yield masks
     finally:
         for parent, name, child in places:
             setattr(parent, name, child.train(parent.training))

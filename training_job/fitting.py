@@ -1,8 +1,9 @@
 """From settings and rows to a fitted network: what a training and each trial of a search have in common."""
 
 import copy
+import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -10,9 +11,12 @@ import torch
 from model_release import available_cpus
 from training_job.bases import Base, load_base
 from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
+from training_job.checkpoint import Checkpoints
+from training_job.course import Fitted
 from training_job.data import Parts, split
 from training_job.errors import DataError
-from training_job.loop import Fitted, Observer, Recipe, cpu_has_bf16, fine_tune
+from training_job.feedback import mix, read_feedback
+from training_job.loop import Observer, Recipe, cpu_has_bf16, fine_tune
 from training_job.reading import HUB_PREFIX, read_rows
 from training_job.settings import MODES, TrainSettings
 
@@ -36,7 +40,7 @@ class Prepared:
 
 
 def read_parts(settings: TrainSettings) -> Parts:
-    """Read both files (or datasets) and part their rows.
+    """Read both files (or datasets), part their rows, and mix feedback in when asked to.
 
     Raises:
         DataError: names the file and the remedy.
@@ -45,7 +49,7 @@ def read_parts(settings: TrainSettings) -> Parts:
     test_data = settings.test_data or (settings.train_data if settings.train_data.startswith(HUB_PREFIX) else None)
     test = read_rows(test_data, "test", settings.columns) if test_data else None
     try:
-        return split(
+        parts = split(
             train,
             test,
             train_rows=settings.rows,
@@ -55,6 +59,9 @@ def read_parts(settings: TrainSettings) -> Parts:
         )
     except DataError as error:
         raise DataError(f"{settings.train_data}: {error}") from None
+    if settings.feedback == "none":
+        return parts
+    return mix(parts, *read_feedback(settings.releases_uri, settings.model_name))
 
 
 def prepare(settings: TrainSettings, parts: Parts) -> Prepared:
@@ -91,14 +98,35 @@ def recipe_of(settings: TrainSettings, base: Base) -> Recipe:
     )
 
 
-def fit(prepared: Prepared, recipe: Recipe, observer: Observer) -> tuple[Any, Fitted]:
+def fit(
+    prepared: Prepared, recipe: Recipe, observer: Observer, checkpoints: Checkpoints | None = None
+) -> tuple[Any, Fitted]:
     """Fine-tune a copy of the base's network: the copy, and what was found.
 
     Raises:
         Diverged: the loss is no number.
     """
     model = copy.deepcopy(prepared.base.model)
-    return model, fine_tune(model, prepared.train, prepared.watched, recipe, observer)
+    return model, fine_tune(model, prepared.train, prepared.watched, recipe, observer, checkpoints)
+
+
+def identity(settings: TrainSettings, prepared: Prepared, recipe: Recipe) -> dict[str, str | int | float | bool]:
+    """All that the weights of a training depend on, but for processor and threads: a checkpoint is taken up again by a
+    training of the same identity alone."""
+    network = hashlib.sha256()
+    for name, value in prepared.base.model.state_dict().items():
+        network.update(name.encode())
+        network.update(value.contiguous().numpy())
+    return asdict(recipe) | {
+        "base_model": settings.base_model,
+        "base_weights": network.hexdigest(),
+        "tokenizer": hashlib.sha256(prepared.base.tokenizer.to_str().encode()).hexdigest(),
+        "max_tokens": settings.max_tokens,
+        "truncation": settings.truncation,
+        "rows": prepared.parts.fingerprint,
+        "watched_rows": len(prepared.watched),
+        "torch": torch.__version__,
+    }
 
 
 def padding_of(prepared: Prepared, recipe: Recipe) -> float:

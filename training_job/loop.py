@@ -1,8 +1,10 @@
 """The fine-tuning loop: AdamW on length-grouped batches, and the weights that did best on the validation rows."""
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,15 +13,17 @@ import torch
 from torch.nn import functional
 
 from model_release.scorer import length_batches
-from training_job.batching import TokenisedRows, batches_per_epoch, epoch_batches
+from training_job.batching import IntArray, TokenisedRows, batches_per_epoch, epoch_batches
 from training_job.calibrate import fit_temperature, negative_log_likelihood
-from training_job.dropout import byte_dropout
+from training_job.checkpoint import Checkpoints, Tensors
+from training_job.course import Course, Fitted, Validation
+from training_job.dropout import Masks, byte_dropout
 from training_job.errors import Diverged
 
 EVALUATIONS = 10
 EVALUATION_STEPS = 500
 EVALUATION_TOKENS = 8192
-CURVE_POINTS = 100
+_NETWORK, _OPTIMISER, _BEST = "network.", "optimiser.", "best."  # beginnings of a checkpoint's tensors' names
 
 
 @dataclass(frozen=True)
@@ -50,45 +54,16 @@ class StepReport:
     learning_rate: float
 
 
-@dataclass(frozen=True)
-class Validation:
-    """After an evaluation at `step`: share of right answers, mean negative log likelihood as it is, and the same at the
-    temperature that suits these rows best. The last judges what a release will answer, since releases are calibrated:
-    unlike the plain loss it does not punish a network for growing too sure, and it is less noisy than accuracy."""
-
-    step: int
-    steps: int
-    accuracy: float
-    loss: float
-    calibrated_loss: float
-
-
 class Observer(Protocol):
-    """Who follows a training. What `evaluated` raises ends it."""
+    """Who follows a training. What it raises ends the training."""
 
     def stepped(self, report: StepReport) -> None: ...
     def evaluating(self, rows: int) -> None: ...
     def evaluated(self, validation: Validation) -> None: ...
 
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a training found; the network holds the weights of `best`.
-
-    Attributes:
-        train_seconds: of the optimiser steps, evaluation apart.
-        rows, tokens: seen in training, tokens with padding.
-        curves: name → (step, value) points, each at most about 100.
-    """
-
-    best: Validation
-    last: Validation
-    steps: int
-    rows: int
-    tokens: int
-    train_seconds: float
-    evaluation_seconds: float
-    curves: dict[str, list[tuple[float, float]]]
+    def saving(self) -> None:
+        """A checkpoint follows: taken up from it, the training does not tell again what it told so far."""
+        ...
 
 
 def cpu_has_bf16() -> bool:
@@ -144,6 +119,28 @@ class Learner:
         self._optimiser.zero_grad(set_to_none=True)
         return value
 
+    def tensors(self) -> Tensors:
+        """The weights and the optimiser's state, by name."""
+        state = self._optimiser.state_dict()["state"]
+        return {f"{_NETWORK}{name}": value for name, value in self.model.state_dict().items()} | {
+            f"{_OPTIMISER}{place}.{key}": value for place, values in state.items() for key, value in values.items()
+        }
+
+    def load(self, tensors: Tensors) -> None:
+        """Become the learner whose `tensors` these are.
+
+        Raises:
+            RuntimeError: they are of another network.
+        """
+        weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
+        self.model.load_state_dict(weights)
+        held: dict[int, Tensors] = {}
+        for name, value in tensors.items():
+            if name.startswith(_OPTIMISER):
+                place, key = name.removeprefix(_OPTIMISER).split(".")
+                held.setdefault(int(place), {})[key] = value
+        self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": held})
+
 
 def forward(model: Any, ids: Any, mask: Any, bf16: bool) -> Any:
     """Logits f32[b, 2] as a tensor. A batch without padding goes without a mask, which is faster."""
@@ -180,81 +177,139 @@ def validate(model: Any, rows: TokenisedRows, bf16: bool, step: int = 0, steps: 
     return Validation(step, steps, accuracy, plain, calibrated)
 
 
-def _batches(rows: TokenisedRows, recipe: Recipe, steps: int) -> Iterator[tuple[int, np.ndarray]]:
-    lengths, step, epoch = rows.lengths, 0, 0
-    while True:
-        for batch in epoch_batches(lengths, recipe.batch_size, recipe.seed, epoch):
-            step += 1
-            yield step, batch
-            if step == steps:
-                return
-        epoch += 1
+def _batches(rows: TokenisedRows, recipe: Recipe, first: int, steps: int) -> Iterator[IntArray]:
+    """The batches of the steps `first` to `steps`, counted from 1."""
+    lengths, per_epoch = rows.lengths, batches_per_epoch(len(rows), recipe.batch_size)
+    epoch, skipped = divmod(first - 1, per_epoch)
+    order = (
+        batch
+        for number in itertools.count(epoch)
+        for batch in epoch_batches(lengths, recipe.batch_size, recipe.seed, number)
+    )
+    return itertools.islice(order, skipped, skipped + steps - first + 1)
 
 
-class _Curves:
-    """Points of the losses and the accuracy; the training loss is the mean since its last point."""
-
-    def __init__(self) -> None:
-        self.points: dict[str, list[tuple[float, float]]] = {}
-        self._recent: list[float] = []
-
-    def _add(self, name: str, step: int, value: float) -> None:
-        self.points.setdefault(name, []).append((step, value))
-
-    def stepped(self, step: int, steps: int, loss: float) -> None:
-        self._recent.append(loss)
-        if step % max(1, steps // CURVE_POINTS) == 0 or step == steps:
-            self._add("train_loss", step, float(np.mean(self._recent)))
-            self._recent.clear()
-
-    def evaluated(self, validation: Validation) -> None:
-        for name in ("loss", "calibrated_loss", "accuracy"):
-            self._add(f"validation_{name}", validation.step, getattr(validation, name))
+def step_count(recipe: Recipe, rows: int) -> int:
+    """Optimiser steps of a training on so many rows."""
+    return max(1, math.ceil(recipe.epochs * batches_per_epoch(rows, recipe.batch_size)))
 
 
 def fine_tune(
-    model: Any, train: TokenisedRows, validation: TokenisedRows, recipe: Recipe, observer: Observer
+    model: Any,
+    train: TokenisedRows,
+    validation: TokenisedRows,
+    recipe: Recipe,
+    observer: Observer,
+    checkpoints: Checkpoints | None = None,
 ) -> Fitted:
     """Train the network in place; it ends with the weights whose calibrated validation loss was the lowest.
+
+    With `checkpoints` it goes on from the newest one there is, and ends with the very weights that it would have ended
+    with without a pause (on the same kind of processor, by the same number of threads). SIGTERM and Ctrl-C leave a
+    checkpoint after the step that they meet.
 
     Raises:
         Diverged: the loss is no number.
         Whatever the observer raises; the network's weights are then those of that moment.
     """
-    steps = max(1, math.ceil(recipe.epochs * batches_per_epoch(len(train), recipe.batch_size)))
-    with byte_dropout(model, recipe.seed):
-        fitted, weights = _run(Learner(model, recipe), train, validation, steps, observer)
-    model.load_state_dict(weights)
+    with byte_dropout(model, recipe.seed) as masks:
+        training = _Training(Learner(model, recipe), masks, train, validation, observer, checkpoints)
+        training.run()
+    model.load_state_dict(training.best_weights)
     model.eval()
-    return fitted
+    return training.course.fitted()
 
 
-def _run(
-    learner: Learner, train: TokenisedRows, validation: TokenisedRows, steps: int, observer: Observer
-) -> tuple[Fitted, dict[str, Any]]:
-    """All steps; what was found, and the weights of the best evaluation."""
-    recipe, evaluate_at = learner.recipe, evaluation_steps(steps)
-    curves = _Curves()
-    best: tuple[Validation, dict[str, Any]] | None = None
-    rows = tokens = 0
-    train_seconds = evaluation_seconds = 0.0
-    for step, batch in _batches(train, recipe, steps):
+class _Training:
+    """A training under way: its learner, its course so far, and the weights of the best evaluation."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        masks: Masks,
+        train: TokenisedRows,
+        validation: TokenisedRows,
+        observer: Observer,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self.learner, self.masks, self.train, self.validation = learner, masks, train, validation
+        self.observer, self.checkpoints = observer, checkpoints
+        self.steps = step_count(learner.recipe, len(train))
+        self.evaluate_at = evaluation_steps(self.steps)
+        self.course = Course(self.steps)
+        self.best_weights: Tensors = {}
+        self.held = checkpoints.held if checkpoints else nullcontext
+
+    def run(self) -> None:
+        """All steps that are left."""
+        self._take_up()
+        try:
+            self._evaluate_if_due()
+            for batch in _batches(self.train, self.learner.recipe, self.course.step + 1, self.steps):
+                self._step(batch)
+                self._evaluate_if_due()
+                if self.checkpoints and self.checkpoints.due(self.course.step):
+                    self.observer.saving()
+                    self._save()
+            if self.course.ended is None:
+                if self.checkpoints:
+                    self.observer.saving()
+                with self.held():
+                    self.course.end()
+                    self._save()
+        except (KeyboardInterrupt, SystemExit):
+            self._save_before_the_end()
+            raise
+
+    def _step(self, batch: IntArray) -> None:
         start = time.perf_counter()
-        ids, mask, labels = train.batch(batch)
-        rate = recipe.learning_rate * learning_rate_share(step, steps, recipe.warmup_share)
-        loss = learner.step(ids, mask, labels, rate)
-        rows, tokens = rows + len(labels), tokens + ids.size
-        train_seconds += time.perf_counter() - start
-        observer.stepped(StepReport(step, steps, len(labels), ids.size, loss, rate))
-        curves.stepped(step, steps, loss)
-        if step in evaluate_at:
-            start = time.perf_counter()
-            observer.evaluating(len(validation))
-            now = validate(learner.model, validation, recipe.bf16, step, steps)
-            if best is None or now.calibrated_loss <= best[0].calibrated_loss:
-                best = now, {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
-            evaluation_seconds += time.perf_counter() - start
-            curves.evaluated(now)
-            observer.evaluated(now)
-    assert best is not None  # the last step is evaluated
-    return Fitted(best[0], now, steps, rows, tokens, train_seconds, evaluation_seconds, curves.points), best[1]
+        recipe, step = self.learner.recipe, self.course.step + 1
+        ids, mask, labels = self.train.batch(batch)
+        rate = recipe.learning_rate * learning_rate_share(step, self.steps, recipe.warmup_share)
+        with self.held():
+            self.masks.begin(step)
+            loss = self.learner.step(ids, mask, labels, rate)
+            self.course.stepped(len(labels), ids.size, loss, time.perf_counter() - start)
+        self.observer.stepped(StepReport(step, self.steps, len(labels), ids.size, loss, rate))
+
+    def _evaluate_if_due(self) -> None:
+        step, last = self.course.step, self.course.last
+        if step not in self.evaluate_at or (last is not None and last.step == step):
+            return
+        start = time.perf_counter()
+        self.observer.evaluating(len(self.validation))
+        model = self.learner.model
+        now = validate(model, self.validation, self.learner.recipe.bf16, step, self.steps)
+        with self.held():
+            if self.course.evaluated(now, time.perf_counter() - start):
+                self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.observer.evaluated(now)
+
+    def _take_up(self) -> None:
+        """Go on from the checkpoint that was found; without one, leave a first that shows whether it can be written."""
+        if self.checkpoints is None:
+            return
+        found = self.checkpoints.found
+        if found is None:
+            self._save()
+            return
+        self.course = Course.of_record(found.record)
+        tensors = found.tensors()
+        self.learner.load({name: value for name, value in tensors.items() if not name.startswith(_BEST)})
+        self.best_weights = {
+            name.removeprefix(_BEST): value for name, value in tensors.items() if name.startswith(_BEST)
+        }
+
+    def _save(self) -> bool:
+        if self.checkpoints is None:
+            return False
+        with self.held():
+            best = {f"{_BEST}{name}": value for name, value in self.best_weights.items()}
+            return self.checkpoints.save(self.course.step, self.course.record(), self.learner.tensors() | best)
+
+    def _save_before_the_end(self) -> None:
+        if self._save() and self.checkpoints:
+            self.checkpoints.say(
+                f"stopped after step {self.course.step} of {self.steps}; the same command goes on from the checkpoint "
+                f"in {self.checkpoints.folder}"
+            )

@@ -5,7 +5,6 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,6 +57,7 @@ class ReleaseInputs:
         train: the rows that the network was trained on (they also calibrate int8 and train the baseline).
         validation: held-out rows that fit the temperature.
         test: held-out rows that measure.
+        created_at: ISO in UTC; the same inputs with the same time give the same release to the last byte.
         facts: what the caller knows of the training; they stand in the manifest and the card.
         curves: name → (step, value) points, drawn in the card; names that hold "loss" share a panel.
         compare_rows: test rows on which int8 is compared with fp32.
@@ -78,6 +78,7 @@ class ReleaseInputs:
     test: Rows
     data_fingerprint: str
     work_dir: Path
+    created_at: str
     git_commit: str | None = None
     mlflow_run_id: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
@@ -146,7 +147,7 @@ class _Builder:
         inputs = self.inputs
         return Manifest(
             name=inputs.name,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            created_at=inputs.created_at,
             base_model=inputs.base_model,
             labels=LABELS,
             max_tokens=inputs.max_tokens,

@@ -1,31 +1,30 @@
 """The training from its data to a published release, in one function that tells it from beginning to end."""
 
-import signal
 import subprocess
-import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from model_release import Metric, ReleaseStore
+from model_release import Metric, ReleaseError, ReleaseStore
 from model_release.manifest import Fact
+from training_job.auto_promote import AutoPromotion
+from training_job.checkpoint import Checkpoints
+from training_job.course import Fitted, Validation, peak_memory_mib
 from training_job.data import Parts
-from training_job.errors import system_limits_named
-from training_job.fitting import Prepared, fit, padding_of, prepare, read_parts, recipe_of
-from training_job.loop import Fitted, Recipe, StepReport, Validation
+from training_job.errors import TrainingError, system_limits_named
+from training_job.fitting import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
+from training_job.gate import Gate
+from training_job.loop import Recipe, StepReport, step_count
 from training_job.package import BuiltRelease, ReleaseInputs, build_release
 from training_job.progress import Progress
+from training_job.promote import Promotion
 from training_job.registry import RegistryError, register
 from training_job.search import SearchOutcome
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
+from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
-
-TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class TrainOutcome:
         metrics: of the release's default variant on the test rows, with 95 % intervals.
         seconds: load, search (where there was one), train (evaluation apart), evaluation, release.
         registry_version: the model version that carries the alias `challenger`; None with `registry_problem`.
+        gate, promotion: with AUTO_PROMOTE the verdict, and what followed when it passed.
+        promotion_problem: why a release that passed was not promoted; it is published all the same.
     """
 
     release_id: str
@@ -46,24 +47,10 @@ class TrainOutcome:
     seconds: dict[str, float]
     registry_version: str | None = None
     registry_problem: str | None = None
-    search: SearchOutcome | None = field(default=None)
-
-
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends what runs inside by SystemExit(143), so that runs are closed and scratch files removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    search: SearchOutcome | None = None
+    gate: Gate | None = None
+    promotion: Promotion | None = None
+    promotion_problem: TrainingError | ReleaseError | None = None
 
 
 class _Followed:
@@ -90,6 +77,9 @@ class _Followed:
         self._run.metrics(figures, validation.step)
         self._run.flush()
 
+    def saving(self) -> None:
+        self._run.flush()
+
 
 def _commit(settings: TrainSettings) -> str | None:
     """The commit that was set, or what git says of this code; `-dirty` after it where files were changed."""
@@ -103,13 +93,6 @@ def _commit(settings: TrainSettings) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _peak_mib() -> float:
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
 def _told(parts: Parts) -> str:
     dropped = [
         f"{count:,} {what}"
@@ -120,9 +103,18 @@ def _told(parts: Parts) -> str:
         if count
     ]
     held = ", a fifth of the file" if parts.test_held_out else ""
+    mixed = ""
+    if feedback := parts.feedback:
+        left = feedback.feedback_in_test + feedback.feedback_in_validation
+        mixed = (
+            f"; feedback: {feedback.feedback_rows:,} rows of {feedback.feedback_files:,} files, of these "
+            f"{feedback.feedback_added:,} added, {feedback.feedback_relabelled:,} that change a training row's label, "
+            f"{left:,} left out as test or validation rows"
+        )
     return (
         f"rows: {len(parts.train):,} to train, {len(parts.validation):,} to validate, {len(parts.test):,} to test{held}"
         + (f"; dropped from training: {' and '.join(dropped)}" if dropped else "")
+        + mixed
     )
 
 
@@ -150,6 +142,7 @@ def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: 
         "test_copies_dropped": parts.test_copies_dropped,
         "repeats_dropped": parts.repeats_dropped,
         "test_held_out": parts.test_held_out,
+        **(asdict(parts.feedback) if parts.feedback else {}),
         "padding_share": round(padding_of(prepared, recipe), 4),
         "steps": fitted.steps,
         "best_step": fitted.best.step,
@@ -158,7 +151,7 @@ def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: 
         "train_seconds": round(fitted.train_seconds, 2),
         "validation_seconds": round(fitted.evaluation_seconds, 2),
         "rows_per_second": round(fitted.rows / fitted.train_seconds, 2),
-        "peak_memory_mib": round(_peak_mib()),
+        "peak_memory_mib": round(fitted.peak_memory_mib),
     }
 
 
@@ -181,6 +174,7 @@ def _build(
             git_commit=_commit(settings),
             mlflow_run_id=run.run_id,
             work_dir=work_dir,
+            created_at=fitted.ended,
             facts=facts,
             curves=fitted.curves,
             threads=settings.threads,
@@ -195,7 +189,7 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     """The release's figures and pictures in MLflow's run."""
     run.metrics({name: metric.value for name, metric in built.manifest.metrics.items()})
     run.metrics({f"seconds/{name}": value for name, value in seconds.items()})
-    run.metrics({"peak_memory_mib": _peak_mib()})
+    run.metrics({"peak_memory_mib": peak_memory_mib()})
     run.tags({"release_id": release_id, "default_variant": built.manifest.default_variant})
     for path in built.plots.values():
         run.artifact(path, "plots")
@@ -203,43 +197,99 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     run.flush()
 
 
+def _checkpoints(
+    settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, progress: Progress
+) -> Checkpoints | None:
+    """Those of this training, where a folder for them was given; a person is told where it goes on."""
+    if settings.checkpoint_dir is None:
+        return None
+    checkpoints = Checkpoints(
+        settings.checkpoint_dir,
+        identity(settings, prepared, recipe),
+        settings.checkpoint_steps,
+        held=interruptions.held,
+        say=progress.say,
+    )
+    if found := checkpoints.found:
+        steps = step_count(recipe, len(prepared.train))
+        progress.say(f"goes on after step {found.step} of {steps}, from the checkpoint of {found.saved:%F %T} UTC")
+    return checkpoints
+
+
+def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, progress: Progress, run: Run) -> Gate:
+    """The gate's verdict on a published release, told to MLflow's run."""
+    evaluation, test = built.evaluation, prepared.parts.test
+    right = (evaluation.probability >= built.manifest.decision_threshold) == (evaluation.labels == 1)
+    gate = auto.gate(built.manifest.release_id, test, right, progress, built.folder)
+    run.tags({"gate": "passed" if gate.passed else "failed", "gate_reason": gate.reason})
+    if gate.difference is not None and gate.champion_accuracy is not None and gate.p_value is not None:
+        ends = {f"gate/difference_{name}": getattr(gate.difference, name) for name in ("value", "low", "high")}
+        run.metrics(ends | {"gate/champion_accuracy": gate.champion_accuracy, "gate/p_value": gate.p_value})
+    return gate
+
+
 def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOutcome:
-    """Train, measure, release, publish, register.
+    """Train, measure, release, publish, register; with AUTO_PROMOTE also promote.
+
+    With CHECKPOINT_DIR a training that was ended goes on where it stood, in the same MLflow run, which is KILLED
+    meanwhile; what comes after the fit is done again, and gives the same release.
 
     Raises:
         TrainingError, ReleaseError, RegistryError: what a user can mend, named with its remedy. A store or an MLflow
             that cannot be reached is found before the training. Nothing is published unless all of it is.
     """
     progress = progress or Progress()
-    with system_limits_named(), stopped_by_sigterm(), progress:
+    with system_limits_named(), Interruptions() as interruptions, progress:
         store, tracker, prepared = _load(settings, progress)
-        found = None
+        auto = AutoPromotion(settings, store) if settings.auto_promote else None
+        search = None
         if settings.optimize:
-            found = run_search(settings, prepared, tracker, progress)
-            settings = settings.model_copy(update=found.best)
+            search = run_search(settings, prepared, tracker, progress)
+            settings = settings.model_copy(update=search.best)
         recipe = recipe_of(settings, prepared.base)
+        checkpoints = _checkpoints(settings, prepared, recipe, interruptions, progress)
+        found = checkpoints.found if checkpoints else None
         settings.work_dir.mkdir(parents=True, exist_ok=True)
         with (
-            tracker.run(f"train {settings.mode}", tags={"model": settings.model_name}) as run,
+            tracker.run(
+                f"train {settings.mode}", tags={"model": settings.model_name}, resume=found.run_id if found else None
+            ) as run,
             system_figures(run),
             tempfile.TemporaryDirectory(prefix="train-", dir=settings.work_dir) as scratch,
         ):
-            run.parameters(settings.public() | asdict(recipe))
-            progress.begin("train", round(recipe.epochs * len(prepared.train)))
-            model, fitted = fit(prepared, recipe, _Followed(progress, run))
+            if checkpoints:
+                checkpoints.run_id = run.run_id
+            if not found or found.run_id != run.run_id:
+                feedback = asdict(prepared.parts.feedback) if prepared.parts.feedback else {}
+                run.parameters(settings.public() | asdict(recipe) | feedback)
+            progress.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
+            model, fitted = fit(prepared, recipe, _Followed(progress, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)
             built = _build(settings, prepared, model, fitted, facts, run, Path(scratch), progress)
             progress.begin("publish")
             release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)
             version, problem = _register(settings, release_uri, release_id, run)
+            gate = _gated(auto, built, prepared, progress, run) if auto else None
             progress.end()
             seconds = _seconds(progress, fitted)
             _record(run, built, release_id, seconds)
+        promotion, refusal = _promoted(auto, release_id) if auto and gate and gate.passed else (None, None)
+        if checkpoints:
+            checkpoints.clear()
         default, metrics = built.manifest.default_variant, built.manifest.metrics
         return TrainOutcome(
-            release_id, release_uri, run.run_id, default, metrics, seconds, version, problem, found
+            release_id, release_uri, run.run_id, default, metrics, seconds, version, problem, search, gate, promotion,
+            refusal,
         )  # fmt: skip
+
+
+def _promoted(auto: AutoPromotion, release_id: str) -> tuple[Promotion | None, TrainingError | ReleaseError | None]:
+    """The promotion, or why there is none: the release is published all the same."""
+    try:
+        return auto.promote(release_id), None
+    except (TrainingError, ReleaseError) as error:
+        return None, error
 
 
 def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> tuple[str | None, str | None]:
@@ -251,11 +301,12 @@ def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> t
 
 
 def _seconds(progress: Progress, fitted: Fitted) -> dict[str, float]:
-    """Load, search, train, evaluation within it, and all that came after."""
+    """Load, search, train, evaluation within it, and all that came after; of a training with pauses the parts together,
+    but load and what came after of the last one."""
     stages = dict(progress.seconds)
-    load, training = stages.pop("load"), stages.pop("train")
+    load, _ = stages.pop("load"), stages.pop("train")
     trials = [stages.pop(name) for name in list(stages) if name.startswith("trial-")]
-    seconds = {"load": load, "train": fitted.train_seconds, "evaluation": training - fitted.train_seconds}
+    seconds = {"load": load, "train": fitted.train_seconds, "evaluation": fitted.evaluation_seconds}
     return seconds | ({"search": sum(trials)} if trials else {}) | {"release": sum(stages.values())}
 
 
@@ -266,7 +317,7 @@ def search(settings: TrainSettings, progress: Progress | None = None) -> SearchO
         TrainingError, RegistryError: what a user can mend, named with its remedy.
     """
     progress = progress or Progress()
-    with system_limits_named(), stopped_by_sigterm(), progress:
+    with system_limits_named(), Interruptions(), progress:
         progress.begin("load")
         parts = read_parts(settings)
         tracker = Tracker(settings.mlflow_tracking_uri, settings.mlflow_experiment)

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from training_job.pipeline import TrainOutcome
@@ -128,7 +129,13 @@ def show_outcome(outcome: "TrainOutcome") -> None:
     console.print(_table(rows))
     if outcome.registry_problem:
         console.print(escape(f"not in MLflow's registry: {outcome.registry_problem}"), style="yellow", soft_wrap=True)
-    console.print(f"next: sentiment promote {outcome.release_id}", soft_wrap=True)
+    if outcome.gate is not None:
+        verdict, style = ("passed", "green") if outcome.gate.passed else ("failed: it stays the challenger", "yellow")
+        console.print(Text.assemble(("gate ", ""), (verdict, style), f"; {outcome.gate.reason}"), soft_wrap=True)
+    if outcome.promotion is not None:
+        show_promotion(outcome.promotion)
+    else:
+        console.print(f"next: sentiment promote {outcome.release_id}", soft_wrap=True)
 
 
 def show_search(outcome: "SearchOutcome") -> None:

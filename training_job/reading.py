@@ -1,10 +1,9 @@
-"""Read labelled rows from a CSV, a Parquet file or a dataset of the hub; what is wrong is named with its line."""
+"""Read labelled rows from CSV or Parquet files, here or in a store, or from the hub; a bad row is named by its line."""
 
 import csv
 import gzip
 import io
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,12 @@ import numpy as np
 
 from training_job.data import Rows, need_both_classes
 from training_job.errors import DataError
+from training_job.remote import is_remote, read_bytes
 
 HUB_PREFIX = "hub:"
 LABEL_WORDS = {"0": 0, "negative": 0, "neg": 0, "1": 1, "positive": 1, "pos": 1}
 _LABELS_WANTED = "0 or 1, negative or positive, neg or pos"
+_SOURCES_WANTED = f"give .csv, .csv.gz or .parquet, here or at s3://…, or {HUB_PREFIX}NAME"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 Place = Callable[[int], str]  # index of a row → where it stands, in words
@@ -35,7 +36,7 @@ def parse_label(value: object) -> int | None:
 
 
 def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], place: Place) -> Rows:
-    """Check the values of two columns, and that both classes occur.
+    """Check the values of two columns.
 
     Raises:
         DataError: names the source, the first bad row's place, how many there are, and the remedy.
@@ -60,9 +61,7 @@ def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], plac
         if "\0" in text:
             raise DataError(f"{source}: {place(index)}: the text holds a NUL byte; the file is damaged or is no text")
         clean.append(text)
-    rows = Rows(clean, np.array(parsed, dtype=np.int64))
-    need_both_classes(rows, source)
-    return rows
+    return Rows(clean, np.array(parsed, dtype=np.int64))
 
 
 def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tuple[int, int]:
@@ -76,23 +75,30 @@ def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tupl
     return found.index(wanted[0]), found.index(wanted[1])
 
 
-def _open_csv(path: Path) -> io.TextIOWrapper:
-    with path.open("rb") as stream:
-        is_gzip = stream.read(2) == _GZIP_MAGIC
-    if path.suffix == ".gz" and not is_gzip:
-        raise DataError(f"{path} is not gzip, in spite of its name; rename it to {path.with_suffix('').name}")
-    if path.suffix != ".gz" and is_gzip:
-        raise DataError(f"{path} is gzip; rename it to {path.name}.gz")
-    binary: Any = gzip.open(path, "rb") if is_gzip else path.open("rb")  # noqa: SIM115 - the wrapper closes it
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+def _open(source: str) -> io.BufferedReader:
+    raw: Any = io.BytesIO(read_bytes(source)) if is_remote(source) else Path(source).expanduser().open("rb", 0)
+    return io.BufferedReader(raw)
 
 
-def _records(path: Path, reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
+@contextmanager
+def _open_csv(source: str) -> Iterator[io.TextIOWrapper]:
+    with _open(source) as stream:
+        is_gzip, name = stream.peek(2).startswith(_GZIP_MAGIC), source.rsplit("/", 1)[-1]
+        if is_gzip and not name.lower().endswith(".gz"):
+            raise DataError(f"{source} is gzip; rename it to {name}.gz")
+        if not is_gzip and name.lower().endswith(".gz"):
+            raise DataError(f"{source} is not gzip, in spite of its name; rename it to {name[:-3]}")
+        binary: Any = gzip.GzipFile(fileobj=stream) if is_gzip else stream
+        with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+            yield text
+
+
+def _records(source: str, reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
     line = reader.line_num + 1
     for record in reader:
         if record and len(record) != width:
             raise DataError(
-                f"{path}: line {line}: {len(record)} fields where the header names {width}; put quotes around a text "
+                f"{source}: line {line}: {len(record)} fields where the header names {width}; put quotes around a text "
                 "that holds commas"
             )
         if record:
@@ -100,7 +106,7 @@ def _records(path: Path, reader: Any, width: int) -> Iterator[tuple[int, list[st
         line = reader.line_num + 1
 
 
-def read_csv(path: Path, columns: tuple[str, str] = ("text", "label")) -> Rows:
+def read_csv(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
     """Rows of a `.csv` or `.csv.gz` in UTF-8 with a header, as Python's csv module reads it: quoted texts may hold
     commas, doubled quotes and line breaks of every kind.
 
@@ -113,29 +119,29 @@ def read_csv(path: Path, columns: tuple[str, str] = ("text", "label")) -> Rows:
     lines: list[int] = []
     reader: Any = None
     try:
-        with _open_csv(path) as stream:
+        with _open_csv(source) as stream:
             reader = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(reader, [])]
             if not header:
-                raise DataError(f"{path} is empty; give a CSV with the header {','.join(columns)}")
-            text_at, label_at = _columns(str(path), header, columns)
-            for line, record in _records(path, reader, len(header)):
+                raise DataError(f"{source} is empty; give a CSV with the header {','.join(columns)}")
+            text_at, label_at = _columns(source, header, columns)
+            for line, record in _records(source, reader, len(header)):
                 texts.append(record[text_at])
                 labels.append(record[label_at])
                 lines.append(line)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is a broken gzip file ({error}); copy it again") from None
+        raise DataError(f"{source} is a broken gzip file ({error}); copy it again") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise DataError(f"{source} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except csv.Error as error:
         line = reader.line_num if reader is not None else 1
         raise DataError(
-            f"{path}: line {line}: {error}; quotes inside a quoted text must be doubled, and each one closed"
+            f"{source}: line {line}: {error}; quotes inside a quoted text must be doubled, and each one closed"
         ) from None
-    return to_rows(str(path), texts, labels, lambda index: f"line {lines[index]}")
+    return to_rows(source, texts, labels, lambda index: f"line {lines[index]}")
 
 
-def read_parquet(path: Path, columns: tuple[str, str] = ("text", "label")) -> Rows:
+def read_parquet(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
     """Rows of a Parquet file.
 
     Raises:
@@ -145,43 +151,42 @@ def read_parquet(path: Path, columns: tuple[str, str] = ("text", "label")) -> Ro
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(path)
-        _columns(str(path), file.schema_arrow.names, columns)
-        table = file.read(list(columns))
+        with _open(source) as stream:
+            file = parquet.ParquetFile(stream)
+            _columns(source, file.schema_arrow.names, columns)
+            table = file.read(list(columns))
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} is not a whole Parquet file ({reason}); write it again") from None
+        raise DataError(f"{source} is not a whole Parquet file ({reason}); write it again") from None
     texts, labels = (table.column(name).to_pylist() for name in columns)
-    return to_rows(str(path), texts, labels, lambda index: f"row {index + 1}")
+    return to_rows(source, texts, labels, lambda index: f"row {index + 1}")
 
 
-@contextmanager
-def _at_hand(source: str) -> Iterator[Path]:
-    """The file of an address such as `s3://bucket/rows.csv.gz`, copied to this machine while the block runs.
+def read_labelled(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
+    """Rows of a file by its name's ending: `.csv`, `.csv.gz` or `.parquet`; they may be of one class only.
+
+    Args:
+        source: a path, or an address like `s3://bucket/path`.
+        columns: the names of text and label.
 
     Raises:
-        DataError: it is not there, or its store cannot be reached.
+        DataError: names the source and the remedy.
     """
-    import fsspec
-
-    with tempfile.TemporaryDirectory(prefix="rows-") as folder:
-        path = Path(folder) / source.rstrip("/").rpartition("/")[2]
-        try:
-            filesystem, address = fsspec.core.url_to_fs(source)
-            filesystem.get_file(address, str(path))
-        except FileNotFoundError:
-            raise DataError(f"{source} does not exist; check the bucket and the name") from None
-        except Exception as error:  # a store's own errors have no common base
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DataError(f"{source} cannot be fetched ({reason}); check the address and the store's keys") from None
-        try:
-            yield path
-        except DataError as error:
-            raise DataError(str(error).replace(str(path), source)) from None
+    name = source.lower()
+    if not is_remote(source) and not Path(source).expanduser().exists():
+        raise DataError(f"{source} does not exist; {_SOURCES_WANTED}")
+    try:
+        if name.endswith((".csv", ".csv.gz")):
+            return read_csv(source, columns)
+        if name.endswith((".parquet", ".pq")):
+            return read_parquet(source, columns)
+    except OSError as error:
+        raise DataError(f"{source} cannot be read ({error.strerror or error})") from None
+    raise DataError(f"{source}: unknown kind of file; {_SOURCES_WANTED}")
 
 
 def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of `PATH` (.csv, .csv.gz, .parquet), of such a file in a store (`s3://…`) or of `hub:NAME`.
+    """Rows of a file (as `read_labelled`) or of `hub:NAME`, of both classes.
 
     Args:
         split: the dataset's part that is read of the hub (`train`, `test`); a file has none.
@@ -196,21 +201,8 @@ def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "labe
         names, values = read_dataset(source.removeprefix(HUB_PREFIX), split)
         text_at, label_at = _columns(source, names, columns)
         place: Place = lambda index: f"row {index + 1} of {split!r}"  # noqa: E731
-        return to_rows(source, values(text_at), values(label_at), place)
-    if "://" in source:
-        with _at_hand(source) as path:
-            return _read_file(path, columns)
-    return _read_file(Path(source).expanduser(), columns)
-
-
-def _read_file(path: Path, columns: tuple[str, str]) -> Rows:
-    if not path.exists():
-        raise DataError(f"{path} does not exist; give a .csv, .csv.gz or .parquet file, or {HUB_PREFIX}NAME")
-    try:
-        if path.name.lower().endswith((".csv", ".csv.gz")):
-            return read_csv(path, columns)
-        if path.suffix.lower() in {".parquet", ".pq"}:
-            return read_parquet(path, columns)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error})") from None
-    raise DataError(f"{path}: unknown kind of file; give .csv, .csv.gz or .parquet, or {HUB_PREFIX}NAME")
+        rows = to_rows(source, values(text_at), values(label_at), place)
+    else:
+        rows = read_labelled(source, columns)
+    need_both_classes(rows, source)
+    return rows

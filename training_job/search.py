@@ -15,9 +15,10 @@ import optuna
 import psutil
 from optuna.trial import TrialState
 
+from training_job.course import Validation
 from training_job.errors import Diverged, TrainingError
 from training_job.fitting import Prepared, fit, recipe_of
-from training_job.loop import StepReport, Validation, validate
+from training_job.loop import StepReport, validate
 from training_job.settings import TrainSettings, without_password
 from training_job.tracking import Run, Tracker
 
@@ -225,6 +226,9 @@ class _TrialObserver:
             self._trial.report(validation.calibrated_loss, tenth)
         if validation.step < validation.steps and self._trial.should_prune():
             raise optuna.TrialPruned
+
+    def saving(self) -> None:
+        pass
 
 
 @contextmanager

@@ -101,9 +101,11 @@ class TrainSettings(StoreSettings):
     train_data: str = Field(
         "hub:stanfordnlp/imdb", validation_alias="TRAIN_DATA", min_length=1, json_schema_extra=_option("--train")
     )
-    """Rows to train on: a .csv, .csv.gz or .parquet with text and label, or `hub:NAME`."""
+    """Rows to train on: a .csv, .csv.gz or .parquet with text and label, here or at `s3://…`, or `hub:NAME`."""
     test_data: str | None = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
     """Rows to measure on; a hub dataset's own test rows, or a fifth of TRAIN_DATA, unless given."""
+    feedback: Literal["none", "mix"] = Field("none", validation_alias="FEEDBACK")
+    """mix: labelled feedback, which a drift check has written beside the releases, joins the training rows."""
     text_column: str = Field("text", validation_alias="TEXT_COLUMN", min_length=1)
     """The column that holds the texts."""
     label_column: str = Field("label", validation_alias="LABEL_COLUMN", min_length=1)
@@ -145,6 +147,12 @@ class TrainSettings(StoreSettings):
     """The MLflow experiment of the runs."""
     work_dir: Path = Field(Path("var/train"), validation_alias="WORK_DIR")
     """Where a release is put together before it is published."""
+    checkpoint_dir: Path | None = Field(None, validation_alias="CHECKPOINT_DIR")
+    """A folder that outlives the process: a training that was ended goes on from there. No checkpoints unless given."""
+    checkpoint_steps: int = Field(100, validation_alias="CHECKPOINT_STEPS", ge=1)
+    """Optimiser steps from one checkpoint to the next."""
+    auto_promote: bool = Field(False, validation_alias="AUTO_PROMOTE")
+    """Promote the release if it answers the test rows no worse than the champion."""
     git_commit: str | None = Field(None, validation_alias="GIT_COMMIT")
     """The commit of this code; asked of git unless given."""
     optimize: bool = Field(False, validation_alias="OPTIMIZE")

@@ -51,7 +51,7 @@ def inputs() -> CardInputs:
     )
     share = Metric(value=0.85, low=0.8, high=0.89)
     pictures = {name: Path(f"plots/{name}.png") for name in plots.PICTURES}
-    baseline = Baseline(share, share, 12_345, 1.25)
+    baseline = Baseline(share, share, 12_345)
     return CardInputs(manifest, evaluation, baseline, comparison, choose_default(comparison), manifest.facts, pictures)
 
 

@@ -67,7 +67,7 @@ def test_whatever_csv_can_hold_is_read(texts: list[str], tmp_path_factory: pytes
         writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
         writer.writerow(("text", "label"))
         writer.writerows((text, index % 2) for index, text in enumerate(texts))
-    assert read_csv(path).texts == texts
+    assert read_csv(str(path)).texts == texts
 
 
 def test_a_byte_order_mark_other_columns_and_a_text_of_a_megabyte(tmp_path: Path) -> None:

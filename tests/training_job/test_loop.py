@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from training_job.bases import Base, load_base
 from training_job.batching import TokenisedRows, tokenise
+from training_job.course import Validation
 from training_job.data import Rows
 from training_job.dropout import Masks, byte_dropout
 from training_job.errors import Diverged
@@ -21,7 +22,6 @@ from training_job.loop import (
     Learner,
     Recipe,
     StepReport,
-    Validation,
     cpu_has_bf16,
     evaluation_steps,
     fine_tune,
@@ -58,6 +58,9 @@ class Recorder:
 
     def evaluated(self, validation: Validation) -> None:
         self.evaluations.append(validation)
+
+    def saving(self) -> None:
+        pass
 
 
 @pytest.fixture(scope="module", autouse=True)

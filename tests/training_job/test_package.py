@@ -42,6 +42,7 @@ def _inputs(folder: Path, rows: int = 120, **changes: Any) -> ReleaseInputs:
             validation=Rows(*make_texts(rows // 2, 2)),
             test=Rows(*make_texts(rows, 3)),
             data_fingerprint="ab" * 32,
+            created_at="2026-01-01T00:00:00+00:00",
             work_dir=folder / "work",
             git_commit="c0ffee",
             mlflow_run_id="run-1",
