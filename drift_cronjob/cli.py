@@ -69,12 +69,16 @@ def check(
 
 
 @app.command()
-def monitor() -> None:
+def monitor(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="0.0.0.0")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8090")] = None,
+) -> None:
     """Export the last checks, releases and Jobs as metrics and JSON, until stopped.
 
-    Settings are environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, KUBE_NAMESPACE, MONITOR_*.
+    Other settings are environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, KUBE_NAMESPACE, MONITOR_*.
     """
     from drift_cronjob.monitor.run import run
     from drift_cronjob.monitor.settings import MonitorSettings
 
-    run(MonitorSettings())
+    options: dict[str, Any] = {"host": host, "port": port}
+    run(MonitorSettings(**{name: value for name, value in options.items() if value is not None}))

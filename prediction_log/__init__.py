@@ -1,7 +1,7 @@
 """Contract 2: the prediction log. Its tables, its writer that never waits, and its readers."""
 
 from prediction_log.errors import LogError, UnknownPrediction
-from prediction_log.feedback import add_feedback, add_feedback_async, labelled_texts
+from prediction_log.feedback import LabelledText, add_feedback, add_feedback_async, labelled_texts
 from prediction_log.migrate import upgrade
 from prediction_log.partitions import maintain
 from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
@@ -14,6 +14,7 @@ __all__ = [
     "DriftReportRow",
     "Feedback",
     "HourRow",
+    "LabelledText",
     "LogError",
     "LogWriter",
     "PredictionRecord",

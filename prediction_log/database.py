@@ -21,6 +21,7 @@ from prediction_log.errors import LogError
 T = TypeVar("T")
 DEFAULT_URL = "sqlite:///var/predictions.db"
 CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 120.0  # far above what a window takes, and below what a forgotten query may hold up a database
 UPGRADE_HINT = "make its tables with `python -m prediction_log upgrade`"
 _FORMS = "give sqlite:///path/to/file.db or postgresql://user:password@host:5432/database"
 _DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}

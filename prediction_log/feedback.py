@@ -1,11 +1,12 @@
 """True labels that people send for predictions."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from prediction_log.database import connected, parse_url, run
+from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
 from prediction_log.errors import LogError, UnknownPrediction
 from prediction_log.record import storable, time_of
 from prediction_log.schema import feedback, predictions
@@ -41,25 +42,46 @@ def add_feedback(url: str, prediction_id: str, true_label: str, who: str | None)
     run(add_feedback_async(url, prediction_id, true_label, who))
 
 
-async def _labelled_texts(url: str, start: datetime, end: datetime) -> list[tuple[str, str, int]]:
-    newest = select(func.max(feedback.c.id)).group_by(feedback.c.prediction_id)
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A prediction with feedback: its id and text, the newest true label (0 negative, 1 positive) and when that came.
+
+    `text` is None where the log does not keep texts (LOG_TEXT=hash).
+    """
+
+    prediction_id: str
+    text: str | None
+    label: int
+    at: datetime
+
+
+async def _labelled_texts(url: str, start: datetime, end: datetime, seconds: float) -> list[LabelledText]:
+    inside = (predictions.c.time >= start, predictions.c.time < end)
+    newest = (
+        select(func.max(feedback.c.id).label("id"))
+        .join(predictions, predictions.c.id == feedback.c.prediction_id)
+        .where(*inside)
+        .group_by(feedback.c.prediction_id)
+        .subquery()
+    )
     query = (
-        select(predictions.c.id, predictions.c.text, feedback.c.true_label)
+        select(predictions.c.id, predictions.c.text, feedback.c.true_label, feedback.c.created)
         .join(feedback, feedback.c.prediction_id == predictions.c.id)
-        .where(feedback.c.id.in_(newest), predictions.c.text.is_not(None))
-        .where(predictions.c.time >= start, predictions.c.time < end)
+        .join(newest, newest.c.id == feedback.c.id)
+        .where(*inside)
         .order_by(predictions.c.id)
     )
-    async with connected(parse_url(url)) as connection:
+    async with connected(parse_url(url), seconds=seconds) as connection:
         rows = (await connection.execute(query)).all()
-    return [(str(identifier), text, int(label == LABELS[1])) for identifier, text, label in rows]
+    return [LabelledText(str(row[0]), row[1], LABELS.index(row[2]), row[3]) for row in rows]
 
 
-def labelled_texts(url: str, start: datetime, end: datetime) -> list[tuple[str, str, int]]:
-    """(prediction id, text, newest true label: 0 negative, 1 positive) of the window's predictions that have feedback
-    and whose text is kept, by id.
+def labelled_texts(
+    url: str, start: datetime, end: datetime, timeout_seconds: float = STATEMENT_SECONDS
+) -> list[LabelledText]:
+    """The predictions of [start, end) that have feedback, by id.
 
     Raises:
-        LogError: the database cannot be used.
+        LogError: the database cannot be used, or takes longer than this.
     """
-    return run(_labelled_texts(url, start, end))
+    return run(_labelled_texts(url, start, end, timeout_seconds))

@@ -14,7 +14,8 @@ from prediction_log.database import connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
 from prediction_log.partitions import make_partitions
 
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+TELL_SECONDS = 10.0
 _LOCK = 7_361_094_412  # any number that nothing else in the database takes
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -58,23 +59,29 @@ def upgrade(url: str) -> None:
 
 
 def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None]) -> None:
-    """`upgrade`, tried again for so long while the database cannot be used; `on_wait` is told why, once a reason.
+    """`upgrade`, tried again for so long while the database cannot be used.
+
+    `on_wait` is told why and how long it has waited: at each new reason, and every few seconds.
 
     Raises:
-        LogError: it could not be reached or changed in time.
+        LogError: the address is none, or the database could not be reached or changed in time.
     """
-    end, told = time.monotonic() + seconds, ""
     parse_url(url)  # a bad address will not get better
+    start = time.monotonic()
+    told, told_at = "", 0.0
     while True:
         try:
             return upgrade(url)
         except LogError as error:
-            if time.monotonic() >= end:
+            waited = time.monotonic() - start
+            if seconds <= 0:
                 raise
-            if str(error) != told:
-                told = str(error)
-                on_wait(told)
-            time.sleep(RETRY_SECONDS)
+            if waited >= seconds:
+                raise LogError(f"{error} (waited {waited:.0f} s for it)") from error
+            if str(error) != told or waited - told_at >= TELL_SECONDS:
+                told, told_at = str(error), waited
+                on_wait(f"{told} ({waited:.0f} of {seconds:.0f} s)")
+            time.sleep(min(RETRY_SECONDS, seconds - waited))
 
 
 async def _revision(url: str) -> str | None:
@@ -83,5 +90,8 @@ async def _revision(url: str) -> str | None:
 
 
 def revision(url: str) -> str | None:
-    """The database's revision, None before the first `upgrade`; compare it with `head()`."""
+    """The database's revision, None before the first `upgrade`; compare it with `head()`. It makes no file."""
+    parsed = parse_url(url)
+    if is_sqlite(parsed) and not Path(parsed.database or "").exists():
+        return None
     return run(_revision(url))

@@ -12,14 +12,13 @@ from sqlalchemy import ColumnElement, Row, and_, cast, func, select
 from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prediction_log.database import connected, is_sqlite, parse_url, run
+from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
 from prediction_log.record import SKETCH_BYTES
 from prediction_log.schema import feedback, predictions
 
 P = predictions.c
 POSITIVE = "positive"
-STATEMENT_SECONDS = 120.0  # far above what a window takes, and below what a forgotten query may hold up a database
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from prediction_log.database import connected, parse_url, run
+from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
 from prediction_log.schema import drift_reports
 
 
@@ -48,13 +48,17 @@ def save_report(url: str, report: DriftReportRow) -> int:
     return run(_save(url, report))
 
 
-async def _latest(url: str, count: int) -> list[RecordedReport]:
+async def _latest(url: str, count: int, seconds: float) -> list[RecordedReport]:
     names = RecordedReport.__dataclass_fields__
     query = select(*(drift_reports.c[name] for name in names)).order_by(drift_reports.c.id.desc()).limit(count)
-    async with connected(parse_url(url)) as connection:
+    async with connected(parse_url(url), seconds=seconds) as connection:
         return [RecordedReport(*row) for row in (await connection.execute(query)).all()]
 
 
-def latest_reports(url: str, count: int) -> list[RecordedReport]:
-    """The newest `count` reports, the newest first. LogError when the database cannot be used."""
-    return run(_latest(url, count))
+def latest_reports(url: str, count: int, timeout_seconds: float = STATEMENT_SECONDS) -> list[RecordedReport]:
+    """The newest `count` reports, the newest first.
+
+    Raises:
+        LogError: the database cannot be used, or takes longer than this.
+    """
+    return run(_latest(url, count, timeout_seconds))

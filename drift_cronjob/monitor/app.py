@@ -1,6 +1,7 @@
 """The monitor's HTTP interface: metrics, health, and read-only JSON that its pages are made from."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,11 +13,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from drift_cronjob.monitor.exposition import registry
-from drift_cronjob.monitor.figures import Database, DriftCheck, FeedbackAccuracy, Hour, JobState, Promotion, Release
-from drift_cronjob.monitor.reports import ReportUnavailable, read_report
+from drift_cronjob.monitor.figures import (
+    Database,
+    DriftCheck,
+    FeedbackAccuracy,
+    Hour,
+    JobState,
+    Promotion,
+    Release,
+    recent,
+)
+from drift_cronjob.monitor.reports import ReportUnavailable, page_uri, read_page
 from drift_cronjob.monitor.watch import HOURS, Figures
 
 LONGEST_LIST = 200
+# A page may only show what it brings: it needs no other host, and may not call this one. Evidently's draws by script.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+_DRAWING_POLICY = (
+    "default-src 'none'; img-src data: blob:; font-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline' 'unsafe-eval'; sandbox allow-scripts"
+)
 
 
 class Status(BaseModel):
@@ -48,6 +64,12 @@ class Hours(BaseModel):
     """Hours with predictions, the oldest first."""
 
     hours: list[Hour]
+
+
+class Mistake(BaseModel):
+    """What was wrong and what would be right."""
+
+    error: str
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:
@@ -99,17 +121,18 @@ class Api:
 
     async def report(self, request: Request) -> Response:
         """The HTML report of a check that the log names; no other file can be asked for."""
-        wanted = request.path_params["id"]
+        wanted, page = request.path_params["id"], request.path_params["page"]
         check = next((one for one in self._figures().checks if one.id == wanted), None)
-        if check is None or check.report_uri is None:
-            return JSONResponse({"error": f"there is no report of a check {wanted}"}, 404)
+        uri = page_uri(check.report_uri, page) if check is not None and check.report_uri is not None else None
+        if uri is None:
+            return JSONResponse({"error": f"there is no such page of a check {wanted}"}, 404)
         try:
-            page = await run_in_threadpool(read_report, check.report_uri)
+            content = await run_in_threadpool(read_page, uri)
         except ReportUnavailable as error:
             return JSONResponse({"error": str(error)}, 503)
-        # A report may only show what it brings: it needs no other host, and may not call this one.
-        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
-        return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
+        policy = _DRAWING_POLICY if uri != (check and check.report_uri) else _POLICY
+        headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
+        return Response(content, media_type="text/html", headers=headers)
 
     async def releases(self, _: Request) -> Response:
         figures = self._figures()
@@ -117,7 +140,7 @@ class Api:
 
     async def hourly(self, request: Request) -> Response:
         hours = _number(request, "hours", 24, HOURS)
-        return _shown(Hours(hours=self._figures().hours[-hours:]))
+        return _shown(Hours(hours=recent(self._figures().hours, datetime.now(UTC), hours)))
 
     async def openapi(self, _: Request) -> Response:
         return JSONResponse(openapi())
@@ -131,22 +154,43 @@ _GET: dict[str, tuple[type[BaseModel], str, dict[str, int]]] = {
 }
 
 
+def _answer(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": content}
+
+
+def _json(model: type[BaseModel]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+
+
 def openapi() -> dict[str, Any]:
-    """The OpenAPI 3.1 description of the JSON routes."""
+    """The OpenAPI 3.1 description of the JSON routes and of the reports."""
     from pydantic.json_schema import models_json_schema
 
+    models: list[type[BaseModel]] = [*(model for model, _, _ in _GET.values()), Mistake]
     _, schemas = models_json_schema(
-        [(model, "serialization") for model, _, _ in _GET.values()], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
     )
-    paths = {}
+    paths: dict[str, Any] = {}
     for path, (model, summary, numbers) in _GET.items():
         parameters = [
             {"name": name, "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": most}}
             for name, most in numbers.items()
         ]
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-        responses = {"200": {"description": summary, "content": content}}
-        paths[path] = {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
+        answers = {"200": _answer(summary, _json(model))}
+        if numbers:
+            answers["400"] = _answer("A number that is none, or out of range", _json(Mistake))
+        paths[path] = {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
+    paths["/api/drift/{id}/report"] = {
+        "get": {
+            "summary": "The HTML report of a check",
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            "responses": {
+                "200": _answer("The page", {"text/html": {"schema": {"type": "string"}}}),
+                "404": _answer("No such check, or it has no report", _json(Mistake)),
+                "503": _answer("The report cannot be read now", _json(Mistake)),
+            },
+        }
+    }
     info = {"title": "sentiment monitor", "version": "1"}
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas["$defs"]}}
 
@@ -163,7 +207,7 @@ def make_app(figures: Callable[[], Figures]) -> Starlette:
         Route("/healthz", api.health),
         Route("/api/status", api.status),
         Route("/api/drift", api.drift),
-        Route("/api/drift/{id:int}/report", api.report),
+        Route("/api/drift/{id:int}/{page}", api.report),
         Route("/api/releases", api.releases),
         Route("/api/hourly", api.hourly),
         Route("/api/openapi.json", api.openapi),

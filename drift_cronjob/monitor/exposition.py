@@ -38,17 +38,17 @@ def _drift(checks: list[DriftCheck]) -> Iterator[Metric]:
     }
     for name, (part, text) in fields.items():
         found = [
-            ((one.release_id, str(statistic["name"])), float(statistic[part]))
+            ((one.release_id, statistic.name), float(getattr(statistic, part)))
             for one in checks
             for statistic in one.statistics
-            if statistic.get(part) is not None
+            if getattr(statistic, part) is not None
         ]
         yield _gauge(name, text, ("release", "test"), found)
     estimated = [
-        ((one.release_id,), float(statistic["value"]))
+        ((one.release_id,), statistic.value)
         for one in checks
         for statistic in one.statistics
-        if statistic["name"] == "estimated_accuracy" and statistic.get("value") is not None
+        if statistic.name == "estimated_accuracy" and statistic.value is not None
     ]
     yield _gauge("ml_estimated_accuracy", "Accuracy estimated without labels", ("release",), estimated)
 

@@ -1,10 +1,10 @@
 """What the monitor shows, as plain data; made by `sources`, turned into metrics and JSON elsewhere."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Interval(BaseModel):
@@ -35,8 +35,28 @@ class Promotion(BaseModel):
     action: str
 
 
+class DriftStatistic(BaseModel):
+    """One test of a check. The difference matters from `effect_floor` on and counts as no chance when `p_value` is not
+    above `threshold`; None stands for what was not finite."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    family: str | None = None
+    value: float | None = None
+    effect: float | None = None
+    effect_floor: float | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    threshold: float | None = None
+    primary: bool = False
+    n_reference: int | None = None
+    n_window: int | None = None
+    note: str | None = None
+
+
 class DriftCheck(BaseModel):
-    """A row of `drift_reports`; each statistic holds its name, value, effect, effect_floor, p_value and threshold."""
+    """A row of `drift_reports`; the page of a check with a `report_uri` is at /api/drift/ID/report."""
 
     id: int
     created: datetime
@@ -46,7 +66,7 @@ class DriftCheck(BaseModel):
     verdict: str
     reason: str
     rows: int
-    statistics: list[dict[str, Any]]
+    statistics: list[DriftStatistic]
     report_uri: str | None
 
 
@@ -105,8 +125,31 @@ def job_states(jobs: Iterable[dict[str, Any]]) -> list[JobState]:
             elif condition["type"] == "Failed":
                 state.last_failure = max(ended, state.last_failure or 0)
     for state in states.values():
-        state.failed = state.last_failure is not None and state.last_failure > (state.last_success or 0)
+        state.failed = (state.last_failure or 0) > (state.last_success or 0)
     return list(states.values())
+
+
+def remember(before: Sequence[JobState], now: Sequence[JobState]) -> list[JobState]:
+    """The states now, with ends of Jobs that have been deleted since."""
+    known = {state.component: state for state in before}
+    kept = []
+    for state in now:
+        old = known.get(state.component, state)
+        success = _later(old.last_success, state.last_success)
+        failure = _later(old.last_failure, state.last_failure)
+        ends = {"last_success": success, "last_failure": failure, "failed": (failure or 0) > (success or 0)}
+        kept.append(state.model_copy(update=ends))
+    return kept
+
+
+def _later(a: float | None, b: float | None) -> float | None:
+    return max((when for when in (a, b) if when is not None), default=None)
+
+
+def recent(hours: Iterable[Hour], now: datetime, count: int) -> list[Hour]:
+    """The hours that lie within the last `count` hours, the one that runs among them; the oldest first."""
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=count - 1)
+    return sorted((hour for hour in hours if hour.hour >= first), key=lambda hour: hour.hour)
 
 
 def newest_by_release(checks: Sequence[DriftCheck]) -> list[DriftCheck]:

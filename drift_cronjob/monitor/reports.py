@@ -1,22 +1,50 @@
-"""The page of a drift report, read from where the check wrote it."""
+"""The pages of a drift report, read from where the check wrote them."""
 
-import fsspec
+import re
+from typing import Any
+
+LARGEST_BYTES = 64 * 2**20
+_PAGE = re.compile(r"^drift-\d{8}T\d{9}Z-[0-9a-f]{8}\.html$")
+_S3_TIMEOUTS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 1}}
 
 
 class ReportUnavailable(Exception):
-    """The report cannot be read; the message says why."""
+    """The page cannot be read; the message says why."""
 
 
-def read_report(uri: str) -> bytes:
-    """The report's HTML.
+def page_uri(report_uri: str, page: str) -> str | None:
+    """The address of a report's page: `report`, or Evidently's that lies beside it; None for any other.
+
+    The log says where reports are, and whoever can write to it must not make this a reader of other files: an address
+    counts only when it ends with the name that a check gives its report.
+    """
+    folder, _, name = report_uri.rpartition("/")
+    if not _PAGE.match(name):
+        return None
+    beside = f"{name.removesuffix('.html')}-evidently.html"
+    if page in ("report", name):
+        return report_uri
+    return f"{folder}/{beside}" if page == beside else None
+
+
+def read_page(uri: str) -> bytes:
+    """The page's HTML.
 
     Raises:
-        ReportUnavailable: it was removed, or its store cannot be reached.
+        ReportUnavailable: it was removed, is none, or its store cannot be reached.
     """
+    import fsspec
+
+    options: dict[str, Any] = {}
+    if uri.startswith("s3://"):
+        options = {"config_kwargs": _S3_TIMEOUTS, "use_listings_cache": False}
     try:
-        with fsspec.open(uri, "rb") as file:
-            return bytes(file.read())
+        with fsspec.open(uri, "rb", **options) as file:
+            page = bytes(file.read(LARGEST_BYTES + 1))
     except FileNotFoundError:
         raise ReportUnavailable(f"the report {uri} was removed") from None
     except Exception as error:  # a store's own errors have no common base
         raise ReportUnavailable(f"the report {uri} cannot be read: {type(error).__name__}") from error
+    if len(page) > LARGEST_BYTES or not page[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise ReportUnavailable(f"{uri} is no report")
+    return page

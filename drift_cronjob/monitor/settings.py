@@ -25,3 +25,5 @@ class MonitorSettings(BaseSettings):
     """Port to listen on."""
     seconds: float = Field(30.0, validation_alias="MONITOR_SECONDS", ge=1, le=3600)
     """How often the sources are read."""
+    query_seconds: float = Field(10.0, validation_alias="MONITOR_QUERY_SECONDS", gt=0, le=600)
+    """How long one query of the log may take."""

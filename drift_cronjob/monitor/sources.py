@@ -1,8 +1,11 @@
 """Where the monitor's figures come from. Each source is read by itself, so that one that is away costs only its own."""
 
+import logging
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from pydantic import ValidationError
 
 from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.intervals import wilson
@@ -21,34 +24,54 @@ from drift_cronjob.monitor.settings import MonitorSettings
 from model_release import ReleaseStore
 from prediction_log import WindowReader, database_size, latest_reports
 
+log = logging.getLogger("drift_cronjob.monitor")
 REPORTS = 200
+MOST_JOBS = 500
+OURS = "app.kubernetes.io/name=sentiment"
 DAY = timedelta(hours=24)
+ALL_HOURS_AGAIN = timedelta(hours=1)  # rows of hours long past may still come, from a journal
+OVERLAP = timedelta(hours=1)
 
 
 class LogSource:
     """The prediction log.
 
     Raises (each method):
-        LogError: it cannot be reached.
+        LogError: it cannot be reached, or takes longer than `query_seconds` for a query.
     """
 
     def __init__(self, settings: MonitorSettings) -> None:
-        self._url = settings.database_url
+        self._url, self._seconds = settings.database_url, settings.query_seconds
+        self._reader = WindowReader(self._url, self._seconds)
+        self._hours: dict[datetime, Hour] = {}
+        self._all_read = datetime.min.replace(tzinfo=UTC)
 
     def checks(self, limit: int = REPORTS) -> list[DriftCheck]:
-        return [DriftCheck(**asdict(row)) for row in latest_reports(self._url, limit)]
+        """The newest first; a row that is no check is left out."""
+        found = []
+        for row in latest_reports(self._url, limit, self._seconds):
+            try:
+                found.append(DriftCheck.model_validate(asdict(row)))
+            except ValidationError as error:
+                log.warning("drift report %s: %s", row.id, error.errors()[0]["msg"])
+        return found
 
-    def hours(self, hours: int) -> list[Hour]:
-        now = datetime.now(UTC)
-        found = WindowReader(self._url).hourly(now - timedelta(hours=hours), now)
-        return [
-            Hour(hour=row.hour, predictions=row.predictions, average_confidence=row.average_confidence) for row in found
-        ]
+    def hours(self, hours: int, now: datetime) -> list[Hour]:
+        """The last hours, the oldest first: all of them now and then, otherwise only those that have not ended."""
+        oldest = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
+        start = oldest
+        if now - self._all_read < ALL_HOURS_AGAIN and self._hours:
+            start = max(oldest, max(self._hours) - OVERLAP)
+        found = {row.hour: Hour(**asdict(row)) for row in self._reader.hourly(start, now)}
+        if start == oldest:
+            self._all_read, self._hours = now, {}
+        self._hours = {at: hour for at, hour in (self._hours | found).items() if at >= oldest}
+        return [self._hours[at] for at in sorted(self._hours)]
 
     def feedback(self, release_id: str) -> FeedbackAccuracy | None:
         """None without feedback."""
         now = datetime.now(UTC)
-        found = WindowReader(self._url).feedback(now - DAY, now, release_id)
+        found = self._reader.feedback(now - DAY, now, release_id)
         if not len(found):
             return None
         right = int((found.label == found.true_label).sum())
@@ -56,7 +79,7 @@ class LogSource:
         return FeedbackAccuracy(release_id=release_id, rows=len(found), accuracy=accuracy)
 
     def size(self) -> Database:
-        size, rows = database_size(self._url)
+        size, rows = database_size(self._url, self._seconds)
         return Database(bytes=size, rows=rows)
 
 
@@ -112,5 +135,10 @@ class ClusterSource:
 
     def jobs(self) -> list[JobState]:
         """Raises whatever the client raises: the monitor takes it as `cluster` being away."""
-        found = self._batch.list_namespaced_job(self._namespace, _request_timeout=10)
+        found = self._batch.list_namespaced_job(
+            self._namespace,
+            label_selector="app.kubernetes.io/name=sentiment",
+            limit=MOST_JOBS,
+            _request_timeout=(3, 10),
+        )
         return job_states(self._plain(found)["items"])

@@ -4,15 +4,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from drift_cronjob.monitor.figures import Database, DriftCheck, FeedbackAccuracy, Hour, JobState, Promotion, Release
+from drift_cronjob.monitor.figures import (
+    Database,
+    DriftCheck,
+    FeedbackAccuracy,
+    Hour,
+    JobState,
+    Promotion,
+    Release,
+    remember,
+)
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import ClusterSource, LogSource, StoreSource
 
 log = logging.getLogger("drift_cronjob.monitor")
 HOURS = 24 * 7
+HANGING_SECONDS = 60.0  # a source whose reading has not ended for so long counts as away
+STOP_SECONDS = 2.0
 
 
 @dataclass
@@ -36,62 +48,89 @@ class Figures:
 
 
 class Watch:
-    """A thread that reads every `MONITOR_SECONDS`; `figures` is replaced as a whole by nobody and changed field by
-    field, which a reader may see half done: each field is whole."""
+    """A thread for each source, which reads it every `MONITOR_SECONDS`: one that hangs holds up its own figures only.
+
+    Each field of the kept figures is replaced as a whole, by one thread.
+
+    Raises:
+        LogError, ReleaseError: DATABASE_URL or RELEASES_URI is no address that can be used.
+    """
 
     def __init__(self, settings: MonitorSettings) -> None:
         self._settings = settings
-        self.figures = Figures()
+        self._figures = Figures()
+        self._begun: dict[str, float] = {}
         self._stop = threading.Event()
         self._cluster: ClusterSource | None = None
         self._log, self._store = LogSource(settings), StoreSource(settings)
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._work: dict[str, Callable[[], Any]] = {"store": self._read_store, "database": self._read_log}
+        if settings.kube_namespace:
+            self._work["cluster"] = self._read_cluster
+        self._threads = [
+            threading.Thread(target=self._run, args=(source,), name=f"watch-{source}", daemon=True)
+            for source in self._work
+        ]
+
+    @property
+    def figures(self) -> Figures:
+        """The last figures, with a source that hangs told as away."""
+        now, up = time.monotonic(), dict(self._figures.up)
+        for source, begun in list(self._begun.items()):
+            if now - begun > HANGING_SECONDS:
+                up[source] = False
+        return replace(self._figures, up=up, read_at=dict(self._figures.read_at))
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
+        """Read no more; a reading that hangs is not waited for."""
         self._stop.set()
-        self._thread.join(10)
+        end = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def read(self) -> None:
-        """Read every source once."""
-        self._reading("store", self._read_store)
-        self._reading("database", self._read_log)
-        if self._settings.kube_namespace:
-            self._reading("cluster", self._read_cluster)
+        """Read every source once, one after another."""
+        for source in self._work:
+            self._reading(source)
 
-    def _run(self) -> None:
+    def _run(self, source: str) -> None:
         while not self._stop.is_set():
-            self.read()
+            self._reading(source)
             self._stop.wait(self._settings.seconds)
 
-    def _reading(self, source: str, work: Callable[[], Any]) -> None:
-        was_up = self.figures.up.get(source)
+    def _reading(self, source: str) -> None:
+        figures, was_up = self._figures, self._figures.up.get(source)
+        self._begun[source] = time.monotonic()
         try:
-            work()
+            self._work[source]()
         except Exception as error:  # whatever a source meets must not end the thread; its metric says that it is away
-            self.figures.up[source] = False
+            figures.up[source] = False
             if was_up is not False:
                 log.warning("%s: %s", source, " ".join(str(error).split())[:300])
             return
-        self.figures.up[source] = True
-        self.figures.read_at[source] = time.time()
+        finally:
+            del self._begun[source]
+        figures.up[source] = True
+        figures.read_at[source] = time.time()
         if was_up is False:
             log.warning("%s: there again", source)
 
     def _read_log(self) -> None:
-        self.figures.checks = self._log.checks()
-        self.figures.hours = self._log.hours(HOURS)
-        self.figures.database = self._log.size()
-        champion = self.figures.champion
-        self.figures.feedback = self._log.feedback(champion) if champion else None
+        figures = self._figures
+        figures.checks = self._log.checks()
+        figures.database = self._log.size()
+        figures.hours = self._log.hours(HOURS, datetime.now(UTC))
+        champion = figures.champion
+        figures.feedback = self._log.feedback(champion) if champion else None
 
     def _read_store(self) -> None:
-        self.figures.releases = self._store.releases()
-        self.figures.promotions = self._store.promotions()
+        self._figures.releases = self._store.releases()
+        self._figures.promotions = self._store.promotions()
 
     def _read_cluster(self) -> None:
         if self._cluster is None:
             self._cluster = ClusterSource(self._settings.kube_namespace or "default")
-        self.figures.jobs = self._cluster.jobs()
+        self._figures.jobs = remember(self._figures.jobs, self._cluster.jobs())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EVIDENTLY_ROWS = 50  # fewer than these draw nothing of use
 
 
-def _put(filesystem: Any, path: str, content: bytes) -> None:
+def put_file(filesystem: Any, path: str, content: bytes) -> None:
     """Write a whole file or none."""
     if "file" not in filesystem.protocol:
         filesystem.pipe_file(path, content)  # an object appears when all of it is there
@@ -36,7 +36,7 @@ def _write(directory: str, name: str, content: bytes) -> str:
     address = f"{directory.rstrip('/')}/{name}"
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
-        _put(filesystem, path, content)
+        put_file(filesystem, path, content)
     except Exception as error:  # botocore's, aiohttp's and OSError's families, by the kind of folder
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DriftError(
