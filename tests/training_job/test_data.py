@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,7 +93,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("absent.csv", None, r"absent\.csv does not exist; give a \.csv"),
+        ("absent.csv", None, r"absent\.csv does not exist; give \.csv"),
         ("empty.csv", b"", r"empty\.csv is empty; give a CSV with the header text,label"),
         ("header.csv", b"text,label\n", r"header\.csv holds no rows"),
         ("one.csv", b"text\ngood\nbad\n", r"no column 'label'; its columns are 'text'. Name them"),
@@ -262,3 +263,28 @@ def test_a_hub_that_is_away_is_named_with_the_remedy(dataset: Path, tmp_path: Pa
 def test_a_dataset_in_a_folder(dataset: Path) -> None:
     rows = read_rows(f"hub:{dataset / 'datasets/acme/reviews'}", "train")
     assert rows.texts == make_texts(40, 5)[0]
+
+
+def test_rows_are_read_from_a_store(s3_uri: str, tmp_path: Path) -> None:
+    texts, labels = ["good\u0085film, truly", "bad"], [1, 0]
+    pd.DataFrame({"text": texts, "label": labels}).to_csv(tmp_path / "a.csv.gz", index=False)
+    pd.DataFrame({"text": texts, "label": labels}).to_parquet(tmp_path / "b.parquet")
+    filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
+    for name in ("a.csv.gz", "b.parquet"):
+        filesystem.put_file(str(tmp_path / name), f"{s3_uri}/{name}")
+        rows = read_rows(f"{s3_uri}/{name}", "train")
+        assert (rows.texts, rows.labels.tolist()) == (texts, labels)
+    filesystem.pipe_file(f"{s3_uri}/bad.csv", b"text,label\ngood,5\n")
+    with pytest.raises(DataError, match=rf"{s3_uri}/bad\.csv: line 2: unknown label '5'"):
+        read_rows(f"{s3_uri}/bad.csv", "train")
+    with pytest.raises(DataError, match=r"models/none\.csv does not exist; check the address"):
+        read_rows(f"{s3_uri}/none.csv", "train")
+
+
+def test_a_store_that_cannot_be_reached_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ENDPOINT_URL", "http://127.0.0.1:9"), ("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "y")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(DataError, match=r"s3://b/rows\.csv cannot be read .*AWS_ENDPOINT_URL"):
+        read_rows("s3://b/rows.csv", "train")
+    with pytest.raises(DataError, match=r"what://b/rows\.csv cannot be read .*check the address"):
+        read_rows("what://b/rows.csv", "train")

@@ -66,7 +66,7 @@ def _settings(folder: Path, files: tuple[str, str], **changes: Any) -> TrainSett
         "test_data": files[1],
         "base_model": "scratch-tiny",
         "max_tokens": 32,
-        "epochs": 2,
+        "epochs": 6,
         "threads": 1,
         "releases_uri": str(folder / "releases"),
         "mlflow_tracking_uri": f"sqlite:///{folder}/mlflow.db",
@@ -109,8 +109,8 @@ def test_the_manifest_tells_how_it_was_made(trained: tuple[TrainOutcome, Path]) 
     assert manifest.metrics == outcome.metrics and manifest.metrics["accuracy"].value > 0.7
     assert (facts["train_rows"], facts["validation_rows"], facts["test_rows"]) == (112, 28, 60)
     assert (facts["test_copies_dropped"], facts["repeats_dropped"]) == (5, 0)
-    assert facts["steps"] == 14 and 1 <= int(facts["best_step"] or 0) <= 14
-    assert facts["learning_rate"] == 2e-3 and facts["epochs"] == 2.0 and facts["mode"] == "quick"
+    assert facts["steps"] == 42 and 1 <= int(facts["best_step"] or 0) <= 42
+    assert facts["learning_rate"] == 2e-3 and facts["epochs"] == 6.0 and facts["mode"] == "quick"
     assert manifest.base_model == "scratch-tiny" and manifest.max_tokens == 32
 
 
@@ -119,7 +119,7 @@ def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     run = client.get_run(outcome.run_id)
     assert run.info.status == "FINISHED" and run.data.tags["release_id"] == outcome.release_id
-    assert len(client.get_metric_history(outcome.run_id, "train_loss")) == 14
+    assert len(client.get_metric_history(outcome.run_id, "train_loss")) == 42
     assert len(client.get_metric_history(outcome.run_id, "validation_accuracy")) == 10
     assert run.data.metrics["accuracy"] == pytest.approx(outcome.metrics["accuracy"].value)
     assert run.data.metrics["system/rss_mib"] > 0 and run.data.metrics["seconds/train"] > 0

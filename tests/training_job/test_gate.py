@@ -1,0 +1,71 @@
+"""The gate stops what is measurably worse, and no more."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from training_job.gate import judge, mcnemar
+
+
+def _answers(both: int, gained: int, lost: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Right answers of champion and challenger with these counts."""
+    champion = [True] * both + [False] * gained + [True] * lost + [False] * neither
+    challenger = [True] * both + [True] * gained + [False] * lost + [False] * neither
+    return np.array(champion), np.array(challenger)
+
+
+def test_a_better_and_an_equal_release_pass() -> None:
+    better = judge("abcd", *_answers(800, 60, 20, 120))
+    assert better.passed and better.difference is not None and better.difference.value == pytest.approx(0.04)
+    assert better.champion == "abcd" and better.champion_accuracy == pytest.approx(0.82)
+    assert "accuracy 0.8600 against 0.8200 of the champion abcd on the same 1,000 rows: +4.00 points" in better.reason
+    same = judge("abcd", *_answers(900, 0, 0, 100))
+    assert same.passed and same.p_value == 1.0
+
+
+def test_a_little_worse_passes_and_measurably_worse_does_not() -> None:
+    assert judge("abcd", *_answers(850, 45, 55, 50)).passed  # 1 point of 1,000 rows is within chance
+    failed = judge("abcd", *_answers(850, 30, 70, 50))
+    assert not failed.passed and failed.p_value is not None and failed.p_value < 0.001
+    assert failed.reason.endswith("measurably worse") and "not measurably" not in failed.reason
+    assert not judge("abcd", *_answers(21_000, 1_200, 1_400, 1_400)).passed  # 0.8 points of 25,000 rows are not
+
+
+def test_equally_good_releases_are_rarely_stopped() -> None:
+    """With a 95 % interval a release as good as the champion is stopped in 2.5 % of all cases."""
+    rng = np.random.default_rng(0)
+    stopped = 0
+    for _ in range(1000):
+        gained = rng.binomial(100, 0.5)
+        stopped += not judge("abcd", *_answers(850, gained, 100 - gained, 50)).passed
+    assert stopped <= 45
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_the_p_value_is_the_exact_ones_less_half_the_case_seen(gained: int, lost: int) -> None:
+    found = mcnemar(gained, lost)
+    assert 0 < found <= 1 and found == mcnemar(lost, gained)
+    if gained + lost:
+        assert found <= binomtest(gained, gained + lost, 0.5).pvalue + 1e-12
+
+
+@given(st.integers(0, 500), st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
+def test_one_more_right_answer_never_closes_the_gate(both: int, gained: int, lost: int, neither: int) -> None:
+    counts = [
+        (both, gained, lost + 2, neither),
+        (both + 1, gained, lost + 1, neither),
+        (both + 1, gained + 1, lost + 1, neither),
+    ]
+    verdicts = [judge("abcd", *_answers(*count)).passed for count in counts]
+    assert all(later or not earlier for earlier, later in itertools.pairwise(verdicts))
+
+
+def test_answers_to_other_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 answers of the champion, 3 of the challenger"):
+        judge("abcd", np.array([True, False]), np.array([True, False, True]))
+    with pytest.raises(ValueError, match="0 answers"):
+        judge("abcd", np.array([], dtype=bool), np.array([], dtype=bool))
