@@ -32,7 +32,7 @@ def _parquet(rows: list[LabelledText]) -> bytes:
 
 
 def export(settings: DriftSettings, start: datetime, end: datetime) -> str:
-    """Write `<name>/feedback/<end>-<hash>.parquet`: text, label (0 or 1), prediction_id, at. A sentence on what was done.
+    """Write `<name>/feedback/<end>-<hash>.parquet` (text, label, prediction_id, at); a sentence on what was done.
 
     The same feedback gives one file, also when windows overlap. Predictions whose text the log does not keep
     (LOG_TEXT=hash) are left out.

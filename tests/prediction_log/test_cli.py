@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from log_rows import record, write
+from postgres import PASSWORD, Postgres
 from typer.testing import CliRunner
 
-from prediction_log import WindowReader
+from prediction_log import LogError, WindowReader
 from prediction_log.cli import app
 from prediction_log.migrate import head
 
@@ -38,3 +41,31 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: DATABASE_URL")
     assert done.stderr.count("\n") == 1
+
+
+def test_upgrade_waits_for_the_database(stoppable: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = stoppable.new_database()
+    stoppable.stop("fast")
+    starting = threading.Timer(2.0, stoppable.start)
+    starting.start()
+    try:
+        monkeypatch.setenv("DATABASE_URL", url)
+        said = output("upgrade", "--wait", "60")
+    finally:
+        starting.join()
+    assert f"at revision {head()}" in said
+    assert "waiting: the database postgresql://" in said
+    assert "of 60 s)" in said
+    assert PASSWORD not in said
+
+
+def test_the_end_of_the_wait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/log")
+    monkeypatch.setenv("DATABASE_WAIT_SECONDS", "1.5")
+    with pytest.raises(LogError, match=r"127.0.0.1:1/log cannot be used: .*\(waited \d s for it\)") as caught:
+        output("upgrade")
+    assert "hunter2" not in str(caught.value)
+    started = time.monotonic()
+    with pytest.raises(LogError, match="cannot be read"):
+        output("upgrade", "--database-url", "postgresql://me@host:port/log", "--wait", "60")
+    assert time.monotonic() - started < 5  # a bad address will not get better

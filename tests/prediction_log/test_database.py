@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import pytest
 from log_rows import record, write
-from postgres import Server
+from postgres import Postgres, Server
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from prediction_log import LogError, WindowReader, add_feedback, latest_reports, maintain, new_id, upgrade
-from prediction_log.database import parse_url, shown
+from prediction_log.database import connected, parse_url, run, shown
+from prediction_log.migrate import revision
 
 NOW = datetime.now(UTC)
 
@@ -78,6 +81,47 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert "file" in told(f"sqlite:///{tmp_path}/file/x.db")
     with pytest.raises(LogError):
         upgrade(f"sqlite:///{tmp_path}/x.db")
+
+
+def test_a_reader_makes_no_file_and_no_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log/predictions.db"
+    assert "is not there" in told(url)
+    with pytest.raises(LogError, match="is not there"):
+        latest_reports(url, 1)
+    assert revision(url) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_that_takes_too_long_is_ended(url: str) -> None:
+    reader = WindowReader(url, timeout_seconds=0.3)
+    assert reader.summary(NOW - timedelta(days=1), NOW).predictions == 0
+    slow = {
+        "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n",
+        "postgresql": "SELECT pg_sleep(30)",
+    }[make_url(url).get_backend_name()]
+
+    async def work() -> None:
+        async with connected(parse_url(url), seconds=0.3) as connection:
+            await connection.execute(text(slow))
+
+    started = time.monotonic()
+    with pytest.raises(LogError, match="it took too long"):
+        run(work())
+    assert time.monotonic() - started < 5
+
+
+def test_a_frozen_postgres_does_not_hold_up_a_reader(
+    stoppable: Postgres, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prediction_log.database._CLIENT_SECONDS", 0.2)
+
+    async def work() -> None:
+        async with connected(parse_url(postgres_url), seconds=0.3) as connection:
+            stoppable.pause()
+            await connection.execute(text("SELECT 1"))
+
+    with pytest.raises(LogError, match="no answer in time"):
+        run(work())
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

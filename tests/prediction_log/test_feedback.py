@@ -14,6 +14,7 @@ from prediction_log import (
     WindowReader,
     add_feedback,
     add_feedback_async,
+    labelled_texts,
     latest_reports,
     new_id,
     save_report,
@@ -72,6 +73,24 @@ def test_an_unknown_prediction_is_refused_unless_its_row_may_be_on_its_way(url: 
 def test_feedback_that_makes_no_sense(tmp_path: object, prediction_id: str, label: str, message: str) -> None:
     with pytest.raises(LogError, match=message):
         add_feedback(f"sqlite:///{tmp_path}/x.db", prediction_id, label, None)
+
+
+def test_labelled_texts_of_a_window(url: str) -> None:
+    rows = [record(START + timedelta(minutes=n), text=f"text {n}") for n in range(3)]
+    rows += [record(START + timedelta(minutes=9)), record(END, text="later")]
+    write(url, rows)
+    before = datetime.now(UTC)
+    for row, label in zip(rows, ["negative", "positive", "positive", "negative", "positive"], strict=True):
+        add_feedback(url, row.id, label, None)
+    add_feedback(url, rows[0].id, "positive", None)  # the newest counts
+    found = labelled_texts(url, START, END)
+    assert [(one.prediction_id, one.text, one.label) for one in found] == [
+        (rows[0].id, "text 0", 1),
+        (rows[1].id, "text 1", 1),
+        (rows[2].id, "text 2", 1),
+        (rows[3].id, None, 0),
+    ]
+    assert all(before - timedelta(seconds=1) <= one.at <= datetime.now(UTC) for one in found)
 
 
 def report(n: int) -> DriftReportRow:

@@ -1,6 +1,7 @@
 """The journal: its codec, its segments, and what is left of it after accidents."""
 
 import errno
+import io
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,6 +150,53 @@ def test_a_full_disk_takes_all_of_a_list_or_nothing(tmp_path: Path) -> None:
     journal.append(second)
     assert read_all(journal) == [*first, *third, *second]
     assert journal.damaged == 0
+
+
+def test_a_segment_that_cannot_be_cut_back_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a line stays where a failed write left it; nothing is written behind it, where it would be damaged too."""
+    journal = Journal(tmp_path)
+    first, second = record(text="a"), record(text="b" * 300)
+    journal.append([first])
+
+    def broken(self: object, size: int) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    class Failing(io.FileIO):
+        truncate = broken
+
+    (segment,) = tmp_path.glob("*.jsonl")
+    journal._file = Failing(str(segment), "ab")
+    journal._file.seek(0, io.SEEK_END)
+    with file_size_limit(segment.stat().st_size + 100), pytest.raises(OSError):
+        journal.append([second])
+    assert segment.read_bytes().count(b"\n") == 1
+    journal.append([second])
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    assert read_all(journal) == [first, second]
+
+
+def test_sealed_segments_are_those_that_nobody_writes(tmp_path: Path) -> None:
+    ours, theirs = Journal(tmp_path), Journal(tmp_path)
+    ours.append([record()])
+    theirs.append([record()])
+    assert ours.sealed(()) == []
+    ours.rotate()
+    (sealed,) = ours.sealed(())
+    assert ours.sealed({sealed.name}) == []
+    claimed = ours.claim()
+    assert claimed is not None and claimed.name == sealed.name
+    assert (ours.sealed(()), theirs.sealed(())) == ([sealed], [])  # in use elsewhere: its user mirrors it
+    claimed.finish()
+    assert ours.sealed(()) == []
+
+
+def test_thousands_of_segments_are_replayed_in_order(tmp_path: Path) -> None:
+    journal, rows = Journal(tmp_path), [record() for _ in range(500)]
+    for row in rows:
+        journal.append([row])
+        journal.rotate()
+    assert read_all(journal) == rows
+    assert (journal.rows, list(tmp_path.iterdir())) == (0, [])
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from log_rows import record, write
+from log_rows import record, wait_until, write
 from postgres import Server
 
-from prediction_log import upgrade
+from prediction_log import WindowReader, add_feedback, database_size, upgrade
 
 BY_HOUR = """
 SELECT DATE_TRUNC('hour', predicted_at) AS hour, COUNT(*), AVG(confidence_score)
@@ -23,6 +23,28 @@ def test_predictions_and_average_confidence_by_hour(server: Server, postgres_url
     rows = sorted(tuple(row) for row in server.execute(BY_HOUR, postgres_url))
     assert [row[:2] for row in rows] == [(hour - timedelta(hours=2), 1), (hour, 2)]
     assert [row[2] for row in rows] == pytest.approx([0.8, 0.8])
+
+
+def test_the_readers_hours_are_the_views(server: Server, postgres_url: str) -> None:
+    now = datetime.now(UTC)
+    write(postgres_url, [record(now - timedelta(minutes=13 * n), probability=0.5 + n / 100) for n in range(30)])
+    hours = WindowReader(postgres_url).hourly(now - timedelta(days=1), now + timedelta(hours=1))
+    view = server.execute("SELECT * FROM prediction_logs_hourly ORDER BY hour", postgres_url)
+    assert [(row.hour, row.predictions) for row in hours] == [tuple(row)[:2] for row in view]
+    assert [row.average_confidence for row in hours] == pytest.approx([row[2] for row in view])
+
+
+def test_the_size_of_the_log(url: str) -> None:
+    before, _ = database_size(url)
+    rows = [record(text="x" * 500) for _ in range(200)]
+    write(url, rows)
+    add_feedback(url, rows[0].id, "positive", None)
+
+    def counted() -> bool:  # Postgres's statistics follow within a second or so
+        return database_size(url)[1] == {"predictions": 200, "feedback": 1, "drift_reports": 0}
+
+    wait_until(counted)
+    assert database_size(url)[0] > before > 0
 
 
 def test_the_views_columns(server: Server, postgres_url: str) -> None:
