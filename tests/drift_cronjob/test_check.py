@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -354,6 +355,30 @@ def test_exit_codes_and_words(system: System, command: Callable[..., int], capsy
     told = json.loads(capsys.readouterr().out)
     assert (told["verdict"], told["exit_code"], told["rows"]) == ("drift", 20, len(LIKE) + len(FOREIGN))
     assert told["statistics"][0]["name"] == DESCRIPTORS[0]
+
+
+def test_in_a_job_no_verdict_is_a_failure(
+    system: System, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("--exit-zero") == 0
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    assert command("--exit-zero") == 2
+
+
+def test_labelled_feedback_is_exported_and_told(
+    system: System, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    releases = system.folder / "releases"
+    shutil.copytree(system.release[0], releases)
+    monkeypatch.setenv("RELEASES_URI", str(releases))
+    monkeypatch.setenv("DRIFT_FEEDBACK_EXPORT", "true")
+    for prediction_id, label in system.log(LIKE)[:5]:
+        add_feedback(system.url, prediction_id, label, "tests")
+    command("--json", "--exit-zero")
+    assert json.loads(capsys.readouterr().out)["actions"] == [
+        f"exported 5 labelled texts to {releases}/sentiment/feedback"
+    ]
+    assert len(list((releases / "sentiment" / "feedback").glob("*.parquet"))) == 1
 
 
 def test_an_option_overrides_the_environment(

@@ -6,11 +6,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from log_rows import record, write
+from s3_server import s3_endpoint, s3_uri
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.feedback_export import export
 from drift_cronjob.settings import DriftSettings
 from prediction_log import PredictionRecord, add_feedback, upgrade
+
+__all__ = ["s3_endpoint", "s3_uri"]
 
 END = datetime.now(UTC)
 START = END - timedelta(hours=24)
@@ -66,6 +69,12 @@ def test_the_same_feedback_is_written_once_and_a_new_label_again(url: str, tmp_p
     add_feedback(url, rows[0].id, "negative", None)
     assert export(settings(url, releases), START, END + hour).startswith("exported 2")
     assert len(files(releases)) == 2
+
+
+def test_into_a_bucket(url: str, s3_uri: str) -> None:
+    logged(url, ["good", "bad"])
+    assert export(settings(url, s3_uri), START, END) == f"exported 2 labelled texts to {s3_uri}/sentiment/feedback"
+    assert "exported before" in export(settings(url, s3_uri), START, END)
 
 
 def test_without_feedback_or_texts_nothing_is_written(url: str, tmp_path: Path) -> None:

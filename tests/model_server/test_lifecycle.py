@@ -1,6 +1,7 @@
 """A server's life: started without a database, told to stop under load or while loading, left by its clients."""
 
 import json
+import shutil
 import signal
 import socket
 import sqlite3
@@ -18,6 +19,9 @@ from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import ReleaseStore
+from prediction_log import upgrade
+from prediction_log.replay import replay
+from prediction_log.spill_store import SpillStore
 
 TEXTS = ["a wonderful film", "dull and tedious", "the plot " * 20]
 
@@ -126,6 +130,24 @@ def test_without_a_database_it_serves_and_keeps_the_rows(serving, tmp_path):
         serving, tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/log.db"
     ) as second:  # the same spill folder
         wait_for(lambda: set(ids) <= set(logged_ids(second)), "the replay")
+        assert second.stop() == 0
+    assert sorted(logged_ids(second)) == sorted(ids)
+
+
+def test_without_a_database_the_rows_outlive_the_pod_and_its_disk(serving, tmp_path):
+    nowhere, uri = "postgresql://nobody@127.0.0.1:9/none", str(tmp_path / "mirror")
+    with model_server(serving, tmp_path / "pod", DATABASE_URL=nowhere, SPILL_URI=uri) as server:
+        answers = httpx.post(f"{server.url}{INFER}", json=json_request(TEXTS, ["prediction_id"]), trust_env=False)
+        ids = read_rest(answers)["prediction_id"].tolist()
+        assert server.stop() == 0
+    metrics = {"ml_log_mirrored_rows", "ml_log_mirrored_bytes", "ml_log_mirror_failures", "ml_log_adopted"}
+    shutil.rmtree(tmp_path / "pod")
+    database = f"sqlite:///{tmp_path}/other/log.db"
+    upgrade(database)
+    assert replay(database, SpillStore(uri)).rows == len(ids)
+    with model_server(serving, tmp_path / "other", DATABASE_URL=database, SPILL_URI=uri) as second:
+        shown = httpx.get(f"{second.url}/metrics", trust_env=False).text
+        assert all(f"\n{name} " in shown for name in metrics)
         assert second.stop() == 0
     assert sorted(logged_ids(second)) == sorted(ids)
 

@@ -130,6 +130,10 @@ def test_a_database_url_that_is_none(ends, url):
     assert "DATABASE_URL" in ends(DATABASE_URL=url)
 
 
+def test_a_spill_uri_that_is_none(ends):
+    assert "SPILL_URI 'gopher://x'" in ends(SPILL_URI="gopher://x")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
