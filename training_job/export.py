@@ -23,6 +23,22 @@ class _WithEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
         return self.classifier(embedding), embedding
 
 
+def save_ir(network: Any, path: Path) -> None:
+    """Write an IR in fp32 whose bytes depend on the network alone.
+
+    OpenVINO counts all operations that a process has made, and names by that count those that came with no name.
+    """
+    import openvino as ov
+
+    for place, operation in enumerate(network.get_ordered_ops()):
+        kind, _, number = operation.get_friendly_name().rpartition("_")
+        if number.isdigit() and kind == operation.get_type_name():
+            operation.set_friendly_name(f"{kind}_{place}")
+    network.set_friendly_name("sentiment")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ov.save_model(network, path, compress_to_fp16=False)
+
+
 def export_openvino(model: Any, folder: Path) -> None:
     """Write `model.xml` and `model.bin` in fp32.
 
@@ -44,5 +60,4 @@ def export_openvino(model: Any, folder: Path) -> None:
         )
     for port, name in zip(converted.outputs, ("logits", "embedding"), strict=True):
         port.get_tensor().set_names({name})
-    folder.mkdir(parents=True, exist_ok=True)
-    ov.save_model(converted, folder / "model.xml", compress_to_fp16=False)
+    save_ir(converted, folder / "model.xml")

@@ -270,7 +270,7 @@ class _Training:
             self.masks.begin(step)
             loss = self.learner.step(ids, mask, labels, rate)
             self.course.stepped(len(labels), ids.size, loss, time.perf_counter() - start)
-        self.observer.stepped(StepReport(step, self.steps, len(labels), ids.size, loss, rate))
+            self.observer.stepped(StepReport(step, self.steps, len(labels), ids.size, loss, rate))
 
     def _evaluate_if_due(self) -> None:
         step, last = self.course.step, self.course.last
@@ -283,7 +283,7 @@ class _Training:
         with self.held():
             if self.course.evaluated(now, time.perf_counter() - start):
                 self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        self.observer.evaluated(now)
+            self.observer.evaluated(now)
 
     def _take_up(self) -> None:
         """Go on from the checkpoint that was found; without one, leave a first that shows whether it can be written."""

@@ -1,7 +1,12 @@
 """The training from its data to a published release, in one function that tells it from beginning to end."""
 
+import contextlib
+import shutil
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +14,7 @@ from typing import Any
 from model_release import Metric, ReleaseError, ReleaseStore
 from model_release.manifest import Fact
 from training_job.auto_promote import AutoPromotion
-from training_job.checkpoint import Checkpoints
+from training_job.checkpoint import ABANDONED_SECONDS, Checkpoints
 from training_job.course import Fitted, Validation, peak_memory_mib
 from training_job.data import Parts
 from training_job.errors import TrainingError, system_limits_named
@@ -25,6 +30,8 @@ from training_job.search import search as run_search
 from training_job.settings import TrainSettings
 from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
+
+SCRATCH = "train-"
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,18 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     run.flush()
 
 
+@contextmanager
+def _scratch(work_dir: Path) -> Iterator[Path]:
+    """A folder for this training alone; those that killed trainings have left for a day are removed."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    for left in work_dir.glob(f"{SCRATCH}*"):
+        with contextlib.suppress(FileNotFoundError):  # it was another training's, and has ended now
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=work_dir) as folder:
+        yield Path(folder)
+
+
 def _checkpoints(
     settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, progress: Progress
 ) -> Checkpoints | None:
@@ -249,13 +268,12 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
         recipe = recipe_of(settings, prepared.base)
         checkpoints = _checkpoints(settings, prepared, recipe, interruptions, progress)
         found = checkpoints.found if checkpoints else None
-        settings.work_dir.mkdir(parents=True, exist_ok=True)
         with (
             tracker.run(
                 f"train {settings.mode}", tags={"model": settings.model_name}, resume=found.run_id if found else None
             ) as run,
             system_figures(run),
-            tempfile.TemporaryDirectory(prefix="train-", dir=settings.work_dir) as scratch,
+            _scratch(settings.work_dir) as scratch,
         ):
             if checkpoints:
                 checkpoints.run_id = run.run_id
@@ -265,7 +283,7 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
             progress.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
             model, fitted = fit(prepared, recipe, _Followed(progress, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)
-            built = _build(settings, prepared, model, fitted, facts, run, Path(scratch), progress)
+            built = _build(settings, prepared, model, fitted, facts, run, scratch, progress)
             progress.begin("publish")
             release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)

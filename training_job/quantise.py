@@ -15,6 +15,7 @@ import numpy.typing as npt
 from model_release import Encoding, Metric
 from model_release.scorer import pad
 from training_job.evaluate import Bools, Floats, Ints, paired_difference, proportion
+from training_job.export import save_ir
 
 ACCEPTED_LOSS = 0.005  # of accuracy, int8 against fp32
 Variant = Literal["openvino-int8", "openvino-bf16"]
@@ -119,5 +120,4 @@ def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(encodings),
         )
-        quantised.mkdir(parents=True, exist_ok=True)
-        ov.save_model(network, quantised / "model.xml", compress_to_fp16=False)
+        save_ir(network, quantised / "model.xml")

@@ -1,6 +1,5 @@
 """One training from files to a registered release, and the ways in which it is stopped."""
 
-import csv
 import errno
 import os
 import signal
@@ -9,20 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from factories import make_texts
 from mlflow import MlflowClient
-from rich.console import Console
+from training_runs import make_files, make_progress, make_settings, statuses
 
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
 from training_job import pipeline
 from training_job.errors import DataError, TrainingError
 from training_job.pipeline import TrainOutcome, search, train
-from training_job.progress import Progress
 from training_job.registry import RegistryError
 from training_job.settings import TrainSettings
 
@@ -42,50 +38,16 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(str(field.validation_alias), raising=False)
 
 
-def _write(path: Path, texts: list[str], labels: Any) -> str:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("text", "label"))
-        writer.writerows(zip(texts, ("neg" if label == 0 else "pos" for label in labels), strict=True))
-    return str(path)
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Training rows of which five stand in the test set too, and the test rows."""
-    folder = tmp_path_factory.mktemp("rows")
-    texts, labels = make_texts(140, 1)
-    test_texts, test_labels = make_texts(60, 2)
-    train = _write(folder / "train.csv", texts + test_texts[:5], [*labels, *test_labels[:5]])
-    return train, _write(folder / "test.csv", test_texts, test_labels)
-
-
-def _settings(folder: Path, files: tuple[str, str], **changes: Any) -> TrainSettings:
-    values: dict[str, Any] = {
-        "train_data": files[0],
-        "test_data": files[1],
-        "base_model": "scratch-tiny",
-        "max_tokens": 32,
-        "epochs": 6,
-        "threads": 1,
-        "releases_uri": str(folder / "releases"),
-        "mlflow_tracking_uri": f"sqlite:///{folder}/mlflow.db",
-        "study_uri": f"sqlite:///{folder}/optuna.db",
-        "work_dir": folder / "work",
-        "git_commit": "c0ffee",
-    }
-    return TrainSettings(**values | changes)
-
-
-def _progress(folder: Path) -> Progress:
-    return Progress(Console(file=(folder / "progress.txt").open("w"), width=200))
+    return make_files(tmp_path_factory.mktemp("rows"))
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str]) -> tuple[TrainOutcome, Path]:
     folder = tmp_path_factory.mktemp("trained")
-    progress = _progress(folder)
-    outcome = train(_settings(folder, files), progress)
+    progress = make_progress(folder)
+    outcome = train(make_settings(folder, files), progress)
     progress.console.file.close()
     return outcome, folder
 
@@ -143,19 +105,14 @@ def test_the_log_tells_what_was_done_and_nothing_is_left_behind(trained: tuple[T
 
 
 def test_a_search_comes_first_when_asked(tmp_path: Path, files: tuple[str, str]) -> None:
-    settings = _settings(tmp_path, files, optimize=True, n_trials=2, warmup_share=0.1, weight_decay=0.01)
-    found = search(settings, _progress(tmp_path))
+    settings = make_settings(tmp_path, files, optimize=True, n_trials=2, warmup_share=0.1, weight_decay=0.01)
+    found = search(settings, make_progress(tmp_path))
     assert found.done + found.pruned == 2
-    outcome = train(settings, _progress(tmp_path))
+    outcome = train(settings, make_progress(tmp_path))
     assert outcome.search == found  # its trials were done already
     facts = ReleaseStore(settings.releases_uri).manifest("sentiment", outcome.release_id).facts
     assert {name: facts[name] for name in found.best} == found.best
     assert set(found.best) == {"learning_rate", "batch_size"}
-
-
-def _statuses(folder: Path) -> list[str]:
-    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    return [run.info.status for run in client.search_runs([item.experiment_id for item in client.search_experiments()])]
 
 
 @pytest.mark.parametrize(
@@ -172,11 +129,11 @@ def test_what_fails_late_leaves_no_release_and_a_failed_run(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    settings = _settings(tmp_path, files, epochs=0.2)
+    settings = make_settings(tmp_path, files, epochs=0.2)
     monkeypatch.setattr(pipeline, "build_release", fail)
     with pytest.raises(TrainingError, match=message):
-        train(settings, _progress(tmp_path))
-    assert _statuses(tmp_path) == ["FAILED"]
+        train(settings, make_progress(tmp_path))
+    assert statuses(tmp_path) == ["FAILED"]
     assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == []
     assert list((tmp_path / "work").iterdir()) == []
 
@@ -187,12 +144,12 @@ def test_places_that_cannot_be_reached_are_found_before_the_training(
     monkeypatch.setattr(pipeline, "fit", lambda *_: pytest.fail("it trained"))
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnreachable, match="check RELEASES_URI"):
-        train(_settings(tmp_path, files, releases_uri=str(tmp_path / "file/releases")), _progress(tmp_path))
+        train(make_settings(tmp_path, files, releases_uri=str(tmp_path / "file/releases")), make_progress(tmp_path))
     with pytest.raises(RegistryError, match="MLFLOW_TRACKING_URI"):
-        train(_settings(tmp_path, files, mlflow_tracking_uri="http://127.0.0.1:9"), _progress(tmp_path))
+        train(make_settings(tmp_path, files, mlflow_tracking_uri="http://127.0.0.1:9"), make_progress(tmp_path))
     with pytest.raises(DataError, match=r"none\.csv does not exist"):
-        train(_settings(tmp_path, files, train_data=str(tmp_path / "none.csv")), _progress(tmp_path))
-    assert _statuses(tmp_path) == []  # a run is for work, not for a mistyped name
+        train(make_settings(tmp_path, files, train_data=str(tmp_path / "none.csv")), make_progress(tmp_path))
+    assert statuses(tmp_path) == []  # a run is for work, not for a mistyped name
 
 
 def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
@@ -202,8 +159,8 @@ def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
         raise RegistryError("registering with MLflow failed; check MLFLOW_TRACKING_URI")
 
     monkeypatch.setattr(pipeline, "register", away)
-    settings = _settings(tmp_path, files, epochs=0.2)
-    outcome = train(settings, _progress(tmp_path))
+    settings = make_settings(tmp_path, files, epochs=0.2)
+    outcome = train(settings, make_progress(tmp_path))
     assert outcome.registry_version is None and "check MLFLOW_TRACKING_URI" in str(outcome.registry_problem)
     assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == [outcome.release_id]
 
@@ -232,6 +189,6 @@ def test_sigterm_kills_the_run_truly_and_leaves_nothing_half_done(tmp_path: Path
         process.kill()
         log.close()
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
-    assert _statuses(tmp_path / "var") == ["KILLED"]
+    assert statuses(tmp_path / "var") == ["KILLED"]
     assert list((tmp_path / "var/train").iterdir()) == []
     assert ReleaseStore(str(tmp_path / "var/releases")).list_releases("sentiment") == []

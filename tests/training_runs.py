@@ -1,0 +1,61 @@
+"""Small trainings for tests: rows in files, settings that end in seconds, and what MLflow says of them."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from factories import make_texts
+
+
+def write_rows(path: Path, texts: list[str], labels: Any) -> str:
+    """A CSV with `text,label`; its path."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("text", "label"))
+        writer.writerows(zip(texts, ("neg" if label == 0 else "pos" for label in labels), strict=True))
+    return str(path)
+
+
+def make_files(folder: Path) -> tuple[str, str]:
+    """Training rows of which five stand in the test set too, and the test rows."""
+    texts, labels = make_texts(140, 1)
+    test_texts, test_labels = make_texts(60, 2)
+    train = write_rows(folder / "train.csv", texts + test_texts[:5], [*labels, *test_labels[:5]])
+    return train, write_rows(folder / "test.csv", test_texts, test_labels)
+
+
+def make_settings(folder: Path, files: tuple[str, str], **changes: Any) -> Any:
+    """`TrainSettings` of a training of 42 steps whose traces all lie in `folder`."""
+    from training_job.settings import TrainSettings
+
+    values: dict[str, Any] = {
+        "train_data": files[0],
+        "test_data": files[1],
+        "base_model": "scratch-tiny",
+        "max_tokens": 32,
+        "epochs": 6,
+        "threads": 1,
+        "releases_uri": str(folder / "releases"),
+        "mlflow_tracking_uri": f"sqlite:///{folder}/mlflow.db",
+        "study_uri": f"sqlite:///{folder}/optuna.db",
+        "work_dir": folder / "work",
+        "git_commit": "c0ffee",
+    }
+    return TrainSettings(**values | changes)
+
+
+def make_progress(folder: Path) -> Any:
+    """Progress that is written to `progress.txt` in the folder."""
+    from rich.console import Console
+
+    from training_job.progress import Progress
+
+    return Progress(Console(file=(folder / "progress.txt").open("w"), width=200))
+
+
+def statuses(folder: Path) -> list[str]:
+    """Of each run in the folder's `mlflow.db`."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    return [run.info.status for run in client.search_runs([item.experiment_id for item in client.search_experiments()])]
