@@ -61,8 +61,9 @@ port-forward: ## Bring what is installed to fixed ports of this machine, until C
 uninstall: ## Remove the chart's release, and say what is left
 	@scripts/uninstall.sh
 
-manifests: ## Render k8s/manifests from the chart
-	@scripts/render_manifests.sh k8s/manifests
+manifests: setup ## Render k8s/manifests from the chart, and the chart's README from its values
+	@$(BIN)/python scripts/render_manifests.py
+	@$(BIN)/python scripts/chart_docs.py
 
 e2e: setup ## The whole stack on kind, from nothing to nothing (TRAIN_DATA=rows.csv.gz, E2E_KEEP=1)
 	@PYTHONPATH=tests:. $(BIN)/python tests/e2e/run.py

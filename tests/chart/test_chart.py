@@ -161,11 +161,3 @@ def test_edges_are_open_on_both_sides() -> None:
                         )
     assert outward == inward
     assert ("server", "postgres", (5432,)) in outward and ("training", "postgres", (5432,)) not in outward
-
-
-def test_a_rendering_takes_a_moment() -> None:
-    import time
-
-    start = time.perf_counter()
-    render()
-    assert time.perf_counter() - start < 10

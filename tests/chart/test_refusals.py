@@ -1,7 +1,7 @@
 """Wrong values end with one sentence that names the key and the remedy."""
 
 import pytest
-from chart.rendering import Refused, Values, helm, render
+from chart.rendering import Refused, Values, render
 
 URI = "s3://bucket/sentiment/releases/0123456789abcdef/serving"
 EXPERIMENT = {"name": "b", "storageUri": URI}
@@ -90,7 +90,3 @@ def test_the_schema_names_the_place(values: Values, place: str) -> None:
 def test_names_that_are_too_long_are_cut() -> None:
     objects = render(release="a-very-long-name-of-a-release-that-helm-still-allows"[:53])
     assert max(len(each["metadata"]["name"]) for each in objects if each["kind"] == "CronJob") <= 52
-
-
-def test_an_unknown_option_of_helm_itself_is_not_ours() -> None:
-    assert "v4" in helm("version", "--short")

@@ -81,15 +81,19 @@
 {{- end -}}
 {{- end -}}
 
-{{/* KServe's initialiser takes an object store's address from the annotations of its Secret, not from our values. */}}
+{{/*
+KServe's initialiser takes an object store's address from the annotations of its Secret, not from our values; the chart
+writes them on the Secret that it makes, and asks for them on one of the user's.
+*/}}
 {{- define "sentiment.checkEndpoint" -}}
-{{- $store := .Values.objectStore -}}
-{{- if and $store.existingSecret $store.endpoint -}}
-{{- $secret := lookup "v1" "Secret" .Release.Namespace $store.existingSecret -}}
-{{- $host := get (urlParse $store.endpoint) "host" -}}
+{{- $name := .Values.objectStore.existingSecret -}}
+{{- $endpoint := include "sentiment.objectStoreEndpoint" . -}}
+{{- if and $name $endpoint -}}
+{{- $secret := lookup "v1" "Secret" .Release.Namespace $name -}}
+{{- $host := get (urlParse $endpoint) "host" -}}
 {{- $said := dig "metadata" "annotations" "serving.kserve.io/s3-endpoint" "" $secret -}}
 {{- if ne $said $host -}}
-{{- fail (printf "objectStore.endpoint is %s and the Secret %q says otherwise to KServe: run kubectl -n %s annotate --overwrite secret %s serving.kserve.io/s3-endpoint=%s serving.kserve.io/s3-usehttps=%s" $store.endpoint $store.existingSecret .Release.Namespace $store.existingSecret $host (ternary "1" "0" (hasPrefix "https://" $store.endpoint))) -}}
+{{- fail (printf "the object store is at %s and the Secret %q of objectStore.existingSecret says otherwise to KServe: run kubectl -n %s annotate --overwrite secret %s serving.kserve.io/s3-endpoint=%s serving.kserve.io/s3-usehttps=%s" $endpoint $name .Release.Namespace $name $host (ternary "1" "0" (hasPrefix "https://" $endpoint))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
