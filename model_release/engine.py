@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.errors import ReleaseCorrupt
+from model_release.signal_stack import kept_signal_stack
 
 # `import openvino` reports its use to Google Analytics, from a forked process; without this module it does not.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -76,7 +77,8 @@ class OpenVINOEngine:
         }
         core = ov.Core()
         try:
-            compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
+            with kept_signal_stack():
+                compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
             names = [port.any_name for port in compiled.outputs]
             self._logits, self._embedding = names.index("logits"), names.index("embedding")
         except (RuntimeError, ValueError) as error:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from model_release import Encoding, Metric
 from model_release.scorer import pad
+from model_release.signal_stack import kept_signal_stack
 from training_job.evaluate import Bools, Floats, Ints, paired_difference, proportion
 from training_job.export import save_ir
 
@@ -104,7 +105,7 @@ def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None
     """
     if not encodings:
         raise ValueError("quantisation needs at least one calibration row")
-    with _quiet():
+    with _quiet(), kept_signal_stack():
         import nncf
         import openvino as ov
 
