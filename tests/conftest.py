@@ -8,6 +8,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 from factories import make_release
+from s3_server import s3_endpoint, s3_uri, store_uri
+
+# One S3 server for all suites: fsspec keeps the connection that a process opened first.
+__all__ = ["s3_endpoint", "s3_uri", "store_uri"]
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from log_rows import record, write
-from s3_server import s3_endpoint, s3_uri
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.feedback_export import export
 from drift_cronjob.settings import DriftSettings
 from prediction_log import PredictionRecord, add_feedback, upgrade
-
-__all__ = ["s3_endpoint", "s3_uri"]
 
 END = datetime.now(UTC)
 START = END - timedelta(hours=24)

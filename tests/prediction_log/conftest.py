@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 from postgres import OwnServer, Postgres, Server
-from s3_server import s3_endpoint, s3_uri, store_uri
 
 from prediction_log import LogWriter, upgrade
-
-__all__ = ["s3_endpoint", "s3_uri", "store_uri"]
 
 
 @pytest.fixture(scope="session")
