@@ -45,7 +45,7 @@ images: ## Build the container images and print their sizes (TORCH_INDEX=..., DO
 push: ## Push the images (IMAGE_REGISTRY=registry/team)
 	@scripts/images.sh push
 
-kind-up: ## Make a kind cluster with KServe, and load the images that are built
+kind-up: images ## Make a kind cluster with KServe, and load the images into it
 	@scripts/kind_up.sh
 
 kind-down: ## Delete the kind cluster

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A kind cluster `sentiment` with KServe; images of ours that this machine has are loaded into it. Safe to run again.
+# A kind cluster `sentiment` with KServe and our images in it. Safe to run again.
 #   KIND_NODE_IMAGE  the node's image
 #   KSERVE_INSTALL   see k8s/install-kserve.sh
 set -euo pipefail
@@ -21,7 +21,8 @@ for name in server drift mlflow training; do
   image=sentiment/$name:$tag
   id=$(docker image inspect --format '{{.Id}}' "$image" 2> /dev/null || true)
   if [ -z "$id" ]; then
-    echo "not loaded: $image (make images builds it)"
+    echo "error: there is no image $image: make images builds it" >&2
+    exit 2
   elif docker exec sentiment-control-plane crictl inspecti "docker.io/$image" 2> /dev/null | grep -q "$id"; then
     echo "$image is loaded already"
   else

@@ -40,8 +40,8 @@ GRAFANA = "grafana/grafana:12.2.0"
 
 
 def cluster() -> None:
-    """Create what is missing, build the images, load them."""
-    shown("make", "kind-up", "images", timeout=3000)
+    """Build the images, create what is missing of the cluster, load them."""
+    shown("make", "kind-up", timeout=3000)
 
 
 def _have_image(name: str) -> bool:
