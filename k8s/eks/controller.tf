@@ -15,6 +15,7 @@ locals {
         "acm:ListCertificates",
         "ec2:DescribeAvailabilityZones",
         "ec2:DescribeInstances",
+        "ec2:DescribeInternetGateways",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRouteTables",
         "ec2:DescribeSecurityGroups",
@@ -73,13 +74,12 @@ locals {
       Condition = { StringEquals = { "aws:ResourceTag/${local.owner_tag}" = var.name } }
     },
     {
-      # Rules and listeners are made on a load balancer, and their own requests do not say whose it is.
+      # Requests for listeners and rules do not say whose load balancer it is.
       Sid    = "ListenersAndRules"
       Effect = "Allow"
       Action = [
         "elasticloadbalancing:AddListenerCertificates",
         "elasticloadbalancing:AddTags",
-        "elasticloadbalancing:CreateListener",
         "elasticloadbalancing:CreateRule",
         "elasticloadbalancing:DeleteListener",
         "elasticloadbalancing:DeleteRule",
