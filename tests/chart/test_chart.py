@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import yaml
 from chart.invariants import check
+from chart.objects import containers, pods_of
 from chart.rendering import CHART, Values, helm, one, render
 
 ID = "0123456789abcdef"
 URI = f"s3://sentiment/sentiment/releases/{ID}/serving/"
 ROOT = CHART.parents[1]
+AGENT = {"ipBlock": {"cidr": "169.254.170.23/32"}}  # of EKS Pod Identity
 
 
 def test_lint_is_clean() -> None:
@@ -161,3 +163,72 @@ def test_edges_are_open_on_both_sides() -> None:
                         )
     assert outward == inward
     assert ("server", "postgres", (5432,)) in outward and ("training", "postgres", (5432,)) not in outward
+
+
+def _policy(values: Values, component: str) -> Values:
+    spec: Values = one(render(values), "NetworkPolicy", f"sentiment-{component}")["spec"]
+    return spec
+
+
+def test_load_balancers_reach_the_server_and_nothing_else() -> None:
+    values = {"networkPolicy": {"allowFromCidrs": ["10.40.0.0/22"]}, "gateway": {"enabled": True, "name": "edge"}}
+    objects = render(values)
+    check(objects, values)
+    reached = {
+        (each["metadata"]["name"], port["port"])
+        for each in objects
+        if each["kind"] == "NetworkPolicy"
+        for rule in each["spec"]["ingress"]
+        if {"ipBlock": {"cidr": "10.40.0.0/22"}} in rule["from"]
+        for port in rule["ports"]
+    }
+    assert reached == {("sentiment-server", 8080), ("sentiment-server", 8081)}
+    assert not any("ipBlock" in peer for rule in _policy({}, "server")["ingress"] for peer in rule["from"])
+
+
+def test_kubelets_are_reached_when_they_are_scraped() -> None:
+    def ports(values: Values) -> set[int]:
+        return {port["port"] for rule in _policy(values, "prometheus")["egress"] for port in rule["ports"]}
+
+    assert 10250 in ports({"prometheus": {"kubelet": {"enabled": True}}})
+    assert 10250 not in ports({})
+
+
+def test_cloud_identity_is_for_those_who_use_the_object_store() -> None:
+    """The annotated accounts, the pods with the store's address and the edges to the identity's address are the same."""
+    values = {
+        "objectStore": {"engine": "external", "createBucket": False},
+        "global": {"serviceAccountAnnotations": {"example.com/role": "role"}},
+    }
+    objects = render(values)
+    check(objects, values)
+    annotated = {
+        each["metadata"]["name"]
+        for each in objects
+        if each["kind"] == "ServiceAccount" and each["metadata"].get("annotations") == {"example.com/role": "role"}
+    }
+    store = {"configMapRef": {"name": "sentiment-environment"}}
+    reading = {
+        pod.spec.get("serviceAccountName", "sentiment-server")  # a ServingRuntime's pods get theirs elsewhere
+        for pod in pods_of(objects)
+        for container in containers(pod)
+        if store in container.get("envFrom", [])
+    }
+    open_to = {
+        each["metadata"]["name"]
+        for each in objects
+        if each["kind"] == "NetworkPolicy"
+        and any(peer == AGENT for rule in each["spec"]["egress"] for peer in rule.get("to", []))
+    }
+    assert annotated == reading == open_to
+    assert "sentiment-object-store" not in annotated  # nobody makes the bucket here
+
+
+def test_the_predictor_without_keys_has_no_secret_in_the_way_of_its_identity() -> None:
+    """KServe's initialiser takes the account's identity only where the account names no Secret with keys."""
+    objects = render({"objectStore": {"engine": "external", "createBucket": False}, "server": {"storageUri": URI}})
+    service = one(objects, "InferenceService", "sentiment")["spec"]["predictor"]
+    account = one(objects, "ServiceAccount", service["serviceAccountName"])
+    assert "secrets" not in account
+    runtime = one(objects, "ServingRuntime", "sentiment-server")["spec"]["containers"][0]
+    assert not any("secretRef" in source for source in runtime["envFrom"])

@@ -1,7 +1,8 @@
 {{/*
 Every edge between two parts, as YAML: `edges: [{from, to, port}]`. `to: outside` is `networkPolicy.externalCidrs`,
-`to: kubernetes` the API server; `from: neighbours` is any pod of the namespace and of networkPolicy.allowFromNamespaces,
-`from: visitors` only those of the latter. Arguments: the root.
+`to: kubernetes` the API server, `to: kubelets` the nodes; `from: neighbours` is any pod of the namespace and of
+networkPolicy.allowFromNamespaces, `from: visitors` only those of the latter, `from: balancers` the addresses in
+networkPolicy.allowFromCidrs. Arguments: the root.
 */}}
 {{- define "sentiment.edges" -}}
 {{- $values := .Values -}}
@@ -41,6 +42,8 @@ edges:
   - {from: training, to: outside, port: 443}
   - {from: neighbours, to: server, port: 8080}
   - {from: neighbours, to: server, port: 8081}
+  - {from: balancers, to: server, port: 8080}
+  - {from: balancers, to: server, port: 8081}
   - {from: neighbours, to: monitor, port: 8090}
   - {from: neighbours, to: graph, port: 8080}
   - {from: graph, to: server, port: 8080}
@@ -67,6 +70,9 @@ edges:
   - {from: prometheus, to: object-store, port: 9000}
   - {from: prometheus, to: alertmanager, port: 9093}
   - {from: prometheus, to: kubernetes}
+{{- if $values.prometheus.kubelet.enabled }}
+  - {from: prometheus, to: kubelets, port: 10250}
+{{- end }}
   - {from: grafana, to: prometheus, port: 9090}
   - {from: tests, to: prometheus, port: 9090}
 {{- end }}
@@ -91,7 +97,7 @@ components:
       "training" $values.training.enabled "promotion" $values.training.enabled "drift" $values.drift.enabled
       "monitor" $values.monitor.enabled "migrations" $values.migrations.enabled
       "log-maintenance" $values.logMaintenance.enabled "tests" $values.tests.enabled "postgres" $values.postgres.enabled
-      "object-store" (eq $values.objectStore.engine "minio") "object-store-bucket" true "mlflow" $values.mlflow.enabled
+      "object-store" (eq $values.objectStore.engine "minio") "object-store-bucket" $values.objectStore.createBucket "mlflow" $values.mlflow.enabled
       "prometheus" $values.prometheus.enabled "alertmanager" $values.alertmanager.enabled
       "grafana" $values.grafana.enabled }}
 {{- if $there }}
@@ -111,7 +117,11 @@ components:
 {{- else if eq .end "cloud-identity" }}
     - ipBlock: {cidr: 169.254.170.23/32}
     - ipBlock: {cidr: 169.254.169.254/32}
-{{- else if eq .end "kubernetes" }}
+{{- else if eq .end "balancers" }}
+{{- range $root.Values.networkPolicy.allowFromCidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+{{- end }}
+{{- else if or (eq .end "kubernetes") (eq .end "kubelets") }}
     - ipBlock: {cidr: 0.0.0.0/0}
 {{- else if or (eq .end "neighbours") (eq .end "visitors") }}
 {{- if eq .end "neighbours" }}
