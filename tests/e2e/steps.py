@@ -190,7 +190,7 @@ def _rows_file() -> Path:
 
 
 def _like_texts() -> list[str]:
-    return list(dict.fromkeys(traffic.texts_of(_rows_file(), 260)))[:200]
+    return traffic.texts_of(_rows_file(), 200)
 
 
 def _predictor() -> str:

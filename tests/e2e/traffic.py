@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import random
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,9 @@ FOREIGN = ROOT / "sentiment_cli/demo_data/foreign.csv"
 
 
 def texts_of(path: Path, count: int) -> list[str]:
-    """The last `count` texts of a file of rows, which a quick training of the first ones mostly has not seen."""
-    return read_rows(str(path), "train", ("text", "label")).texts[-count:]
+    """Up to `count` texts of a file of rows, drawn from all of it: files are often sorted by their labels."""
+    texts = list(dict.fromkeys(read_rows(str(path), "train", ("text", "label")).texts))
+    return random.Random(2026).sample(texts, min(count, len(texts)))
 
 
 def foreign_texts() -> list[str]:
