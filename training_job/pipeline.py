@@ -41,14 +41,16 @@ class TrainOutcome:
     Attributes:
         metrics: of the release's default variant on the test rows, with 95 % intervals.
         seconds: load, search (where there was one), train (evaluation apart), evaluation, release.
-        registry_version: the model version that carries the alias `challenger`; None with `registry_problem`.
+        run_id: of MLflow's run; None without an MLflow.
+        registry_version: the model version that carries the alias `challenger`; None with `registry_problem`, and
+            without an MLflow.
         gate, promotion: with AUTO_PROMOTE the verdict, and what followed when it passed.
         promotion_problem: why a release that passed was not promoted; it is published all the same.
     """
 
     release_id: str
     release_uri: str
-    run_id: str
+    run_id: str | None
     default_variant: str
     metrics: dict[str, Metric]
     seconds: dict[str, float]
@@ -132,7 +134,7 @@ def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tr
     store.check_writable(settings.model_name)
     parts = read_parts(settings)
     progress.say(_told(parts))
-    tracker = Tracker(settings.mlflow_tracking_uri, settings.mlflow_experiment)
+    tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
     prepared = prepare(settings, parts)
     progress.end()
     return store, tracker, prepared
@@ -311,9 +313,11 @@ def _promoted(auto: AutoPromotion, release_id: str) -> tuple[Promotion | None, T
 
 
 def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> tuple[str | None, str | None]:
-    """The version, or why there is none: the release is published then all the same."""
+    """The version, or why there is none: the release is published then all the same. Neither without an MLflow."""
+    if settings.registry_uri is None:
+        return None, None
     try:
-        return register(settings.mlflow_tracking_uri, settings.model_name, uri, release_id, run.run_id), None
+        return register(settings.registry_uri, settings.model_name, uri, release_id, run.run_id), None
     except RegistryError as error:
         return None, str(error)
 
@@ -338,7 +342,7 @@ def search(settings: TrainSettings, progress: Progress | None = None) -> SearchO
     with system_limits_named(), Interruptions(), progress:
         progress.begin("load")
         parts = read_parts(settings)
-        tracker = Tracker(settings.mlflow_tracking_uri, settings.mlflow_experiment)
+        tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
         prepared = prepare(settings, parts)
         progress.end()
         return run_search(settings, prepared, tracker, progress)

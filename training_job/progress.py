@@ -123,7 +123,7 @@ def show_outcome(outcome: "TrainOutcome") -> None:
     rows += [
         ("served by default", outcome.default_variant),
         ("seconds", ", ".join(f"{name} {seconds:.0f}" for name, seconds in outcome.seconds.items())),
-        ("MLflow run", outcome.run_id),
+        ("MLflow run", outcome.run_id or "none, for MLFLOW_TRACKING_URI is none"),
     ]
     console = _out()
     console.print(_table(rows))

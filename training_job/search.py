@@ -48,7 +48,7 @@ class SearchOutcome:
         best_loss, best_accuracy: of the best trial, on all validation rows.
         best: its settings by name, for `TrainSettings.model_copy(update=…)`.
         done, pruned, failed: trials by their end; `done` counts those that ran to it.
-        run_id: the MLflow run that the trials' runs stand under.
+        run_id: the MLflow run that the trials' runs stand under; None without an MLflow.
     """
 
     study: str
@@ -60,7 +60,7 @@ class SearchOutcome:
     done: int
     pruned: int
     failed: int
-    run_id: str
+    run_id: str | None
 
 
 def study_name(settings: TrainSettings, about: Mapping[str, Any]) -> str:
@@ -256,7 +256,7 @@ def _run_trial(
     settings: TrainSettings,
     prepared: Prepared,
     tracker: Tracker,
-    parent: str,
+    parent: str | None,
     progress: SearchProgress,
 ) -> None:
     trial = study.ask()
@@ -302,7 +302,7 @@ def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progre
     return outcome
 
 
-def _outcome(study: optuna.Study, settings: TrainSettings, run_id: str) -> SearchOutcome:
+def _outcome(study: optuna.Study, settings: TrainSettings, run_id: str | None) -> SearchOutcome:
     trials = finished_trials(study)
     counts = {state: sum(trial.state == state for trial in trials) for state in TrialState}
     if not counts[TrialState.COMPLETE]:

@@ -64,7 +64,12 @@ class StoreSettings(BaseSettings):
     model_name: Name = Field("sentiment", validation_alias="MODEL_NAME")
     """The model's name in the store and in MLflow's registry."""
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", validation_alias="MLFLOW_TRACKING_URI", min_length=1)
-    """MLflow: a server's `http://…` or a database."""
+    """MLflow: a server's `http://…` or a database; `none` tracks nothing."""
+
+    @property
+    def registry_uri(self) -> str | None:
+        """The MLflow that runs and aliases stand in; None when MLFLOW_TRACKING_URI is `none`."""
+        return None if self.mlflow_tracking_uri.lower() == "none" else self.mlflow_tracking_uri
 
 
 class PromotionSettings(StoreSettings):
@@ -86,11 +91,6 @@ class PromotionSettings(StoreSettings):
     """Their namespace; the pod's own unless given."""
     rollout_timeout_seconds: float = Field(600.0, validation_alias="ROLLOUT_TIMEOUT_SECONDS", gt=0, le=86_400)
     """How long new pods may take to become ready before the old release is put back."""
-
-    @property
-    def registry_uri(self) -> str | None:
-        """The MLflow whose alias follows; None when MLFLOW_TRACKING_URI is `none`."""
-        return None if self.mlflow_tracking_uri.lower() == "none" else self.mlflow_tracking_uri
 
 
 class TrainSettings(StoreSettings):

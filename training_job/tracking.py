@@ -27,15 +27,18 @@ log = logging.getLogger(__name__)
 
 
 class Tracker:
-    """An experiment of an MLflow, found to be there."""
+    """An experiment of an MLflow, found to be there; without an MLflow, nothing is tracked and runs have no id."""
 
-    def __init__(self, tracking_uri: str, experiment: str) -> None:
+    def __init__(self, tracking_uri: str | None, experiment: str) -> None:
         """Make the experiment unless there is one.
 
         Raises:
             RegistryError: nothing answers there, or it refuses; names the remedy.
         """
         self.tracking_uri = tracking_uri
+        self.client: Any = None
+        if tracking_uri is None:
+            return
         self.client = connect(tracking_uri)
         try:
             found = self.client.get_experiment_by_name(experiment)
@@ -79,6 +82,8 @@ class Tracker:
             run.end(run.status)
 
     def _new(self, name: str, tags: dict[str, str], parent: str | None) -> "Run":
+        if self.client is None:
+            return Run(None, None)
         if parent:
             tags[PARENT_TAG] = parent
         tags |= {"mlflow.source.name": Path(sys.argv[0]).name, "mlflow.source.type": "LOCAL"}
@@ -86,7 +91,7 @@ class Tracker:
         return Run(self.client, made.info.run_id)
 
     def _resumed(self, run_id: str | None) -> "Run | None":
-        if run_id is None:
+        if run_id is None or self.client is None:
             return None
         try:
             self.client.update_run(run_id, "RUNNING")
@@ -95,8 +100,10 @@ class Tracker:
             return None
         return Run(self.client, run_id)
 
-    def close_stale(self, run_id: str) -> None:
+    def close_stale(self, run_id: str | None) -> None:
         """Call a run KILLED whose process is gone."""
+        if run_id is None or self.client is None:
+            return
         with contextlib.suppress(Exception):  # the run may be in another MLflow; nothing depends on it
             if self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, "KILLED")
@@ -110,13 +117,15 @@ def _artifacts(tracking_uri: str) -> str | None:
 
 
 class Run:
-    """One run. Metrics are kept until MLflow has taken them; a failure to log is told once and tried again later.
+    """One run. Metrics are kept until MLflow has taken them; a failure to log is told once and tried again later. A run
+    without a client takes all and keeps nothing.
 
     Attributes:
+        run_id: MLflow's id of it; None without a client.
         status: what the run's status will be when its work ends without an exception.
     """
 
-    def __init__(self, client: Any, run_id: str) -> None:
+    def __init__(self, client: Any, run_id: str | None) -> None:
         self.run_id = run_id
         self.status: Status = "FINISHED"
         self._client = client
@@ -124,11 +133,13 @@ class Run:
         self._told = False
         self._retry_at = 0.0
 
-    def _try(self, doing: str, call: Any, *arguments: Any, **options: Any) -> bool:
+    def _try(self, doing: str, call: str, *arguments: Any, **options: Any) -> bool:
+        if self._client is None:
+            return True
         if time.monotonic() < self._retry_at:
             return False
         try:
-            call(*arguments, **options)
+            getattr(self._client, call)(*arguments, **options)
         except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             if not self._told:
@@ -142,18 +153,20 @@ class Run:
         from mlflow.entities import Param
 
         params = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in values.items()]
-        self._try("logging parameters", self._client.log_batch, self.run_id, params=params)
+        self._try("logging parameters", "log_batch", self.run_id, params=params)
 
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags."""
         from mlflow.entities import RunTag
 
         tags = [RunTag(name, str(value)) for name, value in values.items()]
-        self._try("setting tags", self._client.log_batch, self.run_id, tags=tags)
+        self._try("setting tags", "log_batch", self.run_id, tags=tags)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Note metrics at a step, from any thread; `flush` sends them. What is no finite number is left out, since it
         cannot be plotted."""
+        if self._client is None:
+            return
         now = int(time.time() * 1000)
         self._pending += [(name, float(value), now, step) for name, value in values.items() if math.isfinite(value)]
 
@@ -164,19 +177,19 @@ class Run:
         while self._pending:
             batch = self._pending[:MOST_PENDING]
             metrics = [Metric(name, value, stamp, step) for name, value, stamp, step in batch]
-            if not self._try("logging metrics", self._client.log_batch, self.run_id, metrics=metrics):
+            if not self._try("logging metrics", "log_batch", self.run_id, metrics=metrics):
                 return
             del self._pending[: len(batch)]
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Upload a file."""
-        self._try(f"uploading {path.name}", self._client.log_artifact, self.run_id, str(path), folder)
+        self._try(f"uploading {path.name}", "log_artifact", self.run_id, str(path), folder)
 
     def end(self, status: Status) -> None:
         """Send what is noted and set the status."""
         self._retry_at = 0.0
         self.flush()
-        self._try(f"setting the status {status}", self._client.set_terminated, self.run_id, status)
+        self._try(f"setting the status {status}", "set_terminated", self.run_id, status)
 
 
 @contextmanager

@@ -152,6 +152,17 @@ def test_places_that_cannot_be_reached_are_found_before_the_training(
     assert statuses(tmp_path) == []  # a run is for work, not for a mistyped name
 
 
+def test_without_an_mlflow_nothing_is_tracked(tmp_path: Path, files: tuple[str, str]) -> None:
+    settings = make_settings(
+        tmp_path, files, mlflow_tracking_uri="none", optimize=True, n_trials=1, epochs=0.2, warmup_share=0.1
+    )
+    outcome = train(settings, make_progress(tmp_path))
+    assert (outcome.run_id, outcome.registry_version, outcome.registry_problem) == (None, None, None)
+    assert outcome.search is not None and outcome.search.run_id is None
+    assert ReleaseStore(settings.releases_uri).manifest("sentiment", outcome.release_id).mlflow_run_id is None
+    assert not (tmp_path / "mlflow.db").exists() and not (tmp_path / "none").exists()
+
+
 def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
     tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
