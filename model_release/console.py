@@ -7,14 +7,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
+from model_release.addresses import without_password
+
 
 def settings_error(error: ValidationError) -> str:
-    """One line per bad setting: its name, what is wrong, what was given."""
+    """One line per bad setting: its name, what is wrong, what was given. Passwords in addresses are left out, and so is
+    what was given where that is all settings together."""
     lines = []
     for detail in error.errors():
         name = ".".join(str(part) for part in detail["loc"]) or error.title
-        message = detail["msg"].removeprefix("Value error, ")
-        lines.append(f"{name}: {message} (given: {detail['input']!r})")
+        message, given = detail["msg"].removeprefix("Value error, "), detail["input"]
+        shown = without_password(given) if isinstance(given, str) else given
+        lines.append(f"{name}: {message}" + ("" if isinstance(given, dict) else f" (given: {shown!r})"))
     return "\n".join(lines)
 
 

@@ -16,8 +16,8 @@ class _Stack(ctypes.Structure):
 def kept_signal_stack() -> Iterator[None]:
     """Give the thread its alternate signal stack back after the block.
 
-    On processors with AMX, whose registers do not fit the usual one, OpenVINO's CPU plugin gives the thread that loads it
-    a stack of its own, and frees it with the last model, in whichever thread that is dropped. The first thread would
+    On processors with AMX, whose registers do not fit the usual one, OpenVINO's CPU plugin gives the thread that loads
+    it a stack of its own, and frees it with the last model, in whichever thread that is dropped. The first thread would
     then end with a segmentation fault at its next signal, such as the SIGTERM that asks a server to drain.
     """
     if sys.platform != "linux":

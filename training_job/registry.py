@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from model_release.addresses import without_password
 from training_job.errors import TrainingError
 
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -50,7 +51,9 @@ def _reaching(tracking_uri: str, doing: str) -> Iterator[None]:
     except Exception as error:  # MLflow lets requests', SQLAlchemy's, sqlite3's and the system's families through
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
-        raise RegistryError(f"{doing} MLflow at {tracking_uri} failed ({reason}); {remedy}") from error
+        raise RegistryError(
+            f"{doing} MLflow at {without_password(tracking_uri)} failed ({reason}); {remedy}"
+        ) from error
 
 
 def connect(tracking_uri: str) -> Any:

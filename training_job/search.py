@@ -15,11 +15,12 @@ import optuna
 import psutil
 from optuna.trial import TrialState
 
+from model_release.addresses import without_password
 from training_job.course import Validation
 from training_job.errors import Diverged, TrainingError
 from training_job.fitting import Prepared, fit, recipe_of
 from training_job.loop import StepReport, validate
-from training_job.settings import TrainSettings, without_password
+from training_job.settings import TrainSettings
 from training_job.tracking import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")

@@ -3,11 +3,11 @@
 import getpass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_release.addresses import without_password
 from model_release.manifest import Name, Truncation
 
 Mode = Literal["quick", "optimized", "full"]
@@ -37,14 +37,6 @@ _CONFIG = SettingsConfigDict(
 
 def _option(name: str) -> dict[str, Any]:
     return {"option": name}
-
-
-def without_password(uri: str) -> str:
-    """The address without the user and password that it may hold."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc="…@" + parts.netloc.rsplit("@", 1)[1]))
 
 
 def _user() -> str:

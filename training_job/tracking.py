@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import psutil
 
+from model_release.addresses import without_password
 from training_job.registry import RegistryError, connect
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
@@ -54,7 +55,7 @@ class Tracker:
         except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RegistryError(
-                f"MLflow at {tracking_uri} does not give the experiment {experiment!r} ({reason}); check "
+                f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); check "
                 "MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT"
             ) from error
 
@@ -96,7 +97,7 @@ class Tracker:
         try:
             self.client.update_run(run_id, "RUNNING")
         except Exception:  # another MLflow than that of the first call, or a deleted run
-            log.info("MLflow at %s has no run %s to go on with", self.tracking_uri, run_id)
+            log.info("MLflow has no run %s to go on with", run_id)
             return None
         return Run(self.client, run_id)
 

@@ -11,7 +11,7 @@ from model_release.console import settings_error
 from training_job.bases import Base
 from training_job.fitting import recipe_of
 from training_job.options import with_settings
-from training_job.settings import MODES, PromotionSettings, TrainSettings, without_password
+from training_job.settings import MODES, PromotionSettings, TrainSettings
 
 
 @pytest.fixture(autouse=True)
@@ -87,8 +87,6 @@ def test_the_same_file_cannot_train_and_measure() -> None:
 
 
 def test_passwords_are_not_published() -> None:
-    assert without_password("http://me:secret@host:5000/x") == "http://…@host:5000/x"
-    assert without_password("s3://bucket/prefix") == "s3://bucket/prefix"
     public = TrainSettings(mlflow_tracking_uri="http://me:secret@host:5000").public()
     assert "secret" not in str(public) and public["mlflow_tracking_uri"] == "http://…@host:5000"
     assert set(public) == set(TrainSettings.model_fields)
