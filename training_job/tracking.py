@@ -55,8 +55,8 @@ class Tracker:
         except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RegistryError(
-                f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); check "
-                "MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT"
+                f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); "
+                "check MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT"
             ) from error
 
     @contextmanager
