@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_job import rollout
-from training_job.kserve_cluster import release_in, trouble_of
+from training_job.kserve_cluster import hopeless, release_in
 from training_job.rollout import Pod, RolloutError, Service, Target, judge, roll_out
 
 OLD, NEW = Target("s3://b/releases/old/serving/", "0" * 16), Target("s3://b/releases/new/serving/", "1" * 16)
@@ -254,21 +254,23 @@ def test_the_first_release_has_nothing_to_put_back() -> None:
     assert cluster.target == NEW
 
 
-def container(name: str = "kserve-container", restarts: int = 0, **state: dict[str, object]) -> dict[str, object]:
+def container(name: str, restarts: int = 0, **state: dict[str, object]) -> dict[str, object]:
     last = state.pop("last", None)
     return {"name": name, "restartCount": restarts, "state": state, "lastState": {"terminated": last} if last else {}}
 
 
-def test_trouble_is_told_in_the_clusters_own_words() -> None:
-    image = container(waiting={"reason": "ImagePullBackOff", "message": "not found"})
-    crash = container(
-        "storage-initializer", 3, waiting={"reason": "CrashLoopBackOff"}, last={"message": "first\nno such bucket"}
-    )
-    young = container(restarts=1, waiting={"reason": "CrashLoopBackOff"})
-    assert trouble_of({"containerStatuses": [image]}) == "kserve-container: ImagePullBackOff: not found"
-    assert trouble_of({"initContainerStatuses": [crash]}) == "storage-initializer ended 3 times: no such bucket"
-    assert trouble_of({"containerStatuses": [young]}) is None
-    assert trouble_of({}) is None
+def test_a_rollout_gives_up_on_what_will_not_mend_itself() -> None:
+    pull = {"reason": "ImagePullBackOff", "message": "not found"}
+    crash = {"reason": "CrashLoopBackOff"}
+    image = container("kserve-container", waiting=pull)
+    ran = container("kserve-container", 1, waiting=pull)
+    crashes = container("storage-initializer", 3, waiting=crash, last={"message": "first\nno such bucket"})
+    young = container("kserve-container", 1, waiting=crash)
+    assert hopeless({"containerStatuses": [image]}) == "kserve-container: ImagePullBackOff: not found"
+    assert hopeless({"initContainerStatuses": [crashes]}) == "storage-initializer ended 3 times: no such bucket"
+    assert hopeless({"containerStatuses": [ran]}) is None
+    assert hopeless({"containerStatuses": [young]}) is None
+    assert hopeless({}) is None
 
 
 def test_the_release_is_read_from_the_environment() -> None:
