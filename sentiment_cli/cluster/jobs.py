@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sentiment_cli.cluster.api import ClusterError, Installation, refusals_named
+from sentiment_cli.cluster.api import ANSWER_SECONDS, ClusterError, Installation, refusals_named
 
 POLL_SECONDS = 1.0
 JOB_LABEL = "batch.kubernetes.io/job-name"
+LONGEST_SILENCE = 86_400  # seconds between two lines of a Job; the client takes no "for ever"
 INTERRUPTED = 1  # a Job that failed without a container that did
 
 
@@ -68,7 +69,7 @@ class ClusterJob:
 
     def _hand_on(self, pod: str, write: Callable[[str], None]) -> None:
         answer = self._core.read_namespaced_pod_log(
-            pod, self._where.namespace, follow=True, _preload_content=False, _request_timeout=(30, None)
+            pod, self._where.namespace, follow=True, _preload_content=False, _request_timeout=(ANSWER_SECONDS, LONGEST_SILENCE)
         )
         for line in _lines(answer):
             write(line)
