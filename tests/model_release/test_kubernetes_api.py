@@ -9,7 +9,6 @@ from kubernetes.client import ApiException
 
 from model_release.kubernetes_api import NoCluster, connect, said
 
-
 BAD_CERTIFICATE = """
 current-context: c
 contexts: [{name: c, context: {cluster: c, user: u}}]
