@@ -8,6 +8,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -69,6 +70,7 @@ class KubeApi(Served):
         forwards: the local port behind each pod's name.
         asked: method and path of each request.
         patches: manager, content type and body of each change.
+        after_patch: what happens right after the next change.
     """
 
     def __init__(self) -> None:
@@ -88,6 +90,7 @@ class KubeApi(Served):
         self.forwards: dict[str, int] = {}
         self.asked: list[tuple[str, str]] = []
         self.patches: list[tuple[str, str, Object]] = []
+        self.after_patch: list[Callable[[], None]] = []
         self._refusals: list[tuple[str, int]] = []
         self._version = 0
 
@@ -161,7 +164,10 @@ class KubeApi(Served):
         version = change.get("metadata", {}).get("resourceVersion")
         if old is not None and version not in (None, old["metadata"]["resourceVersion"]):
             return _status(409, "the object has been modified")
-        return JSONResponse(self.put(collection, merged(old, change)))
+        kept = self.put(collection, merged(old, change))
+        while self.after_patch:
+            self.after_patch.pop()()
+        return JSONResponse(kept)
 
     async def _log(self, request: Request) -> Response:
         self.asked.append((request.method, request.url.path))

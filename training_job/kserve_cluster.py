@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any
 
 import yaml
@@ -176,10 +177,9 @@ class KServeCluster:
         host = f"[{address}]" if ":" in address else address
         try:
             with urllib.request.urlopen(f"http://{host}:{HTTP_PORT}/v2/models/{self._model}", timeout=5) as response:
-                versions = json.loads(response.read())["versions"]
-        except (OSError, ValueError, KeyError):
+                return str(json.loads(response.read())["versions"][0])
+        except (OSError, HTTPException, ValueError, LookupError, TypeError):
             return None
-        return str(versions[0]) if versions else None
 
 
 def cluster_of(settings: PromotionSettings) -> RollOut | None:
