@@ -30,12 +30,9 @@ def claims(found: Sequence[Object]) -> list[Check]:
     return [ok("volumes", f"{len(found)} bound")]
 
 
-def _ended(job: Object) -> str | None:
-    """The type of the condition that a Job ended with."""
-    for condition in job.get("status", {}).get("conditions") or ():
-        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
-            return str(condition["type"])
-    return None
+def _ended(job: Object) -> bool:
+    conditions = job.get("status", {}).get("conditions") or ()
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 
 
 def _owned_by(job: Object, pods: Iterable[Object]) -> list[Object]:
