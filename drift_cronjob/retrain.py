@@ -1,6 +1,5 @@
 """The verdict `drift` starts a training: a Job of the chart's suspended CronJob, with a cool-down between two."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.errors import DriftError
+from model_release.kubernetes_api import said
 
 TRIGGER = {"sentiment/trigger": "drift"}
 COMPONENT = "app.kubernetes.io/component"
@@ -64,13 +64,6 @@ def _job(cron_job: dict[str, Any], now: datetime) -> dict[str, Any]:
     }
 
 
-def _said(error: Any) -> str:
-    try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return str(getattr(error, "reason", None) or error)
-
-
 def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
     """Start a training unless one runs or was started by drift within the cool-down; a sentence on what was done.
 
@@ -96,7 +89,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
         made = batch.create_namespaced_job(where, _job(found, now), _request_timeout=30)
     except (ApiException, ConfigException, HTTPError) as error:
         raise DriftError(
-            f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {_said(error)}; check "
+            f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {said(error)}; check "
             "DRIFT_RETRAIN_CRONJOB, KUBE_NAMESPACE and the rights of this account"
         ) from error
     return f"started the training {made.metadata.name}"

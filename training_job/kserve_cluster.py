@@ -3,11 +3,13 @@
 import json
 import urllib.request
 from collections.abc import Sequence
-from pathlib import Path
+from http.client import HTTPException
 from typing import Any
 
 import yaml
 
+from model_release.kubernetes_api import NAMESPACE_FILE, NoCluster, connect, said
+from training_job.pod_trouble import trouble_of
 from training_job.progress import show_step
 from training_job.promote import RollOut
 from training_job.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out
@@ -18,14 +20,6 @@ CONTAINER, RELEASE_ENV = "kserve-container", "RELEASE_ID"
 MANAGER = "sentiment-promotion"
 HELM = "helm"  # what it owns, a later `helm upgrade` may change
 HTTP_PORT = 8080
-HOPELESS = {
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-}
-NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def own_namespace() -> str:
@@ -33,32 +27,19 @@ def own_namespace() -> str:
     return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else "default"
 
 
-def _reason(error: Any) -> str:
-    """What the API server says of a refused request."""
-    try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return str(error.reason or error)
-
-
 def release_in(environment: Sequence[dict[str, Any]] | None) -> str:
     """The release that a container's environment names; empty where it names none."""
     return next((str(one.get("value", "")) for one in environment or () if one["name"] == RELEASE_ENV), "")
 
 
-def trouble_of(status: dict[str, Any]) -> str | None:
-    """Why a pod of this status will hardly become ready: an image that cannot be had, or a container that ends again
-    and again, with its last words."""
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        ended = (container.get("lastState") or {}).get("terminated") or {}
-        last = (ended.get("message") or ended.get("reason") or "").strip().splitlines()[-1:]
-        said = f": {last[0][-300:]}" if last else ""
-        if waiting.get("reason") in HOPELESS and container.get("restartCount", 0) == 0:
-            return f"{container['name']}: {waiting['reason']}: {waiting.get('message', '')[-300:]}"
-        if waiting.get("reason") == "CrashLoopBackOff" and container.get("restartCount", 0) >= RESTARTS_THAT_TELL:
-            return f"{container['name']} ended {container['restartCount']} times{said}"
-    return None
+def hopeless(status: dict[str, Any]) -> str | None:
+    """Why a pod of this status will hardly become ready; None while it may. A container that could be made once may be
+    made again, and one that ended may be waiting for something."""
+    trouble = trouble_of(status)
+    if trouble is None:
+        return None
+    tells = trouble.restarts >= RESTARTS_THAT_TELL if trouble.kind == "crash" else trouble.restarts == 0
+    return str(trouble) if tells else None
 
 
 class KServeCluster:
@@ -69,15 +50,12 @@ class KServeCluster:
     """
 
     def __init__(self, namespace: str, name: str, template: str, model_name: str) -> None:
-        from kubernetes import client, config
-        from kubernetes.config import ConfigException
+        from kubernetes import client
 
         try:
-            config.load_incluster_config() if NAMESPACE_FILE.exists() else config.load_kube_config()
-        except ConfigException as error:
-            raise RolloutError(
-                f"no cluster to promote in: {error}; set KUBECONFIG, or leave INFERENCE_SERVICE out"
-            ) from None
+            connect()
+        except NoCluster as error:
+            raise RolloutError(f"{error}; without INFERENCE_SERVICE a promotion changes the store alone") from None
         self._namespace, self._name, self._template, self._model = namespace, name, template, model_name
         self._objects, self._core = client.CustomObjectsApi(), client.CoreV1Api()
 
@@ -99,9 +77,9 @@ class KServeCluster:
                     f"{what}: another promotion or upgrade changed the InferenceService {self._name} just now; "
                     "look at what is served (sentiment releases), then try again"
                 ) from None
-            raise RolloutError(f"{what}: the cluster refuses: {_reason(error)}") from None
+            raise RolloutError(f"{what}: the cluster refuses: {said(error)}") from None
         except HTTPError as error:
-            raise RolloutError(f"{what}: the cluster does not answer: {error}") from None
+            raise RolloutError(f"{what}: the cluster does not answer: {said(error)}") from None
 
     def _get(self) -> dict[str, Any] | None:
         found = self._call(
@@ -191,7 +169,7 @@ class KServeCluster:
             ready=ready,
             leaving="deletionTimestamp" in pod["metadata"],
             answers_with=self._ask(status["podIP"]) if ready else None,
-            trouble=trouble_of(status),
+            trouble=hopeless(status),
         )
 
     def _ask(self, address: str) -> str | None:
@@ -199,10 +177,9 @@ class KServeCluster:
         host = f"[{address}]" if ":" in address else address
         try:
             with urllib.request.urlopen(f"http://{host}:{HTTP_PORT}/v2/models/{self._model}", timeout=5) as response:
-                versions = json.loads(response.read())["versions"]
-        except (OSError, ValueError, KeyError):
+                return str(json.loads(response.read())["versions"][0])
+        except (OSError, HTTPException, ValueError, LookupError, TypeError):
             return None
-        return str(versions[0]) if versions else None
 
 
 def cluster_of(settings: PromotionSettings) -> RollOut | None:

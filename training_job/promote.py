@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_release import Champion, Manifest, ReleaseNotFound, ReleaseStore, Scorer
+from model_release import Champion, Manifest, ReleaseError, ReleaseNotFound, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
 from training_job.errors import TrainingError
 from training_job.registry import CHAMPION, RegistryError, register
@@ -140,7 +140,15 @@ def _move(
     champion = store.champion(name)
     changed = champion is None or champion.id != release_id
     if champion is None or changed:
-        champion = store.set_champion(name, release_id, who=who, action=action)
+        try:
+            champion = store.set_champion(name, release_id, who=who, action=action)
+        except ReleaseError as error:
+            if roll_out is None:
+                raise
+            raise PromotionError(
+                f"the cluster serves {release_id}, but the store does not have it as the champion: {error}. When the "
+                "store answers, promote it again"
+            ) from error
     version, problem = _mirror(store, manifest, tracking_uri)
     return Promotion(champion, changed, difference, version, problem)
 
@@ -165,7 +173,8 @@ def promote(
     Raises:
         ReleaseNotFound: no such release; the nearest ids are named.
         ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
-        RolloutError: the cluster does not serve it; what it served before is served again.
+        RolloutError: the cluster does not serve it; what it served before is served again, or the message says how to.
+        PromotionError: the cluster serves it, and the store went away before it was recorded.
     """
     release_id = resolve(store, name, id_or_prefix)
     return _move(
@@ -194,9 +203,10 @@ def rollback(
     """Make the release that was champion before this one the champion again; once more goes one further back.
 
     Raises:
-        PromotionError: there is none to go back to.
+        PromotionError: there is none to go back to; or the cluster serves it, and the store went away before it was
+            recorded.
         ReleaseError: that release would not serve, or the store cannot be reached; nothing was changed.
-        RolloutError: the cluster does not serve it; what it served before is served again.
+        RolloutError: the cluster does not serve it; what it served before is served again, or the message says how to.
     """
     champion = store.champion(name)
     if champion is None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from training_job.errors import TrainingError
+from training_job.stopping import Interruptions
 
 POLL_SECONDS = 2.0
+PUT_BACK_SECONDS = 20.0  # less than the 30 s that a pod has from SIGTERM on
 RESTARTS_THAT_TELL = 3  # a container that ended so often will end again
 
 
@@ -105,52 +107,85 @@ def judge(pods: Sequence[Pod], release_id: str, replicas: int) -> Verdict:
     return Verdict("waiting", f"{answering} of {replicas} pods serve {release_id}{before}")
 
 
-def _await(
-    cluster: Cluster, target: Target, replicas: int, seconds: float, on_progress: Callable[[str], None]
-) -> Verdict:
-    """The verdict that is final, or the one at the end of the time as a failure."""
+def _look(cluster: Cluster, target: Target) -> Verdict:
+    """Where the rollout stands now. A cluster that does not answer this time may do so the next."""
+    try:
+        now = cluster.read()
+        if now is None:
+            return Verdict("failed", "the InferenceService was removed while it was changed")
+        return judge(cluster.pods(), target.release_id, now.replicas)
+    except RolloutError as error:
+        return Verdict("waiting", str(error))
+
+
+def _await(cluster: Cluster, target: Target, seconds: float, on_progress: Callable[[str], None]) -> None:
+    """
+    Raises:
+        RolloutError: the pods do not serve the target in time, or cannot.
+    """
     end, said = time.monotonic() + seconds, ""
     while True:
-        verdict = judge(cluster.pods(), target.release_id, replicas)
+        verdict = _look(cluster, target)
         if verdict.why != said:
             said = verdict.why
             on_progress(said)
-        if verdict.state != "waiting":
-            return verdict
+        if verdict.state == "done":
+            return
+        if verdict.state == "failed":
+            raise RolloutError(f"{target.release_id} is not served: {said}")
         if time.monotonic() >= end:
-            return Verdict("failed", f"after {seconds:.0f} s {verdict.why} (ROLLOUT_TIMEOUT_SECONDS)")
+            raise RolloutError(
+                f"{target.release_id} is not served: after {seconds:.0f} s {said} (ROLLOUT_TIMEOUT_SECONDS)"
+            )
         time.sleep(POLL_SECONDS)
 
 
 def roll_out(cluster: Cluster, target: Target, *, seconds: float, on_progress: Callable[[str], None]) -> None:
     """Serve the release; the old pods go on serving until the new ones are ready. Run again it takes up where it was.
 
+    Whatever ends it early, SIGTERM and Ctrl-C among it, puts back what was served before.
+
     Raises:
-        RolloutError: the new pods are not ready in time or cannot become so; what was served before is served again.
+        RolloutError: the new pods are not ready in time or cannot become so; what was served before is served again,
+            or the message says what is to be done.
     """
     before = cluster.read()
     if before is None:
         on_progress("the first release: the InferenceService is made")
         cluster.create(target)
-    elif before.target != target:
-        cluster.point(target, before.version)
-    now = cluster.read()
-    if now is None:
-        raise RolloutError("the InferenceService was removed while it was changed; promote again")
-    verdict = _await(cluster, target, now.replicas, seconds, on_progress)
-    if verdict.state == "done":
-        return
     if before is None or before.target == target:
-        raise RolloutError(
-            f"{target.release_id} is not served: {verdict.why}. There is no release to put back; promote another one"
-        )
-    raise RolloutError(f"{target.release_id} is not served: {verdict.why}. {_put_back(cluster, target, before.target)}")
+        try:
+            _await(cluster, target, seconds, on_progress)
+        except RolloutError as error:
+            raise RolloutError(f"{error}. There is no release to put back; promote another one") from error
+        return
+    with Interruptions() as interruptions:
+        try:
+            cluster.point(target, before.version)
+            _await(cluster, target, seconds, on_progress)
+        except BaseException as error:
+            with interruptions.held():
+                done = _put_back(cluster, target, before.target)
+                on_progress(done)
+            if isinstance(error, RolloutError):
+                raise RolloutError(f"{error}. {done}") from error
+            raise
 
 
 def _put_back(cluster: Cluster, target: Target, old: Target) -> str:
-    """A sentence on what is served now."""
-    now = cluster.read()
-    if now is None or now.target != target:
-        return "Somebody else has changed the InferenceService meanwhile; it was left as it is"
-    cluster.point(old, now.version)
-    return f"The release before it, {old.release_id}, is put back and served all along"
+    """A sentence on what is served now. A refusal is tried again: KServe's controller writes the object's status, and
+    each writing makes another version of it."""
+    end = time.monotonic() + PUT_BACK_SECONDS
+    while True:
+        try:
+            now = cluster.read()
+            if now is None or now.target not in (target, old):
+                return "Somebody else has changed the InferenceService meanwhile; it was left as it is"
+            if now.target == old:
+                return f"The release before it, {old.release_id}, is served as before"
+            cluster.point(old, now.version)
+            return f"The release before it, {old.release_id}, is put back and served all along"
+        except RolloutError as error:
+            if time.monotonic() >= end:
+                return f"The release before it could not be put back ({error}): promote {old.release_id}"
+        time.sleep(POLL_SECONDS)

@@ -1,12 +1,15 @@
 """The Kubernetes API as a person's kubeconfig reaches it; its refusals become sentences with a remedy."""
 
-import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
+from model_release import kubernetes_api
+from model_release.kubernetes_api import said
 from sentiment_cli.errors import CliError
+
+ANSWER_SECONDS = 30
 
 
 class ClusterError(CliError):
@@ -23,36 +26,27 @@ class Installation:
 
 def fullname_of(release: str) -> str:
     """The prefix that the chart gives the names of a release's objects (`sentiment.fullname`)."""
-    name = release if "sentiment" in release else f"{release[:26].rstrip('-')}-sentiment"
-    return name[:36].rstrip("-")
+    name = release if "sentiment" in release else f"{release[:26].removesuffix('-')}-sentiment"
+    return name[:36].removesuffix("-")
 
 
 def connect() -> None:
     """Read the kubeconfig, or the pod's own account inside of a cluster.
 
     Raises:
-        ClusterError: there is neither.
+        ClusterError: there is neither, or it cannot be read.
     """
-    from kubernetes import config
-    from kubernetes.config import ConfigException
-
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the last one is told in a sentence
     try:
-        config.load_config()
-    except ConfigException as error:
-        raise ClusterError(f"no cluster: {error}. Set KUBECONFIG, or log in to the cluster first") from None
-
-
-def _words(error: Any) -> str:
-    try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return str(error.reason or error)
+        kubernetes_api.connect()
+    except kubernetes_api.NoCluster as error:
+        raise ClusterError(str(error)) from None
 
 
 @contextmanager
 def refusals_named(what: str, missing: str) -> Iterator[None]:
     """Turn what the API raises into a ClusterError; `missing` is said when the object is not there."""
-    from kubernetes.client import ApiException
+    from kubernetes.client import ApiException, Configuration
     from urllib3.exceptions import HTTPError
 
     try:
@@ -61,6 +55,10 @@ def refusals_named(what: str, missing: str) -> Iterator[None]:
         if error.status == 404:
             raise ClusterError(missing) from None
         remedy = "; ask for the right, or use another account" if error.status in (401, 403) else ""
-        raise ClusterError(f"{what}: the cluster refuses: {_words(error)}{remedy}") from None
+        raise ClusterError(f"{what}: the cluster refuses: {said(error)}{remedy}") from None
     except HTTPError as error:
-        raise ClusterError(f"{what}: the cluster does not answer: {error}") from None
+        host = Configuration.get_default_copy().host
+        raise ClusterError(
+            f"{what}: the cluster at {host} does not answer: {said(error)}; check that it runs, and the context "
+            "(kubectl config current-context)"
+        ) from None

@@ -1,19 +1,23 @@
-"""`doctor --cluster`: reads a namespace's objects and hands them to `findings`."""
+"""`doctor --cluster`: reads a namespace's objects and hands them to the findings."""
 
-import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sentiment_cli.checks.check import Check, fail
-from sentiment_cli.cluster import findings
-from sentiment_cli.cluster.api import Installation, refusals_named
+from sentiment_cli.checks.check import Check, fail, skip
+from sentiment_cli.cluster import findings, monitor, pod_findings
+from sentiment_cli.cluster.api import ANSWER_SECONDS, Installation, refusals_named
+from sentiment_cli.cluster.findings import Object
 
 KSERVE = {"group": "serving.kserve.io", "version": "v1beta1", "plural": "inferenceservices"}
+MOST_EVENTS = 1000
 
 
-def _plain(answer: Any) -> list[dict[str, Any]]:
+def _list(function: Any, namespace: str, **options: Any) -> list[Object]:
     from kubernetes import client
 
-    items: list[dict[str, Any]] = client.ApiClient().sanitize_for_serialization(answer)["items"]
+    answer = function(namespace, _request_timeout=ANSWER_SECONDS, **options)
+    items: list[Object] = client.ApiClient().sanitize_for_serialization(answer)["items"]
     return items
 
 
@@ -32,39 +36,34 @@ def _definitions() -> list[str]:
     return found
 
 
-def _champion(installation: Installation) -> str | None:
-    """The release that the last finished promotion served, by the words of its Job; None where there is none.
-
-    The store itself is reached only from within the namespace.
-    """
-    from kubernetes import client
-
-    core = client.CoreV1Api()
-    selector = "app.kubernetes.io/component=promotion"
-    pods = core.list_namespaced_pod(installation.namespace, label_selector=selector).items
-    for pod in sorted(pods, key=lambda pod: pod.metadata.creation_timestamp, reverse=True):
-        if pod.status.phase == "Succeeded":
-            log = core.read_namespaced_pod_log(pod.metadata.name, installation.namespace)
-            for line in log.splitlines():
-                words = line.split()
-                if line.endswith("the champion") and words:
-                    return str(words[0])
-    return None
+def _champion(pods: Sequence[Object], jobs: Sequence[Object], namespace: str) -> tuple[str | None, list[Check]]:
+    """The champion of the store, which is reached from within the namespace only; and why it is not known."""
+    try:
+        status = monitor.status(pods, namespace)
+        unknown = findings.why_champion_unknown(status, jobs)
+    except monitor.MonitorAway as error:
+        unknown = str(error)
+    if unknown:
+        return None, [skip("champion", f"not known, so not compared with what is served: {unknown}")]
+    return status["champion"], []
 
 
-def _service(installation: Installation) -> dict[str, Any] | None:
+def _service(installation: Installation) -> Object | None:
     from kubernetes import client
     from kubernetes.client import ApiException
 
     try:
         found = client.CustomObjectsApi().get_namespaced_custom_object(
-            **KSERVE, namespace=installation.namespace, name=installation.fullname
+            **KSERVE,
+            namespace=installation.namespace,
+            name=installation.fullname,
+            _request_timeout=ANSWER_SECONDS,
         )
     except ApiException as error:
         if error.status == 404:
             return None
         raise
-    return dict(json.loads(json.dumps(found)))
+    return dict(found)
 
 
 def examine(installation: Installation) -> list[Check]:
@@ -78,9 +77,8 @@ def examine(installation: Installation) -> list[Check]:
     namespace = installation.namespace
     core, batch = client.CoreV1Api(), client.BatchV1Api()
     with refusals_named(f"looking at the namespace {namespace}", f"there is no namespace {namespace}; name it with -n"):
-        core.list_namespaced_service_account(namespace)
-        config_maps = core.list_namespaced_config_map(namespace).items
-        if f"{installation.fullname}-environment" not in [one.metadata.name for one in config_maps]:
+        config_maps = _list(core.list_namespaced_config_map, namespace)
+        if f"{installation.fullname}-environment" not in map(findings.name_of, config_maps):
             return [
                 fail(
                     "chart",
@@ -88,12 +86,16 @@ def examine(installation: Installation) -> list[Check]:
                     "make deploy, or name it with -n and --release-name",
                 )
             ]
-        pods, jobs = _plain(core.list_namespaced_pod(namespace)), _plain(batch.list_namespaced_job(namespace))
-        claims = _plain(core.list_namespaced_persistent_volume_claim(namespace))
+        pods, jobs = _list(core.list_namespaced_pod, namespace), _list(batch.list_namespaced_job, namespace)
+        events = _list(core.list_namespaced_event, namespace, field_selector="type=Warning", limit=MOST_EVENTS)
+        claims = _list(core.list_namespaced_persistent_volume_claim, namespace)
+        served = _service(installation)
+        champion, unknown = _champion(pods, jobs, namespace)
         return [
             findings.kserve(_definitions()),
-            *findings.pods(pods, namespace),
+            *pod_findings.pods(pods, events, namespace, datetime.now(UTC)),
             *findings.claims(claims),
-            *findings.jobs(jobs, namespace),
-            findings.service(_service(installation), _champion(installation), namespace),
+            *findings.jobs(jobs, pods, namespace),
+            *unknown,
+            findings.service(served, champion, namespace),
         ]

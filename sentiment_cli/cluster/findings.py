@@ -1,96 +1,110 @@
 """What is wrong in a namespace, from its objects as plain data: one sentence a finding, with its remedy."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
+from training_job.pod_trouble import containers_of, last_words
 
 Object = dict[str, Any]
-_IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName"}
-_MISSING = {"CreateContainerConfigError"}
+PROMOTES = "INFERENCE_SERVICE"  # a container with this variable may change what is served
 
 
-def _name(thing: Object) -> str:
+def name_of(thing: Object) -> str:
+    """An object's name."""
     return str(thing["metadata"]["name"])
 
 
-def _containers(pod: Object) -> Iterable[Object]:
-    status = pod.get("status", {})
-    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-
-
-def _last_words(container: Object) -> str:
-    ended = (
-        (container.get("lastState") or {}).get("terminated") or (container.get("state") or {}).get("terminated") or {}
-    )
-    lines = (ended.get("message") or ended.get("reason") or "").strip().splitlines()
-    return lines[-1][-300:] if lines else "it said nothing"
-
-
-def pods(found: Sequence[Object], namespace: str) -> list[Check]:
-    """Pods that cannot start or end again and again; one line when all are well."""
-    bad = [check for pod in found if (check := _pod(pod, namespace))]
-    running = sum(pod.get("status", {}).get("phase") == "Running" for pod in found)
-    return bad or [ok("pods", f"{running} run, none in trouble")]
-
-
-def _pod(pod: Object, namespace: str) -> Check | None:
-    name = f"pod {_name(pod)}"
-    status = pod.get("status", {})
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return fail(name, f"no node takes it: {condition.get('message', '')}", "free room, or lower its requests")
-    for container in _containers(pod):
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        reason, said = waiting.get("reason", ""), str(waiting.get("message", ""))[:300]
-        if reason in _IMAGE:
-            return fail(
-                name,
-                f"the image {container['image']} cannot be had: {said}",
-                "check image.registry and image.tag, or global.imagePullSecrets",
-            )
-        if reason in _MISSING:
-            return fail(
-                name, f"an object that it needs is missing: {said}", "create it, or name another in the chart's values"
-            )
-        if reason == "CrashLoopBackOff":
-            again = f"kubectl -n {namespace} logs {_name(pod)} -c {container['name']} --previous"
-            return fail(
-                name,
-                f"{container['name']} ended {container.get('restartCount', 0)} times: {_last_words(container)}",
-                again,
-            )
-    return None
+def time_of(text: str) -> datetime:
+    """A time as the API writes it: ISO 8601 in UTC."""
+    return datetime.fromisoformat(text)
 
 
 def claims(found: Sequence[Object]) -> list[Check]:
     """Volumes that wait for storage."""
-    pending = [_name(claim) for claim in found if claim.get("status", {}).get("phase") == "Pending"]
+    pending = [name_of(claim) for claim in found if claim.get("status", {}).get("phase") == "Pending"]
     if pending:
         remedy = "set global.storageClass (kubectl get storageclass); one that binds at first use waits for its pod"
         return [warn("volumes", f"no storage yet for {', '.join(pending)}", remedy)]
     return [ok("volumes", f"{len(found)} bound")]
 
 
-def jobs(found: Sequence[Object], namespace: str) -> list[Check]:
-    """Per component the newest Job that ended, if it failed."""
+def _ended(job: Object) -> bool:
+    conditions = job.get("status", {}).get("conditions") or ()
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
+
+
+def _owned_by(job: Object, pods: Iterable[Object]) -> list[Object]:
+    mine = [
+        pod
+        for pod in pods
+        if any(owner.get("uid") == job["metadata"]["uid"] for owner in pod["metadata"].get("ownerReferences") or ())
+    ]
+    return sorted(mine, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+
+def words_of(pod: Object) -> str:
+    """The last words of a container that ended badly, else the node's; empty where nothing was said."""
+    status = pod.get("status", {})
+    for container in containers_of(status):
+        ended = (container.get("state") or {}).get("terminated")
+        if ended and ended.get("exitCode"):
+            return last_words(container)
+    return str(status.get("message") or status.get("reason") or "")
+
+
+def _attempts(job: Object, pods: Iterable[Object]) -> str:
+    """What the newest pod of a Job that failed said."""
+    failed = [pod for pod in _owned_by(job, pods) if pod.get("status", {}).get("phase") == "Failed"]
+    return words_of(failed[-1]) if failed else ""
+
+
+def jobs(found: Sequence[Object], pods: Sequence[Object], namespace: str) -> list[Check]:
+    """Per component the newest Job that ended, if it failed, and Jobs that run after an attempt that failed; in the
+    words of their pods."""
     newest: dict[str, Object] = {}
-    for job in sorted(found, key=lambda job: job["metadata"]["creationTimestamp"]):
-        if any(one["status"] == "True" for one in job.get("status", {}).get("conditions") or ()):
-            newest[job["metadata"].get("labels", {}).get("app.kubernetes.io/component", _name(job))] = job
     bad = []
+    for job in sorted(found, key=lambda job: str(job["metadata"]["creationTimestamp"])):
+        component = job["metadata"].get("labels", {}).get("app.kubernetes.io/component", name_of(job))
+        if _ended(job):
+            newest[component] = job
+        elif said := _attempts(job, pods):
+            remedy = f"kubectl -n {namespace} logs job/{name_of(job)}"
+            bad.append(warn(component, f"an attempt of its Job {name_of(job)} failed, another follows: {said}", remedy))
     for component, job in newest.items():
         for condition in job["status"]["conditions"]:
             if condition["type"] == "Failed" and condition["status"] == "True":
-                said = condition.get("message") or condition.get("reason", "")
+                why = condition.get("message") or condition.get("reason", "")
+                said = _attempts(job, pods)
                 bad.append(
                     fail(
                         component,
-                        f"its last Job {_name(job)} failed: {said}",
-                        f"kubectl -n {namespace} logs job/{_name(job)}",
+                        f"its last Job {name_of(job)} failed: {f'{said} ({why})' if said else why}",
+                        f"kubectl -n {namespace} logs job/{name_of(job)}",
                     )
                 )
     return bad or [ok("jobs", f"{len(newest)} components, each one's last Job succeeded")]
+
+
+def why_champion_unknown(status: Object, found_jobs: Sequence[Object]) -> str | None:
+    """Why the champion of the monitor's `/api/status` may not be the one that is to be served; None when it is.
+
+    The monitor reads the store now and then, and a promotion changes the InferenceService before the store.
+    """
+    read_at = status.get("read_at", {}).get("store")
+    if read_at is None or not status.get("up", {}).get("store"):
+        return "the monitor cannot read the release store; see its log"
+    for job in found_jobs:
+        containers = job["spec"]["template"]["spec"]["containers"]
+        if not any(one["name"] == PROMOTES for container in containers for one in container.get("env") or ()):
+            continue
+        if not _ended(job):
+            return f"the Job {name_of(job)} runs and may be promoting"
+        ends = [time_of(one["lastTransitionTime"]) for one in job["status"]["conditions"] if one["status"] == "True"]
+        if read_at <= max(ends).timestamp():
+            return f"the monitor has not read the store since the Job {name_of(job)} ended; look again in a minute"
+    return None
 
 
 def service(found: Object | None, champion: str | None, namespace: str) -> Check:
@@ -122,7 +136,7 @@ def service(found: Object | None, champion: str | None, namespace: str) -> Check
             return fail(
                 name,
                 f"the InferenceService is not ready: {said}",
-                f"kubectl -n {namespace} get pods -l serving.kserve.io/inferenceservice={_name(found)}",
+                f"kubectl -n {namespace} get pods -l serving.kserve.io/inferenceservice={name_of(found)}",
             )
     return ok(name, uri)
 

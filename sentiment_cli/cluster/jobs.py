@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sentiment_cli.cluster.api import ClusterError, Installation, refusals_named
+from sentiment_cli.cluster.api import ANSWER_SECONDS, ClusterError, Installation, refusals_named
+from sentiment_cli.cluster.pod_findings import explained
+from training_job.pod_trouble import trouble_of
 
 POLL_SECONDS = 1.0
 JOB_LABEL = "batch.kubernetes.io/job-name"
+LONGEST_SILENCE = 86_400  # seconds between two lines of a Job; the client takes no "for ever"
 INTERRUPTED = 1  # a Job that failed without a container that did
 
 
@@ -50,7 +53,7 @@ class ClusterJob:
             with refusals_named(f"following {self.name}", gone):
                 ended = self._ended()
                 for pod in self._pods():
-                    if pod.metadata.name not in told and _has_started(pod):
+                    if pod.metadata.name not in told and _has_started(pod, self._where.namespace):
                         told.add(pod.metadata.name)
                         self._hand_on(pod.metadata.name, write)
                         ended = False
@@ -68,7 +71,11 @@ class ClusterJob:
 
     def _hand_on(self, pod: str, write: Callable[[str], None]) -> None:
         answer = self._core.read_namespaced_pod_log(
-            pod, self._where.namespace, follow=True, _preload_content=False, _request_timeout=(30, None)
+            pod,
+            self._where.namespace,
+            follow=True,
+            _preload_content=False,
+            _request_timeout=(ANSWER_SECONDS, LONGEST_SILENCE),
         )
         for line in _lines(answer):
             write(line)
@@ -90,21 +97,20 @@ def _lines(answer: Any) -> Any:
         yield rest.decode("utf-8", "replace")
 
 
-def _has_started(pod: Any) -> bool:
+def _has_started(pod: Any, namespace: str) -> bool:
     """Whether it has a log: a container that runs or ran.
 
     Raises:
-        ClusterError: its image cannot be had.
+        ClusterError: its container cannot be made.
     """
-    for container in pod.status.container_statuses or ():
-        waiting = container.state.waiting
-        if waiting is not None and waiting.reason in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName"):
-            raise ClusterError(
-                f"the image {container.image} cannot be had: {waiting.message}; check image.registry and tag"
-            )
-        if container.state.running is not None or container.state.terminated is not None:
-            return True
-    return False
+    from kubernetes import client
+
+    status = client.ApiClient().sanitize_for_serialization(pod.status)
+    trouble = trouble_of(status)
+    if trouble is not None and trouble.kind != "crash":
+        raise ClusterError("; ".join(explained(trouble, pod.metadata.name, namespace)))
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    return any("running" in state or "terminated" in state for state in states)
 
 
 def _job_of(cron_job: Any, arguments: Sequence[str], environment: dict[str, str]) -> Any:

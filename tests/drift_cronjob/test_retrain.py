@@ -1,12 +1,15 @@
 """When a drift verdict starts a training, and when it does not."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import kube_config
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift_cronjob.retrain import Training, _job, reason_against
+from drift_cronjob.errors import DriftError
+from drift_cronjob.retrain import Training, _job, reason_against, retrain
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
@@ -45,3 +48,12 @@ def test_the_job_is_the_cron_jobs_own_with_a_label_of_what_started_it() -> None:
     assert made["metadata"]["name"] == "sentiment-retrain-1101120000" and made["spec"] == {"backoffLimit": 3}
     assert made["metadata"]["labels"] == {"app.kubernetes.io/component": "training", "sentiment/trigger": "drift"}
     assert made["metadata"]["ownerReferences"][0]["uid"] == "u"
+
+
+def test_a_cluster_that_does_not_answer_leaves_the_drift_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = kube_config.write(tmp_path / "config", f"http://127.0.0.1:{kube_config.closed_port()}")
+    kube_config.use(monkeypatch, found)
+    with pytest.raises(DriftError, match=r"the drift is recorded.*refused; check"):
+        retrain("sentiment-training", "ns", 1)

@@ -9,9 +9,10 @@ from factories import make_release
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_release import Champion, ReleaseCorrupt, ReleaseNotFound, ReleaseStore
+from model_release import Champion, ReleaseCorrupt, ReleaseNotFound, ReleaseStore, StoreUnreachable
 from training_job.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify
 from training_job.registry import connect
+from training_job.rollout import RolloutError
 
 NAME = "sentiment"
 
@@ -143,6 +144,32 @@ def test_mlflow_away_does_not_stop_a_promotion_and_doing_it_again_repairs_the_al
     assert client.get_model_version_by_alias(NAME, "champion").tags["release_id"] == ids[1]
     assert _rollback(store, uri).registry_version == "1"
     assert client.get_model_version_by_alias(NAME, "champion").tags["release_id"] == ids[0]
+
+
+def test_the_cluster_comes_before_the_record(store: ReleaseStore, ids: list[str]) -> None:
+    served: list[tuple[str, str]] = []
+
+    def refuse(storage_uri: str, release_id: str) -> None:
+        served.append((storage_uri, release_id))
+        raise RolloutError("not served")
+
+    with pytest.raises(RolloutError):
+        _promote(store, ids[0], roll_out=refuse)
+    assert served == [(f"{store.uri(NAME, ids[0])}/serving/", ids[0])]
+    assert store.champion(NAME) is None
+
+
+def test_a_store_that_goes_away_during_the_rollout_is_told_with_what_is_served(
+    store: ReleaseStore, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> Champion:
+        raise StoreUnreachable("the store does not answer")
+
+    monkeypatch.setattr(store, "set_champion", away)
+    with pytest.raises(StoreUnreachable, match=r"^the store does not answer$"):
+        _promote(store, ids[0])
+    with pytest.raises(PromotionError, match=f"serves {ids[0]}.*the store does not answer.*promote it again"):
+        _promote(store, ids[0], roll_out=lambda *_: None)
 
 
 def _entries(moves: list[tuple[str, str]]) -> list[Champion]:

@@ -1,5 +1,6 @@
 """A release becomes what the cluster serves, or what was served before is put back; never something in between."""
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_job import rollout
-from training_job.kserve_cluster import release_in, trouble_of
+from training_job.kserve_cluster import hopeless, release_in
 from training_job.rollout import Pod, RolloutError, Service, Target, judge, roll_out
 
 OLD, NEW = Target("s3://b/releases/old/serving/", "0" * 16), Target("s3://b/releases/new/serving/", "1" * 16)
@@ -140,21 +141,136 @@ def test_what_somebody_else_did_meanwhile_is_left_alone() -> None:
     assert cluster.target == third
 
 
-def container(name: str = "kserve-container", restarts: int = 0, **state: dict[str, object]) -> dict[str, object]:
+def hiccup_once(then: Callable[[Target], Sequence[Pod]], raised: BaseException) -> Callable[[Target], Sequence[Pod]]:
+    left = [raised]
+
+    def behave(target: Target) -> Sequence[Pod]:
+        if left:
+            raise left.pop()
+        return then(target)
+
+    return behave
+
+
+def test_a_cluster_that_does_not_answer_for_a_moment_is_asked_again() -> None:
+    cluster = FakeCluster(hiccup_once(healthy, RolloutError("listing pods: the cluster does not answer")))
+    said = go(cluster)
+    assert said == ["listing pods: the cluster does not answer", f"2 pods serve {NEW.release_id}"]
+    assert cluster.pointed == [NEW]
+
+
+def test_a_cluster_that_does_not_answer_in_time_is_told_and_the_old_release_put_back() -> None:
+    def behave(target: Target) -> list[Pod]:
+        raise RolloutError("listing pods: the cluster refuses: no")
+
+    cluster = FakeCluster(behave)
+    with pytest.raises(RolloutError, match=r"the cluster refuses: no .*put back"):
+        go(cluster, seconds=0.05)
+    assert cluster.pointed == [NEW, OLD]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), ZeroDivisionError()])
+def test_whatever_ends_a_rollout_puts_the_old_release_back(error: BaseException) -> None:
+    cluster = FakeCluster(hiccup_once(healthy, error))
+    with pytest.raises(type(error)):
+        go(cluster)
+    assert cluster.target == OLD
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_puts_the_old_release_back_however_often_it_comes(number: int, error: type[BaseException]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    class Nagged(FakeCluster):
+        def point(self, target: Target, version: str) -> None:
+            if target == OLD:
+                signal.raise_signal(number)
+            super().point(target, version)
+
+    def behave(target: Target) -> list[Pod]:
+        signal.raise_signal(number)
+        raise AssertionError("the signal ends it")
+
+    cluster = Nagged(behave)
+    with pytest.raises(error):
+        go(cluster)
+    assert cluster.target == OLD
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_change_whose_answer_is_lost_is_undone(applied: bool) -> None:
+    class Deaf(FakeCluster):
+        def point(self, target: Target, version: str) -> None:
+            if applied or target == OLD:
+                super().point(target, version)
+            if target == NEW:
+                raise RolloutError("changing the InferenceService: the cluster does not answer")
+
+    cluster = Deaf(healthy)
+    with pytest.raises(RolloutError, match=r"does not answer.*(put back|served as before)"):
+        go(cluster)
+    assert cluster.target == OLD
+
+
+def test_putting_back_is_tried_again_when_the_object_moved_on() -> None:
+    """KServe's controller writes the object's status during a rollout, and each write is another version."""
+
+    class Busy(FakeCluster):
+        refused = 0
+
+        def point(self, target: Target, version: str) -> None:
+            if target == OLD and self.refused < 3:
+                self.refused += 1
+                raise RolloutError("changed by somebody else just now")
+            super().point(target, version)
+
+    cluster = Busy(lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")])
+    with pytest.raises(RolloutError, match="put back"):
+        go(cluster)
+    assert cluster.target == OLD
+
+
+def test_what_cannot_be_put_back_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "PUT_BACK_SECONDS", 0.01)
+
+    class Gone(FakeCluster):
+        def point(self, target: Target, version: str) -> None:
+            if target == OLD:
+                raise RolloutError("the cluster does not answer")
+            super().point(target, version)
+
+    cluster = Gone(lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")])
+    with pytest.raises(RolloutError, match=rf"no image.*could not be put back.*promote {OLD.release_id}"):
+        go(cluster)
+
+
+def test_the_first_release_has_nothing_to_put_back() -> None:
+    cluster = FakeCluster(
+        lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")], target=None
+    )
+    with pytest.raises(RolloutError, match="no release to put back"):
+        go(cluster)
+    assert cluster.target == NEW
+
+
+def container(name: str, restarts: int = 0, **state: dict[str, object]) -> dict[str, object]:
     last = state.pop("last", None)
     return {"name": name, "restartCount": restarts, "state": state, "lastState": {"terminated": last} if last else {}}
 
 
-def test_trouble_is_told_in_the_clusters_own_words() -> None:
-    image = container(waiting={"reason": "ImagePullBackOff", "message": "not found"})
-    crash = container(
-        "storage-initializer", 3, waiting={"reason": "CrashLoopBackOff"}, last={"message": "first\nno such bucket"}
-    )
-    young = container(restarts=1, waiting={"reason": "CrashLoopBackOff"})
-    assert trouble_of({"containerStatuses": [image]}) == "kserve-container: ImagePullBackOff: not found"
-    assert trouble_of({"initContainerStatuses": [crash]}) == "storage-initializer ended 3 times: no such bucket"
-    assert trouble_of({"containerStatuses": [young]}) is None
-    assert trouble_of({}) is None
+def test_a_rollout_gives_up_on_what_will_not_mend_itself() -> None:
+    pull = {"reason": "ImagePullBackOff", "message": "not found"}
+    crash = {"reason": "CrashLoopBackOff"}
+    image = container("kserve-container", waiting=pull)
+    ran = container("kserve-container", 1, waiting=pull)
+    crashes = container("storage-initializer", 3, waiting=crash, last={"message": "first\nno such bucket"})
+    young = container("kserve-container", 1, waiting=crash)
+    assert hopeless({"containerStatuses": [image]}) == "kserve-container: ImagePullBackOff: not found"
+    assert hopeless({"initContainerStatuses": [crashes]}) == "storage-initializer ended 3 times: no such bucket"
+    assert hopeless({"containerStatuses": [ran]}) is None
+    assert hopeless({"containerStatuses": [young]}) is None
+    assert hopeless({}) is None
 
 
 def test_the_release_is_read_from_the_environment() -> None:
