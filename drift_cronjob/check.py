@@ -14,7 +14,8 @@ from drift_cronjob.sources import Traffic, choose_release, fetch_reference, read
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.thresholds import judge
 from drift_cronjob.verdict import Decision, Verdict, decide, not_enough
-from model_release import Manifest, ReleaseStore
+from model_release import Manifest, ReleaseError, ReleaseStore
+from prediction_log import LogError
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +100,30 @@ def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings
 
 
 def act(settings: DriftSettings, verdict: Verdict, start: datetime, end: datetime) -> list[str]:
-    """What the settings ask for after a check, in sentences.
+    """What the settings ask for after a check, in sentences. Each is tried, whatever became of the others.
 
     Raises:
-        DriftError, ReleaseError, LogError: it could not be done; the verdict is recorded already.
+        DriftError: some could not be done, and why; the verdict is recorded already.
     """
-    done = []
+    from drift_cronjob.feedback_export import export
+    from drift_cronjob.retention import remove_old
+    from drift_cronjob.retrain import retrain
+
+    asked: list[Callable[[], str | None]] = []
     if settings.feedback_export:
-        from drift_cronjob.feedback_export import export
-
-        done.append(export(settings, start, end))
-    if settings.retrain_cronjob and verdict is Verdict.DRIFT:
-        from drift_cronjob.retrain import retrain
-
-        done.append(retrain(settings.retrain_cronjob, settings.kube_namespace, settings.retrain_cooldown_hours))
-    return done
+        asked.append(lambda: export(settings, start, end))
+    if cron_job := settings.retrain_cronjob if verdict is Verdict.DRIFT else None:
+        asked.append(lambda: retrain(cron_job, settings.kube_namespace, settings.retrain_cooldown_hours))
+    asked.append(lambda: remove_old(settings))
+    done, failed = [], []
+    for action in asked:
+        try:
+            done.append(action())
+        except (DriftError, ReleaseError, LogError) as error:
+            failed.append(str(error))
+    if failed:
+        raise DriftError("; ".join([*filter(None, done), *failed]))
+    return [sentence for sentence in done if sentence]
 
 
 def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: None) -> DriftOutcome:
@@ -126,13 +136,16 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
             carries `exit_code` 2 and says what to do.
     """
     from drift_cronjob.report import write_report
-    from prediction_log import DriftReportRow, save_report
+    from prediction_log import DriftReportRow, WindowReader, save_report
 
     end = settings.end or datetime.now(UTC)
     start = end - timedelta(hours=settings.hours)
     on_step("reading the release")
     store = ReleaseStore(settings.releases_uri)
-    release_id = choose_release(store, settings.model_name, settings.release)
+    log = WindowReader(settings.database_url)
+    release_id = choose_release(
+        store, settings.model_name, settings.release, lambda: dict(log.summary(start, end).by_release)
+    )
     manifest = store.manifest(settings.model_name, release_id)
     reference = reference_sample(fetch_reference(store, manifest, settings.cache_dir), manifest.decision_threshold)
     on_step("reading the prediction log")

@@ -37,7 +37,11 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     exit_zero: Annotated[
-        bool, typer.Option("--exit-zero", help="End with 0 whatever the verdict; a check that fails still does not.")
+        bool,
+        typer.Option(
+            "--exit-zero",
+            help="End with 0 whatever the verdict, and where nothing is served yet; a check that fails still does not.",
+        ),
     ] = False,
 ) -> None:
     """Decide whether the window's traffic has drifted from the release's reference.
@@ -46,6 +50,7 @@ def check(
     environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, DRIFT_*.
     """
     from drift_cronjob.check import check as run_check
+    from drift_cronjob.errors import NothingServed
     from drift_cronjob.settings import DriftSettings
     from drift_cronjob.terminal import progress, show, to_json
 
@@ -59,8 +64,14 @@ def check(
         "evidently": evidently,
     }
     settings = DriftSettings(**{name: value for name, value in options.items() if value is not None})
-    with progress() as on_step:
-        outcome = run_check(settings, on_step)
+    try:
+        with progress() as on_step:
+            outcome = run_check(settings, on_step)
+    except NothingServed as error:
+        if not exit_zero:
+            raise
+        typer.echo(f"nothing to check: {error}")
+        return
     if as_json:
         typer.echo(to_json(outcome))
     else:

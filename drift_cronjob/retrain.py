@@ -46,9 +46,13 @@ def _training(job: dict[str, Any]) -> Training:
     )
 
 
-def _job(cron_job: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """A Job as `kubectl create job --from` makes it, labelled with what started it."""
+def _job(cron_job: dict[str, Any], now: datetime, cooldown: timedelta) -> dict[str, Any]:
+    """A Job as `kubectl create job --from` makes it, labelled with what started it. It is what remembers the cool-down,
+    so it is kept for as long."""
     template, metadata = cron_job["spec"]["jobTemplate"], cron_job["metadata"]
+    spec = dict(template["spec"])
+    if "ttlSecondsAfterFinished" in spec:
+        spec["ttlSecondsAfterFinished"] = max(spec["ttlSecondsAfterFinished"], round(cooldown.total_seconds()))
     prefix = metadata["name"].removesuffix("-training")
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": metadata["uid"]}
     return {
@@ -60,7 +64,7 @@ def _job(cron_job: dict[str, Any], now: datetime) -> dict[str, Any]:
             "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
             "ownerReferences": [{**owner, "controller": True}],
         },
-        "spec": template["spec"],
+        "spec": spec,
     }
 
 
@@ -75,7 +79,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
     from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
 
-    now = datetime.now(UTC)
+    now, cooldown = datetime.now(UTC), timedelta(hours=cooldown_hours)
     try:
         config.load_incluster_config() if IN_CLUSTER else config.load_kube_config()
         batch, plain = client.BatchV1Api(), client.ApiClient().sanitize_for_serialization
@@ -83,10 +87,10 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
         found = plain(batch.read_namespaced_cron_job(cron_job, where, _request_timeout=30))
         component = found["spec"]["jobTemplate"]["metadata"]["labels"][COMPONENT]
         jobs = plain(batch.list_namespaced_job(where, label_selector=f"{COMPONENT}={component}", _request_timeout=30))
-        against = reason_against(map(_training, jobs["items"]), now, timedelta(hours=cooldown_hours))
+        against = reason_against(map(_training, jobs["items"]), now, cooldown)
         if against:
             return f"no training was started: {against}"
-        made = batch.create_namespaced_job(where, _job(found, now), _request_timeout=30)
+        made = batch.create_namespaced_job(where, _job(found, now, cooldown), _request_timeout=30)
     except (ApiException, ConfigException, HTTPError) as error:
         raise DriftError(
             f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {said(error)}; check "

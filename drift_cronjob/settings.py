@@ -48,6 +48,8 @@ class DriftSettings(BaseSettings):
     """Whether Evidently draws a page beside the report (some seconds and megabytes)."""
     cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
     """Where the release's reference is downloaded to."""
+    keep_days: int = Field(90, validation_alias="DRIFT_KEEP_DAYS", ge=1)
+    """Days that reports and exported feedback are kept."""
     feedback_export: bool = Field(False, validation_alias="DRIFT_FEEDBACK_EXPORT")
     """Whether the window's labelled texts are written to the store, for a training to mix in."""
     retrain_cronjob: str | None = Field(None, validation_alias="DRIFT_RETRAIN_CRONJOB")

@@ -1,5 +1,6 @@
 """Where the compared rows come from: a release's reference sample and a window of the prediction log."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from drift_cronjob.errors import DriftError
+from drift_cronjob.errors import DriftError, NothingServed
 from drift_cronjob.sample import Sample, first_copies
 from drift_cronjob.statistic import FloatArray
 from model_release import Manifest, ReleaseStore
@@ -38,22 +39,28 @@ class Traffic:
     other_releases: dict[str, int] = field(default_factory=dict)
 
 
-def choose_release(store: ReleaseStore, name: str, wanted: str | None) -> str:
-    """The release to check: the wanted one, or the champion.
+def choose_release(store: ReleaseStore, name: str, wanted: str | None, served: Callable[[], dict[str, int]]) -> str:
+    """The release to check: the wanted one, the champion, or before the first promotion the one that answered most.
+
+    Args:
+        served: rows of the window by release id.
 
     Raises:
-        DriftError: there is no champion.
+        NothingServed: no release was promoted, and none has answered.
         ReleaseNotFound: nothing has that id.
     """
     if wanted:
         return store.resolve(name, wanted)
     champion = store.champion(name)
-    if champion is None:
-        raise DriftError(
-            f"no release of {name!r} has been promoted in {store.base}: promote one (sentiment promote ID) "
-            "or name one with --release"
+    if champion is not None:
+        return champion.id
+    by_release = served()
+    if not by_release:
+        raise NothingServed(
+            f"no release of {name!r} has been promoted in {store.base} and none has answered in this window: promote "
+            "one (sentiment promote ID) or name one with --release"
         )
-    return champion.id
+    return store.resolve(name, max(by_release, key=lambda release_id: by_release[release_id]))
 
 
 def fetch_reference(store: ReleaseStore, manifest: Manifest, cache: Path) -> Reference:

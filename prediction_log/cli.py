@@ -59,14 +59,17 @@ def replay(database_url: Url = URL_DEFAULT, spill_uri: SpillUri = None) -> None:
 def maintain(
     database_url: Url = URL_DEFAULT,
     ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
-    keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions")] = 90,
+    keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions, feedback and reports")] = 90,
     spill_uri: SpillUri = None,
 ) -> None:
-    """Make the coming days' partitions, remove old predictions, and replay what pods left under SPILL_URI."""
+    """Make the coming days' partitions, remove what is old, and replay what pods left under SPILL_URI."""
     from prediction_log.partitions import maintain as keep_up
 
-    made, removed = keep_up(database_url, ahead_days=ahead, keep_days=keep)
-    Console().print(f"made {len(made)} partitions, removed {removed} predictions older than {keep} days")
+    done = keep_up(database_url, ahead_days=ahead, keep_days=keep)
+    Console(soft_wrap=True).print(
+        f"made {len(done.made)} partitions; removed {done.predictions} predictions, {done.feedback} labels and "
+        f"{done.drift_reports} drift reports older than {keep} days"
+    )
     if (spill_uri or "").strip():
         _replay(database_url, str(spill_uri))
 

@@ -1,13 +1,14 @@
-"""Partitions by day and retention: days are made ahead, old days are dropped whole."""
+"""Partitions by day and retention: days are made ahead, and what is old goes; of predictions whole days are dropped."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prediction_log.database import connected, is_sqlite, parse_url, run
-from prediction_log.schema import predictions
+from prediction_log.schema import drift_reports, feedback, predictions
 
 _NAME = re.compile(r"^predictions_(\d{8})$")
 
@@ -64,7 +65,16 @@ async def _drop_old(connection: AsyncConnection, oldest: date) -> int:
     return removed
 
 
-async def _maintain(url: str, ahead_days: int, keep_days: int) -> tuple[list[str], int]:
+class Maintained(NamedTuple):
+    """Names of the partitions made (none on SQLite), and the rows removed from each table."""
+
+    made: list[str]
+    predictions: int
+    feedback: int
+    drift_reports: int
+
+
+async def _maintain(url: str, ahead_days: int, keep_days: int) -> Maintained:
     parsed = parse_url(url)
     oldest = datetime.now(UTC).date() - timedelta(days=keep_days)
     midnight = datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC)
@@ -76,14 +86,12 @@ async def _maintain(url: str, ahead_days: int, keep_days: int) -> tuple[list[str
         async with connected(parsed) as connection:
             removed = await _drop_old(connection, oldest)
     async with connected(parsed) as connection:
-        rest = await connection.execute(predictions.delete().where(predictions.c.time < midnight))
-    return made, removed + rest.rowcount
+        times = (predictions.c.time, feedback.c.created, drift_reports.c.created)
+        rest = [(await connection.execute(time.table.delete().where(time < midnight))).rowcount for time in times]
+    return Maintained(made, removed + rest[0], *rest[1:])
 
 
-def maintain(url: str, *, ahead_days: int = 7, keep_days: int = 90) -> tuple[list[str], int]:
-    """Make the coming days' partitions and remove predictions older than `keep_days` whole days.
-
-    Returns:
-        Names of the partitions made (none on SQLite), and the number of rows removed.
-    """
+def maintain(url: str, *, ahead_days: int = 7, keep_days: int = 90) -> Maintained:
+    """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` whole
+    days."""
     return run(_maintain(url, ahead_days, keep_days))

@@ -44,10 +44,18 @@ def test_the_order_of_jobs_does_not_matter(known: list[Training]) -> None:
 def test_the_job_is_the_cron_jobs_own_with_a_label_of_what_started_it() -> None:
     template = {"metadata": {"labels": {"app.kubernetes.io/component": "training"}}, "spec": {"backoffLimit": 3}}
     cron_job = {"metadata": {"name": "sentiment-training", "uid": "u"}, "spec": {"jobTemplate": template}}
-    made = _job(cron_job, NOW)
+    made = _job(cron_job, NOW, DAY)
     assert made["metadata"]["name"] == "sentiment-retrain-1101120000" and made["spec"] == {"backoffLimit": 3}
     assert made["metadata"]["labels"] == {"app.kubernetes.io/component": "training", "sentiment/trigger": "drift"}
     assert made["metadata"]["ownerReferences"][0]["uid"] == "u"
+
+
+@pytest.mark.parametrize(("ttl", "kept"), [(60, 86_400), (604_800, 604_800)])
+def test_the_job_outlives_the_cooldown_that_it_remembers(ttl: int, kept: int) -> None:
+    template = {"metadata": {}, "spec": {"ttlSecondsAfterFinished": ttl}}
+    cron_job = {"metadata": {"name": "t", "uid": "u"}, "spec": {"jobTemplate": template}}
+    assert _job(cron_job, NOW, DAY)["spec"] == {"ttlSecondsAfterFinished": kept}
+    assert template["spec"] == {"ttlSecondsAfterFinished": ttl}
 
 
 def test_a_cluster_that_does_not_answer_leaves_the_drift_recorded(

@@ -31,7 +31,9 @@ def test_upgrade_hourly_and_maintain(empty_url: str, monkeypatch: pytest.MonkeyP
     row = output("hourly", "--hours", "2")
     assert f"{now:%Y-%m-%d %H:00}" in row
     assert "0.800" in row
-    assert "removed 1 predictions older than 30 days" in output("maintain", "--keep", "30")
+    assert "removed 1 predictions, 0 labels and 0 drift reports older than 30 days" in output(
+        "maintain", "--keep", "30"
+    )
     assert WindowReader(empty_url).summary(now - timedelta(days=200), now + timedelta(days=1)).predictions == 2
 
 

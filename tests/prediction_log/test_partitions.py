@@ -5,8 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from log_rows import record, write
 from postgres import Server
+from sqlalchemy import func, select
 
-from prediction_log import WindowReader, maintain, upgrade
+from prediction_log import (
+    DriftReportRow,
+    WindowReader,
+    add_feedback,
+    latest_reports,
+    maintain,
+    save_report,
+    upgrade,
+)
+from prediction_log.database import connected, parse_url, run
+from prediction_log.schema import feedback
 
 DAY = timedelta(days=1)
 
@@ -31,11 +42,30 @@ def test_old_rows_go_and_young_ones_stay(url: str) -> None:
     write(
         url, [*kept, record(midnight(-30) - timedelta(milliseconds=1)), record(midnight(-31)), record(midnight(-400))]
     )
-    _, removed = maintain(url, keep_days=30)
-    assert removed == 3
+    assert maintain(url, keep_days=30).predictions == 3
     window = WindowReader(url).read(midnight(-500), midnight(2))
     assert set(window.ids) == {row.id for row in kept}
-    assert maintain(url, keep_days=30) == ([], 0)
+    assert maintain(url, keep_days=30) == ([], 0, 0, 0)
+
+
+async def _age(url: str, created: datetime) -> None:
+    """Set the newest feedback's time."""
+    async with connected(parse_url(url)) as connection:
+        newest = select(func.max(feedback.c.id)).scalar_subquery()
+        await connection.execute(feedback.update().where(feedback.c.id == newest).values(created=created))
+
+
+def test_old_feedback_and_reports_go_too(url: str) -> None:
+    row = record(midnight(-31))
+    write(url, [row])
+    for days in (-31, -30):
+        at = midnight(days)
+        add_feedback(url, row.id, "positive", None)
+        run(_age(url, at))
+        save_report(url, DriftReportRow(at, at, at, row.release_id, "stable", "nothing changed", 1))
+    assert maintain(url, keep_days=30) == ([], 1, 1, 1)
+    assert [one.created for one in latest_reports(url, 9)] == [midnight(-30)]
+    assert maintain(url, keep_days=30) == ([], 0, 0, 0)
 
 
 def test_upgrade_makes_the_next_days(server: Server, postgres_url: str) -> None:
@@ -48,8 +78,7 @@ def test_rows_of_a_day_without_a_partition_move_into_it(server: Server, postgres
     rows = [record(midnight(n) + timedelta(hours=n), text=f"day {n}", descriptors={"chars": 1.0}) for n in days]
     write(postgres_url, rows)
     assert partitions(server, postgres_url)["predictions_default"] == 3
-    made, removed = maintain(postgres_url, ahead_days=9)
-    assert (made, removed) == ([name_of(midnight(8)), name_of(midnight(9))], 0)
+    assert maintain(postgres_url, ahead_days=9) == ([name_of(midnight(8)), name_of(midnight(9))], 0, 0, 0)
     found = partitions(server, postgres_url)
     assert found["predictions_default"] == 1
     assert [found[name_of(midnight(n))] for n in (7, 8, 9)] == [1, 1, 1]
@@ -67,7 +96,7 @@ def test_whole_days_are_dropped(server: Server, postgres_url: str) -> None:
         postgres_url,
     )
     write(postgres_url, [record(old), record(old + DAY / 2), record(old + DAY), record(midnight(0))])
-    assert maintain(postgres_url, keep_days=30)[1] == 3
+    assert maintain(postgres_url, keep_days=30).predictions == 3
     assert name_of(old) not in partitions(server, postgres_url)
 
 
@@ -94,7 +123,7 @@ def test_two_maintain_at_once_and_while_a_session_has_another_time_zone(
     database = postgres_url.rpartition("/")[2]
     server.execute(f"ALTER DATABASE {database} SET timezone = 'Asia/Kathmandu'")
     with ThreadPoolExecutor(3) as pool:
-        made = [job[0] for job in pool.map(lambda _: maintain(postgres_url, ahead_days=10), range(3))]
+        made = [job.made for job in pool.map(lambda _: maintain(postgres_url, ahead_days=10), range(3))]
     assert sorted(made, key=len) == [[], [], [name_of(midnight(n)) for n in (8, 9, 10)]]
     late = record(midnight(10) + DAY - timedelta(milliseconds=1))
     write(postgres_url, [late])

@@ -1,0 +1,61 @@
+"""Files that checks have written go after some days: reports, and exported feedback, which holds texts."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from drift_cronjob.errors import DriftError
+from drift_cronjob.settings import DriftSettings
+
+_REPORT = re.compile(r"^drift-(?P<stamp>\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}(?P<beside>-evidently)?\.html$")
+_FEEDBACK = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
+EVIDENTLY_DAYS = 14  # four megabytes an hour would fill a small store long before a report is of no more use
+
+
+def is_old(name: str, now: datetime, keep_days: int) -> bool:
+    """Whether a file of this name was written by a check and has had its days; other files never have."""
+    found = _REPORT.match(name) or _FEEDBACK.match(name)
+    if not found:
+        return False
+    try:
+        written = datetime.strptime(found["stamp"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:  # digits that are no time
+        return False
+    beside = found.re is _REPORT and found["beside"]
+    return now - written > timedelta(days=min(keep_days, EVIDENTLY_DAYS) if beside else keep_days)
+
+
+def _remove(folder: str, now: datetime, keep_days: int) -> int:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(folder, use_listings_cache=False)
+    try:
+        names: list[str] = filesystem.ls(path, detail=False)
+    except FileNotFoundError:
+        return 0
+    old = [name for name in names if is_old(name.rsplit("/", 1)[-1], now, keep_days)]
+    if old:
+        filesystem.rm(old)
+    return len(old)
+
+
+def remove_old(settings: DriftSettings) -> str | None:
+    """Remove reports and exported feedback older than `keep_days`, Evidently's pages after two weeks; a sentence on
+    what went, None when nothing did.
+
+    Raises:
+        DriftError: a folder cannot be listed or changed.
+    """
+    now = datetime.now(UTC)
+    folders = [f"{settings.releases_uri.rstrip('/')}/{settings.model_name}/feedback"]
+    if settings.report_dir != "none":
+        folders.append(settings.report_dir.rstrip("/"))
+    removed = 0
+    for folder in folders:
+        try:
+            removed += _remove(folder, now, settings.keep_days)
+        except Exception as error:  # a store's own errors have no common base
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise DriftError(
+                f"old files in {folder} cannot be removed ({reason}); check the rights to list and delete"
+            ) from error
+    return f"removed {removed} old reports and feedback files" if removed else None
