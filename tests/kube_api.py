@@ -167,7 +167,7 @@ class KubeApi(Served):
         kept = self.put(collection, merged(old, change))
         while self.after_patch:
             self.after_patch.pop()()
-        return JSONResponse(kept)
+        return JSONResponse(kept, 201 if old is None else 200)
 
     async def _log(self, request: Request) -> Response:
         self.asked.append((request.method, request.url.path))

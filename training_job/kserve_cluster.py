@@ -62,14 +62,19 @@ class KServeCluster:
     def _where(self) -> dict[str, str]:
         return {"group": GROUP, "version": VERSION, "namespace": self._namespace, "plural": PLURAL}
 
-    def _call(self, what: str, function: Any, *arguments: Any, **options: Any) -> Any:
-        """The API's answer; None where there is no such object."""
+    def _call(self, what: str, function: Any, *arguments: Any, absent: str | None = None, **options: Any) -> Any:
+        """The API's answer; where there is no such object None, or an error with the words of `absent`.
+
+        None alone does not tell: the client gives it for an object that was made (201) too.
+        """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
             return function(*arguments, **options, _request_timeout=30)
         except ApiException as error:
+            if error.status == 404 and absent is not None:
+                raise RolloutError(absent) from None
             if error.status == 404:
                 return None
             if error.status == 409:
@@ -119,17 +124,16 @@ class KServeCluster:
             {"apiVersion": "v1", "kind": "ConfigMap", "name": self._template, "uid": config_map.metadata.uid}
         ]
         made["spec"]["predictor"]["model"] |= _serving(target, made["spec"]["predictor"]["model"].get("env"))
-        done = self._call(
+        self._call(
             "making the InferenceService",
             self._objects.patch_namespaced_custom_object,
             **self._where(),
             name=self._name,
             body=made,
             field_manager=HELM,
+            absent="KServe is not installed in this cluster (there is no API serving.kserve.io)",
             _content_type="application/apply-patch+yaml",
         )
-        if done is None:
-            raise RolloutError("KServe is not installed in this cluster (there is no API serving.kserve.io)")
 
     def point(self, target: Target, version: str) -> None:
         found = self._get()
