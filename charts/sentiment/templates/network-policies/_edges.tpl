@@ -73,8 +73,12 @@ edges:
 {{- if $values.prometheus.kubelet.enabled }}
   - {from: prometheus, to: kubelets, port: 10250}
 {{- end }}
-  - {from: grafana, to: prometheus, port: 9090}
   - {from: tests, to: prometheus, port: 9090}
+{{- end }}
+{{- if $values.grafana.prometheusUrl }}
+  - {from: grafana, to: outside, port: {{ include "sentiment.portOf" $values.grafana.prometheusUrl }}}
+{{- else if $values.prometheus.enabled }}
+  - {from: grafana, to: prometheus, port: 9090}
 {{- end }}
   # Receivers of alerts.
   - {from: alertmanager, to: outside}
