@@ -166,6 +166,8 @@ def test_contradictions_are_refused_in_one_sentence(values: Values, key: str, re
         ({"server": {"corsOrigins": ["page.example"]}}, "/server/corsOrigins/0"),
         ({"server": {"resources": {"limits": {"memory": "much"}}}}, "/server/resources/limits/memory"),
         ({"drift": {"schedule": "sometimes"}}, "/drift/schedule"),
+        ({"grafana": {"prometheusUrl": "http://|"}}, "/grafana/prometheusUrl"),
+        ({"mlflow": {"external": {"uri": "http://me:secret@mlflow"}}}, "/mlflow/external/uri"),
         ({"drift": {"alpha": 2}}, "/drift/alpha"),
         ({"training": {"mode": "slow"}}, "/training/mode"),
         ({"training": {"data": {"train": "rows.csv"}}}, "/training/data/train"),
