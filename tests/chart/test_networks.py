@@ -14,6 +14,8 @@ _ADDRESS = re.compile(r"(?:https?|postgresql)://[^\s\"'/]+|(?<=targets: \[)[a-z0
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
 # What the shared environment tells every program and only some use.
 _FOR_SOME = {"MLFLOW_TRACKING_URI": {"training", "promotion", "tests"}}
+# Services that KServe makes, by the end of their names, and the component of their pods.
+_KSERVES = {"-predictor": "server", "-graph": "graph"}
 # Links that people follow, and a process's own port.
 _NOT_CALLED = re.compile(r"github\.com|localhost|0\.0\.0\.0")
 
@@ -57,8 +59,8 @@ def _open(objects: list[Object], component: str, host: str, port: int) -> bool:
         ports = [each for pod in pods for container in containers(pod) for each in container.get("ports", [])]
         (port,) = {each["containerPort"] for each in ports if each.get("name") == wanted["targetPort"]}
         to = {"podSelector": {"matchLabels": service["spec"]["selector"]}}
-    elif host.endswith("-predictor") or "-predictor." in host:
-        port, to = 8080, {"podSelector": {"matchLabels": {**_selected(objects, component), COMPONENT: "server"}}}
+    elif made := next((made for ending, made in _KSERVES.items() if host.split(".")[0].endswith(ending)), ""):
+        port, to = 8080, {"podSelector": {"matchLabels": {**_selected(objects, component), COMPONENT: made}}}
     egress = one(objects, "NetworkPolicy", f"sentiment-{component}")["spec"]["egress"]
     return any(to in rule.get("to", []) and {"protocol": "TCP", "port": port} in rule["ports"] for rule in egress)
 
@@ -85,11 +87,12 @@ ELSEWHERE: Values = {
         ELSEWHERE,
         {"grafana": {"prometheusUrl": "https://metrics.example"}},
         {"training": {"autoPromote": True}, "drift": {"retrain": {"enabled": True}}},
+        {"server": {"graph": {"mode": "average"}, "experiments": [{"name": "b", "storageUri": URI}]}},
     ],
-    ids=["bundled", "elsewhere", "another Prometheus beside the bundled one", "automatic"],
+    ids=["bundled", "elsewhere", "another Prometheus beside the bundled one", "automatic", "average"],
 )
 def test_every_address_has_an_edge(values: Values) -> None:
-    objects = render({**values, "server": {"storageUri": URI}})
+    objects = render({**values, "server": {"storageUri": URI, **values.get("server", {})}})
     shut, seen = set(), set()
     for pod in pods_of(objects):
         component = _component(pod)

@@ -46,6 +46,8 @@ edges:
   - {from: balancers, to: server, port: 8081}
   - {from: neighbours, to: monitor, port: 8090}
   - {from: neighbours, to: graph, port: 8080}
+  - {from: neighbours, to: average, port: 8080}
+  - {from: average, to: graph, port: 8080}
   - {from: graph, to: server, port: 8080}
   - {from: tests, to: server, port: 8080}
   - {from: tests, to: monitor, port: 8090}
@@ -97,7 +99,7 @@ edges:
 components:
   - server
 {{- range $name, $there := dict
-      "graph" (ne $values.server.graph.mode "none")
+      "graph" (ne $values.server.graph.mode "none") "average" (eq $values.server.graph.mode "average")
       "training" $values.training.enabled "promotion" $values.training.enabled "drift" $values.drift.enabled
       "monitor" $values.monitor.enabled "migrations" $values.migrations.enabled
       "log-maintenance" $values.logMaintenance.enabled "tests" $values.tests.enabled "postgres" $values.postgres.enabled
