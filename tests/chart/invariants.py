@@ -127,16 +127,17 @@ def _selectors(objects: list[Object], pods: list[PodSource]) -> None:
 
 
 def _ports(service: Object, pods: list[PodSource]) -> None:
-    assert len({pod.owner for pod in pods}) == 1, (
-        f"{name_of(service)} selects the pods of {[pod.owner for pod in pods]}"
-    )
-    offered: set[object] = set()
-    for container in containers(pods[0]):
-        for port in container.get("ports", []):
-            offered |= {port.get("name"), port["containerPort"]}
+    """A port's endpoints are pods of one owner; a pod without the port that a Service names is none of them."""
     for port in service["spec"]["ports"]:
         target = port.get("targetPort", port["port"])
-        assert target in offered, f"{name_of(service)}: no container has the port {target}"
+        owners = [pod.owner for pod in pods if isinstance(target, int) or target in _offered(pod)]
+        assert len(set(owners)) == 1, f"{name_of(service)}: {target} leads to {owners}"
+        assert any(target in _offered(pod) for pod in pods), f"{name_of(service)}: no container has the port {target}"
+
+
+def _offered(pod: PodSource) -> set[object]:
+    ports = [port for container in containers(pod) for port in container.get("ports", [])]
+    return {name for port in ports for name in (port.get("name"), port["containerPort"])}
 
 
 def _roles(objects: list[Object]) -> None:

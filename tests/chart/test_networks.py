@@ -13,7 +13,7 @@ URI = "s3://sentiment/sentiment/releases/0123456789abcdef/serving/"
 _ADDRESS = re.compile(r"(?:https?|postgresql)://[^\s\"'/]+|(?<=targets: \[)[a-z0-9.-]+:\d+")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
 # What the shared environment tells every program and only some use.
-_FOR_SOME = {"MLFLOW_TRACKING_URI": {"training", "promotion", "tests"}}
+_FOR_SOME = {"MLFLOW_TRACKING_URI": {"training", "promotion"}}
 # Services that KServe makes, by the end of their names, and the component of their pods.
 _KSERVES = {"-predictor": "server", "-graph": "graph"}
 # Links that people follow, and a process's own port.

@@ -8,7 +8,7 @@ networkPolicy.allowFromCidrs. Arguments: the root.
 {{- $values := .Values -}}
 {{- $mlflow := ternary (list "mlflow") (list) $values.mlflow.enabled -}}
 {{- $store := concat (list "server" "training" "promotion" "drift" "monitor" "log-maintenance" "tests") $mlflow -}}
-{{- $database := concat (list "server" "drift" "monitor" "migrations" "log-maintenance" "tests") $mlflow -}}
+{{- $database := concat (list "server" "drift" "monitor" "migrations" "log-maintenance") $mlflow -}}
 edges:
 {{- range $database }}
 {{- if $values.postgres.enabled }}
@@ -31,7 +31,7 @@ edges:
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range list "training" "promotion" "tests" }}
+{{- range list "training" "promotion" }}
 {{- if $values.mlflow.enabled }}
   - {from: {{ . }}, to: mlflow, port: 5000}
 {{- else if $values.mlflow.external.uri }}
@@ -75,12 +75,10 @@ edges:
 {{- if $values.prometheus.kubelet.enabled }}
   - {from: prometheus, to: kubelets, port: 10250}
 {{- end }}
-  - {from: tests, to: prometheus, port: 9090}
+  - {from: {{ include "sentiment.prometheusReader" . }}, to: prometheus, port: 9090}
 {{- end }}
 {{- if $values.grafana.prometheusUrl }}
   - {from: grafana, to: outside, port: {{ include "sentiment.portOf" $values.grafana.prometheusUrl }}}
-{{- else if $values.prometheus.enabled }}
-  - {from: grafana, to: prometheus, port: 9090}
 {{- end }}
   # Receivers of alerts.
   - {from: alertmanager, to: outside}
