@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from model_release.features import replace_surrogates
 from model_server.about import version
 from model_server.errors import InvalidInput, NotFound, Unavailable
+from model_server.exchange import error_response, json_response, read_body, while_connected
 from model_server.predictor import as_v1
-from model_server.rest import Rest, client_of, counted, error_response, json_response, read_body, while_connected
+from model_server.rest import Rest, client_of, counted
 from model_server.service import TRUNCATIONS, Asked
 from model_server.state import Phase, ServerState
 from model_server.v2 import load_json

@@ -69,6 +69,12 @@ class Unavailable(ServingError):
     retry_after = 1
 
 
+class BadGateway(ServingError):
+    """What answers behind this process answered something that cannot be used."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+
 class StartError(Exception):
     """The server cannot start as it was asked to; the message names the setting and the remedy."""
 

@@ -11,7 +11,7 @@ import orjson
 from model_release.features import replace_surrogates
 from model_server.errors import InvalidInput
 from model_server.service import TRUNCATIONS, Prediction, Truncation
-from model_server.tensors import check_input, check_outputs, make_output, unpack_texts
+from model_server.tensors import Output, check_input, check_outputs, make_output, unpack_texts
 
 LENGTH_HEADER = "inference-header-content-length"
 # Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
@@ -157,11 +157,17 @@ def write_response(
     request: InferRequest, predictions: Sequence[Prediction], model: str, version: str
 ) -> tuple[bytes, int | None]:
     """The body, and the length of its JSON part when binary tensors follow."""
+    return write_outputs(request, [make_output(name, predictions) for name in request.outputs], model, version)
+
+
+def write_outputs(
+    request: InferRequest, tensors: Sequence[Output], model: str, version: str
+) -> tuple[bytes, int | None]:
+    """The body with these tensors, and the length of its JSON part when binary tensors follow."""
     outputs, blobs = [], []
-    for name in request.outputs:
-        output = make_output(name, predictions)
-        document: dict[str, Any] = {"name": name, "datatype": output.datatype, "shape": output.shape}
-        if name in request.binary:
+    for output in tensors:
+        document: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}
+        if output.name in request.binary:
             blobs.append(output.binary())
             document["parameters"] = {"binary_data_size": len(blobs[-1])}
         else:

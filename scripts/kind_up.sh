@@ -10,6 +10,7 @@ for program in docker kind kubectl helm; do
     exit 2
   }
 done
+mkdir -p var/kind # the node's mount; docker would make one that belongs to root
 if ! kind get clusters 2> /dev/null | grep -qx sentiment; then
   kind create cluster --name sentiment --image "${KIND_NODE_IMAGE:-kindest/node:v1.34.3}" --config k8s/kind.yaml --wait 300s
 fi

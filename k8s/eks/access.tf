@@ -46,10 +46,11 @@ locals {
       write  = []
       delete = []
     }
+    # A caller of the server, who also asks which release is promoted.
     tests = {
-      read   = ["${local.model}/*", "mlflow/*"]
-      write  = ["${local.model}/.probe-*", "mlflow/*"]
-      delete = ["${local.model}/.probe-*"]
+      read   = ["${local.model}/champion.json"]
+      write  = []
+      delete = []
     }
   }
 

@@ -1,5 +1,10 @@
-"""Every alert is alone in its file, has a runbook and a promtool test that makes it fire and one that keeps it quiet."""
+"""Every alert is alone in its file, has a runbook and a promtool test that makes it fire and one that keeps it quiet.
 
+promtool runs the rules as the chart renders them, in the namespace `ns`.
+"""
+
+import copy
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from chart.rendering import Values, one, render
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -45,9 +51,62 @@ def test_no_runbook_and_no_case_is_left_over() -> None:
     assert {path.stem for path in HERE.glob("*.yaml")} == names
 
 
+def _rules(values: Values) -> dict[str, str]:
+    """The rule files of the bundled Prometheus by name."""
+    drawn = {**values, "prometheus": {"runbookBaseUrl": "https://runbooks.example"}}
+    data: dict[str, str] = one(render(drawn), "ConfigMap", "sentiment-prometheus-rules")["data"]
+    return data
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases beside the rendered rules, in folders that lie to each other as here."""
+    if shutil.which("helm") is None:
+        pytest.skip("helm is not installed: no rule is rendered")
+    root = tmp_path_factory.mktemp("rendered")
+    rules, cases = root / "charts/sentiment/alerts", root / "tests/alerts"
+    rules.mkdir(parents=True)
+    shutil.copytree(HERE, cases, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    for name, text in _rules({}).items():
+        (rules / name).write_text(text, "utf-8")
+    return cases
+
+
+def _promtool(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @needs_promtool
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
-def test_promtool_runs_its_cases(path: Path) -> None:
-    for command in (("check", "rules", "--lint-fatal", str(path)), ("test", "rules", path.name)):
-        done = subprocess.run(["promtool", *command], cwd=HERE, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
+def test_promtool_runs_its_cases(path: Path, rendered: Path) -> None:
+    _promtool(rendered, "check", "rules", "--lint-fatal", f"../../charts/sentiment/alerts/{path.name}")
+    _promtool(rendered, "test", "rules", path.name)
+
+
+def _fires(case: dict[str, Any]) -> bool:
+    return any(check["exp_alerts"] for check in case["alert_rule_test"])
+
+
+@needs_promtool
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_what_happens_in_another_namespace_is_not_ours(path: Path, rendered: Path) -> None:
+    """One Prometheus may watch several installations: a quiet one stays quiet whatever another's series say."""
+    cases = _read(HERE / path.name)
+    quiet = next(case for case in cases["tests"] if not _fires(case))
+    series = copy.deepcopy(quiet["input_series"])
+    for case in filter(_fires, cases["tests"]):
+        for each in case["input_series"]:
+            assert 'namespace="ns"' in each["series"]
+            elsewhere = {**each, "series": each["series"].replace('"ns"', f'"other-{len(series)}"')}
+            series.append(elsewhere)
+    beside = rendered / f"beside-{path.name}"
+    beside.write_text(yaml.safe_dump({**cases, "tests": [{**quiet, "input_series": series}]}), "utf-8")
+    _promtool(rendered, "test", "rules", beside.name)
+
+
+def test_every_metric_in_a_rule_is_of_one_namespace() -> None:
+    for path in RULES:
+        expr = _read(path)["groups"][0]["rules"][0]["expr"]
+        metrics = re.findall(r"\b(?:ml|minio|kubelet)_[a-z0-9_]+(\{[^}]*\})?", expr)
+        assert metrics and all('namespace="NAMESPACE"' in selector for selector in metrics), path.stem

@@ -17,6 +17,7 @@ from chart.objects import (
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 _LABEL = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_COMPONENT = "app.kubernetes.io/component"
 _RECOMMENDED = ("name", "instance", "version", "component", "part-of", "managed-by")
 # Volumes that the standard `restricted` allows.
 _VOLUMES = {"configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -34,6 +35,7 @@ def check(objects: list[Object], values: dict[str, Any]) -> None:
     _references(whole, pods, set(user_named(values)))
     _selectors(whole, pods)
     _roles(objects)
+    _average(objects, values)
 
 
 def _names(objects: list[Object]) -> None:
@@ -125,16 +127,17 @@ def _selectors(objects: list[Object], pods: list[PodSource]) -> None:
 
 
 def _ports(service: Object, pods: list[PodSource]) -> None:
-    assert len({pod.owner for pod in pods}) == 1, (
-        f"{name_of(service)} selects the pods of {[pod.owner for pod in pods]}"
-    )
-    offered: set[object] = set()
-    for container in containers(pods[0]):
-        for port in container.get("ports", []):
-            offered |= {port.get("name"), port["containerPort"]}
+    """A port's endpoints are pods of one owner; a pod without the port that a Service names is none of them."""
     for port in service["spec"]["ports"]:
         target = port.get("targetPort", port["port"])
-        assert target in offered, f"{name_of(service)}: no container has the port {target}"
+        owners = [pod.owner for pod in pods if isinstance(target, int) or target in _offered(pod)]
+        assert len(set(owners)) == 1, f"{name_of(service)}: {target} leads to {owners}"
+        assert any(target in _offered(pod) for pod in pods), f"{name_of(service)}: no container has the port {target}"
+
+
+def _offered(pod: PodSource) -> set[object]:
+    ports = [port for container in containers(pod) for port in container.get("ports", [])]
+    return {name for port in ports for name in (port.get("name"), port["containerPort"])}
 
 
 def _roles(objects: list[Object]) -> None:
@@ -149,3 +152,25 @@ def _roles(objects: list[Object]) -> None:
         if each["kind"] in ("Role", "ClusterRole"):
             for rule in each["rules"]:
                 assert "*" not in [*rule.get("verbs", []), *rule.get("resources", [])], f"{name_of(each)} gives all"
+
+
+def _average(objects: list[Object], values: dict[str, Any]) -> None:
+    """Averages have a process of ours before a graph that asks all releases; without them there is no such process."""
+    averagers = [each for each in objects if each["kind"] == "Deployment" and _component(each) == "average"]
+    mode = values.get("server", {}).get("graph", {}).get("mode", "none")
+    assert len(averagers) == (mode == "average"), f"server.graph.mode is {mode}: {list(map(name_of, averagers))}"
+    for each in averagers:
+        (container,) = each["spec"]["template"]["spec"]["containers"]
+        url = next(variable["value"] for variable in container["env"] if variable["name"] == "GRAPH_URL")
+        graphs = {graph["metadata"]["name"]: graph for graph in objects if graph["kind"] == "InferenceGraph"}
+        root = graphs[url.removeprefix("http://").split(".")[0]]["spec"]["nodes"]["root"]
+        assert root["routerType"] == "Ensemble" and len(root["steps"]) > 1, f"{name_of(each)} has nothing to average"
+        assert any(
+            service["kind"] == "Service" and service["spec"]["selector"].get(_COMPONENT) == "average"
+            for service in objects
+        ), f"{name_of(each)} cannot be called"
+
+
+def _component(thing: Object) -> str:
+    component: str = thing["metadata"]["labels"][_COMPONENT]
+    return component

@@ -99,6 +99,7 @@ def _section(drawn: Values, *path: str) -> Values:
 def settled(drawn: Values) -> Values:
     """The values with what contradicts another one taken out: each such pair has a test of its refusal."""
     _settle_parts(drawn)
+    _settle_observability(drawn)
     _settle_server(drawn)
     data = _section(drawn, "training", "data")
     data["mountPath"] = "/data"
@@ -128,20 +129,38 @@ def _settle_parts(drawn: Values) -> None:
         mlflow.pop("external", None)
 
 
+def _settle_observability(drawn: Values) -> None:
+    alerts = _section(drawn, "alertmanager")
+    if alerts.get("slackChannel") or alerts.get("webhook"):
+        alerts["existingSecret"] = "the-receivers"
+    else:
+        alerts.pop("existingSecret", None)
+    if _section(drawn, "prometheus").get("enabled", True):
+        drawn["prometheus"].get("operator", {}).pop("enabled", None)
+    else:
+        grafana = _section(drawn, "grafana")
+        grafana["prometheusUrl"] = grafana.get("prometheusUrl") or "http://prometheus:9090"
+
+
 def _settle_server(drawn: Values) -> None:
     server = _section(drawn, "server")
     server.get("autoscaling", {}).pop("maxReplicas", None)
     server["replicas"] = min(server.get("replicas", 2), 6)
     if server.get("autoscaling", {}).get("engine") == "keda":
         server["autoscaling"]["prometheusUrl"] = "http://prometheus:9090"
+    gateway = drawn.get("gateway", {}).get("enabled", False)
     for number, experiment in enumerate(server.get("experiments", [])):
         experiment["name"] = f"{experiment['name'][:12]}{number}"
-        experiment["weight"] = min(experiment.get("weight", 0), 40)
-        if experiment.get("shadow"):
-            del experiment["weight"]
+        if not gateway:
+            experiment.pop("shadow", None)
+        divided = gateway or server.get("graph", {}).get("mode") == "split"
+        if experiment.get("shadow") or not divided:
+            experiment.pop("weight", None)
+        else:
+            experiment["weight"] = min(experiment.get("weight", 0), 40)
     if all(experiment.get("shadow") for experiment in server.get("experiments", [])):
         server.get("graph", {}).pop("mode", None)
-    if drawn.get("gateway", {}).get("enabled"):
+    if gateway:
         drawn["gateway"]["name"] = "the-gateway"
     for section in ("server", "training", "drift"):
         drawn.get(section, {}).pop("env", None)

@@ -124,6 +124,23 @@ def test_experiments_share_the_requests() -> None:
     assert rule["filters"][0]["requestMirror"]["backendRef"]["name"] == "sentiment-c-predictor"
 
 
+def test_averages_are_of_the_promoted_release_and_its_experiments() -> None:
+    experiments = [{"name": "b", "storageUri": URI}, {"name": "c", "storageUri": URI, "shadow": True}]
+    values = {
+        "server": {"experiments": experiments, "graph": {"mode": "average", "replicas": 3}},
+        "gateway": {"enabled": True, "name": "edge"},
+    }
+    objects = render(values)
+    check(objects, values)
+    root = one(objects, "InferenceGraph", "sentiment-graph")["spec"]["nodes"]["root"]
+    assert root["routerType"] == "Ensemble" and [step["name"] for step in root["steps"]] == ["champion", "b"]
+    averager = one(objects, "Deployment", "sentiment-average")["spec"]
+    assert averager["replicas"] == 3 and averager["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    (container,) = averager["template"]["spec"]["containers"]
+    assert container["command"][-1] == "model_server.averager"
+    assert {"name": "GRAPH_URL", "value": "http://sentiment-graph.ns.svc"} in container["env"]
+
+
 def test_training_survives_disruptions() -> None:
     job = one(render(), "CronJob", "sentiment-training")["spec"]
     assert job["suspend"] is True

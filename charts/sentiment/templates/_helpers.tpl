@@ -179,6 +179,16 @@ taken: those that have values of their own.
   mountPath: /var/lib/sentiment
 {{- end -}}
 
+{{/* Labels that a PodMonitor gives each series, as the bundled Prometheus does. Arguments: ignored. */}}
+{{- define "sentiment.podMonitorLabels" -}}
+honorLabels: true
+relabelings:
+  - sourceLabels: [__meta_kubernetes_pod_label_app_kubernetes_io_component]
+    targetLabel: component
+  - sourceLabels: [__meta_kubernetes_pod_label_sentiment_variant]
+    targetLabel: sentiment_variant
+{{- end -}}
+
 {{/* "true" when a cluster answers: a rendering without one knows only the client's own list of APIs. Arguments: the root. */}}
 {{- define "sentiment.online" -}}
 {{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" -}}true{{- end -}}

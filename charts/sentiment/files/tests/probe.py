@@ -1,5 +1,6 @@
 """What the probes share: one line for a good end, one for a bad one, and patience with parts that have just started."""
 
+import os
 import sys
 import time
 import urllib.error
@@ -7,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import NoReturn
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = float(os.environ.get("PATIENCE_SECONDS", "90"))
 
 
 def failed(sentence: str) -> NoReturn:
@@ -49,3 +50,12 @@ def patiently(answer: Callable[[], bytes], what: str) -> bytes:
             if time.monotonic() > end:
                 failed(f"{what}: {error}; see the pods with kubectl get pods, and the NetworkPolicies")
         time.sleep(2)
+
+
+def settled(problem: Callable[[], str]) -> None:
+    """Wait until there is no problem any more; ends the probe with the last one's sentence."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while sentence := problem():
+        if time.monotonic() > end:
+            failed(sentence)
+        time.sleep(3)

@@ -1,12 +1,29 @@
-"""Ask Prometheus which of the release's pods it scrapes."""
+"""As Grafana: ask Prometheus, and hold what it scrapes against what there is to scrape."""
 
 import json
 import os
+from urllib.parse import quote
 
-from probe import asked, failed, passed
+from probe import asked, passed, settled
 
 url = os.environ["PROMETHEUS_URL"]
-targets = json.loads(asked(f"{url}/api/v1/query?query=up"))["data"]["result"]
-if not targets:
-    failed(f"{url} scrapes nothing; see its page Status > Target health")
-passed(f"{url} scrapes {len(targets)} targets, {sum(target['value'][1] == '1' for target in targets)} of them up")
+# A part is scraped when one of its pods is; of the server, pods of the promoted release.
+UP = 'max by (component) (up{component!="server"} or up{component="server", sentiment_variant="champion"})'
+
+
+def series(query: str) -> list[dict]:
+    return json.loads(asked(f"{url}/api/v1/query?query={quote(query)}"))["data"]["result"]
+
+
+def missing() -> str:
+    """What is not scraped, as a sentence; empty when all is. The server counts once a release is promoted."""
+    wanted = {part for part in os.environ["SCRAPED"].split(",") if part}
+    if series("ml_champion_info"):
+        wanted.add("server")
+    up = {one["metric"].get("component") for one in series(UP) if one["value"][1] == "1"}
+    away = ", ".join(sorted(wanted - up))
+    return f"{url} does not scrape: {away}; see its page Status > Target health" if away else ""
+
+
+settled(missing)
+passed(f"{url} scrapes {len(series(UP))} parts")

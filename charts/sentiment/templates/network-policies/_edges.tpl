@@ -8,7 +8,7 @@ networkPolicy.allowFromCidrs. Arguments: the root.
 {{- $values := .Values -}}
 {{- $mlflow := ternary (list "mlflow") (list) $values.mlflow.enabled -}}
 {{- $store := concat (list "server" "training" "promotion" "drift" "monitor" "log-maintenance" "tests") $mlflow -}}
-{{- $database := concat (list "server" "drift" "monitor" "migrations" "log-maintenance" "tests") $mlflow -}}
+{{- $database := concat (list "server" "drift" "monitor" "migrations" "log-maintenance") $mlflow -}}
 edges:
 {{- range $database }}
 {{- if $values.postgres.enabled }}
@@ -31,7 +31,7 @@ edges:
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range list "training" "promotion" "tests" }}
+{{- range list "training" "promotion" }}
 {{- if $values.mlflow.enabled }}
   - {from: {{ . }}, to: mlflow, port: 5000}
 {{- else if $values.mlflow.external.uri }}
@@ -46,6 +46,8 @@ edges:
   - {from: balancers, to: server, port: 8081}
   - {from: neighbours, to: monitor, port: 8090}
   - {from: neighbours, to: graph, port: 8080}
+  - {from: neighbours, to: average, port: 8080}
+  - {from: average, to: graph, port: 8080}
   - {from: graph, to: server, port: 8080}
   - {from: tests, to: server, port: 8080}
   - {from: tests, to: monitor, port: 8090}
@@ -73,8 +75,10 @@ edges:
 {{- if $values.prometheus.kubelet.enabled }}
   - {from: prometheus, to: kubelets, port: 10250}
 {{- end }}
-  - {from: grafana, to: prometheus, port: 9090}
-  - {from: tests, to: prometheus, port: 9090}
+  - {from: {{ include "sentiment.prometheusReader" . }}, to: prometheus, port: 9090}
+{{- end }}
+{{- if $values.grafana.prometheusUrl }}
+  - {from: grafana, to: outside, port: {{ include "sentiment.portOf" $values.grafana.prometheusUrl }}}
 {{- end }}
   # Receivers of alerts.
   - {from: alertmanager, to: outside}
@@ -93,7 +97,7 @@ edges:
 components:
   - server
 {{- range $name, $there := dict
-      "graph" (ne $values.server.graph.mode "none")
+      "graph" (ne $values.server.graph.mode "none") "average" (eq $values.server.graph.mode "average")
       "training" $values.training.enabled "promotion" $values.training.enabled "drift" $values.drift.enabled
       "monitor" $values.monitor.enabled "migrations" $values.migrations.enabled
       "log-maintenance" $values.logMaintenance.enabled "tests" $values.tests.enabled "postgres" $values.postgres.enabled

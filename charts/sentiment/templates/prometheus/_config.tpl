@@ -19,6 +19,8 @@ scrape_configs:
         labels:
           component: prometheus
   - job_name: pods
+    # The monitor's series on Jobs have a component of their own, which would be renamed for the pod's.
+    honor_labels: true
     kubernetes_sd_configs:
       - role: pod
         namespaces:
@@ -51,6 +53,8 @@ scrape_configs:
         target_label: namespace
       - source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component]
         target_label: component
+      - source_labels: [__meta_kubernetes_pod_label_sentiment_variant]
+        target_label: sentiment_variant
 {{- if $prometheus.kubelet.enabled }}
 {{- range $job, $path := dict "cadvisor" "/metrics/cadvisor" "kubelet" "/metrics" }}
   - job_name: {{ $job }}

@@ -1,13 +1,15 @@
 {{/*
-A pod of `helm test` that runs one of files/tests with a program's image and credentials.
-Arguments: dict root script image env (list of names and values) database (whether it gets DATABASE_URL).
+A pod of `helm test` that runs one of files/tests with a program's image, as a component: with its account and with the labels
+that network policies know it by.
+Arguments: dict root script component image env (names and values), store (whether it gets the shared environment and the
+object store's keys), database (whether it gets DATABASE_URL).
 */}}
 {{- define "sentiment.testPod" -}}
 apiVersion: v1
 kind: Pod
 metadata:
   name: {{ include "sentiment.fullname" .root }}-test-{{ .script }}
-  labels: {{- include "sentiment.labels" (dict "root" .root "component" "tests") | nindent 4 }}
+  labels: {{- include "sentiment.labels" (dict "root" .root "component" .component) | nindent 4 }}
   annotations:
     helm.sh/hook: test
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
@@ -15,7 +17,8 @@ metadata:
 spec:
   restartPolicy: Never
   activeDeadlineSeconds: 300
-  serviceAccountName: {{ include "sentiment.serviceAccountName" (dict "root" .root "component" "tests") }}
+  serviceAccountName: {{ include "sentiment.serviceAccountName" (dict "root" .root "component" .component) }}
+  automountServiceAccountToken: false
   securityContext: {{- include "sentiment.podSecurity" . | nindent 4 }}
 {{- with include "sentiment.imagePullSecrets" .root }}
   {{- . | nindent 2 }}
@@ -27,7 +30,9 @@ spec:
       command: [python, /tests/{{ .script }}.py]
       securityContext: {{- include "sentiment.containerSecurity" . | nindent 8 }}
       resources: {{- toYaml .root.Values.tests.resources | nindent 8 }}
+{{- if .store }}
       envFrom: {{- include "sentiment.envFrom" .root | nindent 8 }}
+{{- end }}
       env:
         # The images' programs lie in /app.
         - name: PYTHONPATH
@@ -51,4 +56,10 @@ spec:
     - name: tests
       configMap:
         name: {{ include "sentiment.fullname" .root }}-tests
+{{- end -}}
+
+
+{{/* Who asks the bundled Prometheus: Grafana, or the test itself where it has no such Grafana. Arguments: the root. */}}
+{{- define "sentiment.prometheusReader" -}}
+{{- ternary "grafana" "tests" (and .Values.grafana.enabled (not .Values.grafana.prometheusUrl)) -}}
 {{- end -}}

@@ -13,9 +13,9 @@
 {{- if not (and ($apis.Has "serving.kserve.io/v1beta1") ($apis.Has "serving.kserve.io/v1alpha1")) -}}
 {{- fail "KServe is not installed in this cluster (there is no API serving.kserve.io): install it with k8s/install-kserve.sh, then run this command again." -}}
 {{- end -}}
-{{- $monitors := or .Values.server.podMonitor.enabled .Values.monitor.podMonitor.enabled -}}
-{{- if and $monitors (not ($apis.Has "monitoring.coreos.com/v1")) -}}
-{{- fail "server.podMonitor.enabled or monitor.podMonitor.enabled is true and the cluster has no Prometheus operator (API monitoring.coreos.com): install it, or set them to false." -}}
+{{- $operated := or .Values.server.podMonitor.enabled .Values.monitor.podMonitor.enabled .Values.prometheus.operator.enabled -}}
+{{- if and $operated (not ($apis.Has "monitoring.coreos.com/v1")) -}}
+{{- fail "server.podMonitor.enabled, monitor.podMonitor.enabled or prometheus.operator.enabled is true and the cluster has no Prometheus operator (API monitoring.coreos.com): install it, or set them to false." -}}
 {{- end -}}
 {{- if and (eq .Values.server.autoscaling.engine "keda") (not ($apis.Has "keda.sh/v1alpha1")) -}}
 {{- fail "server.autoscaling.engine is keda and the cluster has no KEDA (API keda.sh): install it, or choose hpa or none." -}}
@@ -48,11 +48,22 @@
 {{- range $values.global.imagePullSecrets -}}
 {{- include "sentiment.checkSecret" (dict "root" $ "key" "global.imagePullSecrets" "name" . "fields" (list ".dockerconfigjson")) -}}
 {{- end -}}
-{{- if not $values.postgres.enabled -}}
+{{- if $values.postgres.enabled -}}
+{{- include "sentiment.checkSecret" (dict "root" $ "key" "postgres.existingSecret" "name" $values.postgres.existingSecret "fields" (list "username" "password" "database" "DATABASE_URL")) -}}
+{{- else -}}
 {{- include "sentiment.checkSecret" (dict "root" $ "key" "postgres.external.existingSecret" "name" $values.postgres.external.existingSecret "fields" (list "DATABASE_URL")) -}}
 {{- end -}}
 {{- include "sentiment.checkSecret" (dict "root" $ "key" "objectStore.existingSecret" "name" $values.objectStore.existingSecret "fields" (list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY")) -}}
 {{- include "sentiment.checkEndpoint" . -}}
+{{- if $values.alertmanager.enabled -}}
+{{- $receivers := list -}}
+{{- if $values.alertmanager.slackChannel }}{{ $receivers = append $receivers "slack-url" }}{{ end -}}
+{{- if $values.alertmanager.webhook }}{{ $receivers = append $receivers "webhook-url" }}{{ end -}}
+{{- include "sentiment.checkSecret" (dict "root" $ "key" "alertmanager.existingSecret" "name" $values.alertmanager.existingSecret "fields" $receivers) -}}
+{{- end -}}
+{{- if $values.grafana.enabled -}}
+{{- include "sentiment.checkSecret" (dict "root" $ "key" "grafana.existingSecret" "name" $values.grafana.existingSecret "fields" (list "admin-user" "admin-password")) -}}
+{{- end -}}
 {{- range $key, $name := dict "training.data.existingClaim" $values.training.data.existingClaim "training.checkpoints.existingClaim" $values.training.checkpoints.existingClaim -}}
 {{- if and $name (not (lookup "v1" "PersistentVolumeClaim" $.Release.Namespace $name)) -}}
 {{- fail (printf "%s names the PersistentVolumeClaim %q, which is not in the namespace %s: create it there, or name another." $key $name $.Release.Namespace) -}}

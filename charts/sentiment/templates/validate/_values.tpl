@@ -32,6 +32,7 @@ Arguments: the root.
 {{- if and $values.gateway.enabled (not $values.gateway.name) -}}
 {{- fail "gateway.name is empty while gateway.enabled is true: name the Gateway that the HTTPRoute belongs to." -}}
 {{- end -}}
+{{- include "sentiment.checkObservability" . -}}
 {{- $data := $values.training.data -}}
 {{- if and $data.existingClaim $data.configMap -}}
 {{- fail "training.data.existingClaim and training.data.configMap are both set: empty one of them, because one volume is mounted." -}}
@@ -50,6 +51,24 @@ Arguments: the root.
 {{- end -}}
 {{- end -}}
 
+{{/* Parts that watch: what is set has to have somewhere to go. Arguments: the root. */}}
+{{- define "sentiment.checkObservability" -}}
+{{- $alerts := .Values.alertmanager -}}
+{{- $sent := or $alerts.slackChannel $alerts.webhook -}}
+{{- if and $alerts.enabled $sent (not $alerts.existingSecret) -}}
+{{- fail "alertmanager.existingSecret is empty while alertmanager.slackChannel or alertmanager.webhook is set: name a Secret with the receivers' addresses, slack-url and webhook-url, or nobody is told." -}}
+{{- end -}}
+{{- if and $alerts.enabled $alerts.existingSecret (not $sent) -}}
+{{- fail "alertmanager.existingSecret is set and no receiver is: set alertmanager.slackChannel to a channel or alertmanager.webhook=true, or empty alertmanager.existingSecret." -}}
+{{- end -}}
+{{- if and .Values.prometheus.enabled .Values.prometheus.operator.enabled -}}
+{{- fail "prometheus.operator.enabled and prometheus.enabled are both true: set prometheus.enabled=false to leave the alerts to your operator's Prometheus, or prometheus.operator.enabled=false to use the bundled one." -}}
+{{- end -}}
+{{- if and .Values.grafana.enabled (not .Values.prometheus.enabled) (not .Values.grafana.prometheusUrl) -}}
+{{- fail "grafana.prometheusUrl is empty while prometheus.enabled is false: give the address of the Prometheus that Grafana shall ask, or set grafana.enabled=false." -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Experiments: names that differ, weights that leave the promoted release its share, something for the graph to do. */}}
 {{- define "sentiment.checkExperiments" -}}
 {{- $server := .Values.server -}}
@@ -65,6 +84,12 @@ Arguments: the root.
 {{- include "sentiment.checkUri" (dict "key" (printf "server.experiments (%s)" .name) "uri" .storageUri) -}}
 {{- if and .shadow .weight -}}
 {{- fail (printf "server.experiments: %q is a shadow and has a weight: leave one of them out, because a shadow's answers go nowhere." .name) -}}
+{{- end -}}
+{{- if and .shadow (not $.Values.gateway.enabled) -}}
+{{- fail (printf "server.experiments: %q has shadow: true, and only a gateway copies requests: set gateway.enabled=true with gateway.name, or remove the experiment." .name) -}}
+{{- end -}}
+{{- if and .weight (not $.Values.gateway.enabled) (ne $server.graph.mode "split") -}}
+{{- fail (printf "server.experiments: %q has a weight and nothing divides the requests: set server.graph.mode=split or gateway.enabled=true, or leave the weight out." .name) -}}
 {{- end -}}
 {{- $names = append $names .name -}}
 {{- if not .shadow }}{{ $answering = append $answering .name }}{{ end -}}

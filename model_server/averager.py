@@ -1,0 +1,202 @@
+"""`python -m model_server.averager`: V2 REST in front of a KServe InferenceGraph that asks several releases at once.
+
+Each request goes to the graph, and the releases' answers come back as one, with averaged probabilities. It keeps
+nothing and writes no prediction log: the releases log what they are asked.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import orjson
+import uvicorn
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from model_server import v2
+from model_server.about import EXTENSIONS, NAME, version
+from model_server.averaging import OFFERED, average, check_offered, question, tensors
+from model_server.errors import BadGateway, InvalidInput, NotFound, Overloaded, ServingError, TooLarge, Unavailable
+from model_server.exchange import answering_errors, json_response, read_body, while_connected
+from model_server.settings import Port
+from model_server.tensors import INPUT, OUTPUTS
+
+log = logging.getLogger("model_server.averager")
+# Where KServe's router says whether it takes requests; every other path is a request.
+_READY = "/readyz"
+_READY_SECONDS = 2.0
+# What a release says to the client, and not of the installation.
+_PASSED_ON: dict[int, type[ServingError]] = {400: InvalidInput, 413: TooLarge, 503: Unavailable}
+
+
+class AveragerSettings(BaseSettings):
+    """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
+
+    model_config = SettingsConfigDict(
+        use_attribute_docstrings=True, protected_namespaces=(), extra="ignore", env_ignore_empty=True
+    )
+
+    graph_url: str = Field(pattern=r"^https?://[^/\s]+/?$")
+    """The InferenceGraph's address, http://HOST[:PORT]."""
+    model_name: str = Field("sentiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """The model's name in the protocol."""
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    http_port: Port = 8080
+    """Port of REST."""
+    timeout_seconds: float = Field(60.0, gt=0, le=3600)
+    """How long the releases may take for an answer."""
+    max_body_bytes: int = Field(8_388_608, ge=1024)
+    """Bytes of one request's body."""
+    drain_seconds: float = Field(20.0, gt=0, le=3600)
+    """How long requests that were taken may still run after SIGTERM."""
+
+
+def refusal(status: int, body: bytes) -> ServingError:
+    """The graph's answer of a status other than 200, as an error of ours with its message."""
+    try:
+        document = orjson.loads(body)
+        said = ": ".join(str(document[key]) for key in ("error", "cause") if document.get(key))
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        said = ""
+    said = said or f"the graph answered {status} without a reason"
+    if status == 429:
+        return Overloaded(said, retry_after=1)  # the router drops the header that said when
+    kind = _PASSED_ON.get(status)
+    return kind(said) if kind else BadGateway(f"the graph answered {status}: {said}")
+
+
+class Averager:
+    """The handlers, and the connections to the graph."""
+
+    def __init__(self, settings: AveragerSettings) -> None:
+        self._settings = settings
+        self._graph = httpx.AsyncClient(
+            base_url=settings.graph_url, timeout=settings.timeout_seconds, trust_env=False, limits=httpx.Limits()
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Close the connections at the end."""
+        async with self._graph:
+            yield
+
+    def routes(self) -> list[Route]:
+        gets = {
+            "/v2": self.server_metadata,
+            "/v2/health/live": self.live,
+            "/v2/health/ready": self.ready,
+            "/v2/models/{name}": self.model_metadata,
+            "/v2/models/{name}/ready": self.model_ready,
+        }
+        return [
+            *(Route(path, answering_errors(handler), methods=["GET"]) for path, handler in gets.items()),
+            Route("/v2/models/{name}/infer", answering_errors(self.infer), methods=["POST"]),
+        ]
+
+    async def live(self, _: Request) -> Response:
+        return json_response({"live": True})
+
+    async def _graph_ready(self) -> bool:
+        try:
+            return (await self._graph.get(_READY, timeout=_READY_SECONDS)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async def ready(self, _: Request) -> Response:
+        ready = await self._graph_ready()
+        return json_response({"ready": ready}, 200 if ready else 503)
+
+    async def server_metadata(self, _: Request) -> Response:
+        return json_response({"name": NAME, "version": version(), "extensions": list(EXTENSIONS)})
+
+    def _find(self, request: Request) -> str:
+        name = str(request.path_params["name"])
+        if name != self._settings.model_name:
+            raise NotFound(f"model {name!r} is not served here; there is {self._settings.model_name!r}")
+        return name
+
+    async def model_metadata(self, request: Request) -> Response:
+        outputs = [{"name": name, "datatype": OUTPUTS[name][0], "shape": OUTPUTS[name][1]} for name in OFFERED]
+        name = self._find(request)
+        return json_response(
+            {"name": name, "versions": [], "platform": "average", "inputs": [INPUT], "outputs": outputs}
+        )
+
+    async def model_ready(self, request: Request) -> Response:
+        name = self._find(request)
+        if not await self._graph_ready():
+            raise Unavailable("the graph is not ready; try again in a moment")
+        return json_response({"name": name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        name = self._find(request)
+        body = await read_body(request, self._settings.max_body_bytes)
+        asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
+        check_offered(asked)
+        answer = await while_connected(request, self._ask(question(asked)))
+        averaged = average(answer, len(asked.texts))
+        raw, length = v2.write_outputs(asked, tensors(averaged.probabilities, asked.outputs), name, averaged.version)
+        if length is None:
+            return Response(raw, media_type="application/json")
+        return Response(raw, media_type="application/octet-stream", headers={v2.LENGTH_HEADER: str(length)})
+
+    async def _ask(self, body: bytes) -> bytes:
+        """The graph's answer.
+
+        Raises:
+            ServingError: what the graph or a release refused, or Unavailable where the graph cannot be reached.
+        """
+        try:
+            response = await self._graph.post("/", content=body, headers={"Content-Type": "application/json"})
+        except httpx.TimeoutException:
+            raise Unavailable(f"the releases gave no answer in {self._settings.timeout_seconds:g} s") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the graph cannot be reached: {str(error) or type(error).__name__}") from None
+        if response.status_code != 200:
+            refused = refusal(response.status_code, response.content)
+            if refused.status >= 500:
+                log.warning("%s", refused)
+            raise refused
+        return response.content
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    said = f"{request.method} {request.url.path}: {'no such path' if status == 404 else 'not allowed here'}"
+    return json_response({"error": said}, status)
+
+
+def make_app(settings: AveragerSettings) -> Starlette:
+    """The application of these settings."""
+    averager = Averager(settings)
+    return Starlette(routes=averager.routes(), lifespan=averager.lifespan, exception_handlers={HTTPException: _unknown})
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; requests that were taken are answered."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = AveragerSettings()
+    log.info("averages what %s answers, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
+    uvicorn.run(
+        make_app(settings),
+        host=settings.host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
+    )
+
+
+if __name__ == "__main__":
+    from model_release.console import run
+
+    run(main)

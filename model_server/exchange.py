@@ -1,0 +1,86 @@
+"""What every REST edge does: bodies in, JSON and errors out, and no work for a client that has left."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge
+
+log = logging.getLogger("model_server")
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def json_response(document: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(document), status, media_type="application/json")
+
+
+def error_response(error: Exception) -> Response:
+    """`{"error": "..."}` with the error's status; an error that is not ours is logged and told as 500."""
+    if not isinstance(error, ServingError):
+        log.exception("a request failed", exc_info=error)
+        return json_response({"error": f"internal error ({type(error).__name__}); the server's log says more"}, 500)
+    response = json_response({"error": str(error)}, error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, never more than `limit` bytes of it in memory.
+
+    Raises:
+        TooLarge: there is more.
+        InvalidInput: the connection ended before the body did.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise TooLarge(f"the body has {declared} bytes; the limit is {limit}")
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"the body has more than {limit} bytes")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
+    return b"".join(chunks)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled when the client leaves: what it queued is not computed for nobody.
+
+    Raises:
+        ClientGone: the client left.
+    """
+    task = asyncio.ensure_future(work)
+    left = asyncio.ensure_future(request.receive())  # once the body is read, the next message is the disconnect
+    left.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if left.done() and not left.cancelled():
+            raise ClientGone("the client left before its answer") from None
+        raise
+    finally:
+        left.cancel()
+
+
+def answering_errors(handler: Handler) -> Handler:
+    """Answer a handler's errors."""
+
+    @functools.wraps(handler)
+    async def run(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Exception as error:  # every error becomes an answer here, and the last resort is a 500
+            return error_response(error)
+
+    return run

@@ -1,0 +1,56 @@
+"""What Helm prints after an install: commands that name this release, and what an uninstall will leave."""
+
+import re
+
+import pytest
+from chart.rendering import CHART, Values, helm, render
+
+
+def _notes(values: Values, release: str = "other") -> str:
+    text = helm("install", release, str(CHART), "--namespace", "ns", "--dry-run=client", values=values)
+    return text.partition("\nNOTES:\n")[2]
+
+
+def test_every_command_names_the_release() -> None:
+    commands = re.findall(r"sentiment [a-z]+ .*--cluster.*", _notes({}))
+    assert len(commands) == 3
+    assert all("-n ns" in command and "--release-name other" in command for command in commands)
+
+
+_KEYS = {"existingSecret": "mine"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"prometheus": {"enabled": False}, "grafana": {"enabled": False}},
+        {
+            "postgres": _KEYS,
+            "objectStore": _KEYS,
+            "grafana": _KEYS,
+            "training": {"checkpoints": {"existingClaim": "mine"}},
+        },
+        {"postgres": {"enabled": False, "external": _KEYS}, "objectStore": {"engine": "external"}},
+        {
+            "postgres": {"enabled": False, "external": _KEYS},
+            "objectStore": {"engine": "external"},
+            "prometheus": {"enabled": False},
+            "grafana": {"enabled": False},
+            "training": {"enabled": False},
+        },
+    ],
+)
+def test_what_is_left_is_what_is_named(values: Values) -> None:
+    """Volumes and the Secrets that are kept; nothing is said where nothing is left."""
+    objects, notes = render(values, release="other"), _notes(values)
+    volumes = {each["metadata"]["name"] for each in objects if each["kind"] in ("StatefulSet", "PersistentVolumeClaim")}
+    secrets = {
+        each["metadata"]["name"]
+        for each in objects
+        if each["kind"] == "Secret" and each["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
+    }
+    left = dict(re.findall(r"^  (volumes of|Secrets) +(.*)$", notes, re.MULTILINE))
+    assert set(left.get("volumes of", "").split()) == volumes
+    assert set(left.get("Secrets", "").split()) == secrets
+    assert ("helm uninstall" in notes) == bool(volumes | secrets)
