@@ -162,7 +162,9 @@ def make_app(state: ServerState) -> FastAPI:
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         said = f"{request.method} {request.url.path}: {'no such path' if status == 404 else 'not allowed here'}"
-        return json_response({"error": said}, status)
+        response = json_response({"error": said}, status)
+        response.headers.update(getattr(error, "headers", None) or {})  # such as Allow
+        return response
 
     async def invalid(_: Request, error: Exception) -> Response:
         return error_response(InvalidInput(str(error)))
