@@ -45,6 +45,9 @@ def read_texts(request: Any) -> list[str]:
     tensor = request.inputs[0]
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
     typed = tensor.contents.bytes_contents
+    filled = [described.name for described, _ in tensor.contents.ListFields()]
+    if other := [name for name in filled if name != "bytes_contents"]:
+        raise InvalidInput(f"inputs[0].contents.{other[0]} is filled; BYTES stand in bytes_contents and nowhere else")
     if request.raw_input_contents:
         if typed:
             raise InvalidInput("inputs[0] has both contents and raw_input_contents; send one of them")

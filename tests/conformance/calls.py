@@ -36,15 +36,15 @@ def method(target: Target, name: str, answer: Any, service: str = SERVICE) -> An
     )
 
 
-def call(target: Target, name: str, timeout: float | None = None, **fields: Any) -> Any:
-    """Call a method of the protocol whose messages are `<name>Request` and `<name>Response`."""
-    return send(target, name, PB[f"{name}Request"](**fields), timeout)
+def call(target: Target, called: str, /, **fields: Any) -> Any:
+    """Call a method of the protocol whose messages are `<called>Request` and `<called>Response`."""
+    return send(target, called, PB[f"{called}Request"](**fields))
 
 
-def send(target: Target, name: str, request: Any, timeout: float | None = None) -> Any:
+def send(target: Target, name: str, request: Any) -> Any:
     """Send a message to a method of the protocol. Failed with its code where it is refused."""
     try:
-        return method(target, name, PB[f"{name}Response"])(request, timeout=timeout or target.timeout)
+        return method(target, name, PB[f"{name}Response"])(request, timeout=target.timeout)
     except grpc.RpcError as error:
         raise Failed(f"{name} ended with {error.code().name}: {error.details()}") from None
 

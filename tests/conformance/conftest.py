@@ -34,14 +34,14 @@ def overloadable(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def loading(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
-    """A server that waits for the writer of a pipe in place of its tokeniser's file."""
+    """A server that waits for the writer of a pipe in place of its manifest."""
     work = tmp_path_factory.mktemp("loading")
     held = Path(shutil.copytree(serving, work / "held"))
-    (held / "tokenizer.json").unlink()
-    os.mkfifo(held / "tokenizer.json")
+    (held / "manifest.json").unlink()
+    os.mkfifo(held / "manifest.json")
     waiting = ModelServer(held, work / "server")
     try:
-        wait_for(lambda: not waiting.ready() and _listens(waiting), "that it listens", 60)
+        wait_for(lambda: _listens(waiting), "that it listens", 60)
         yield waiting
     finally:
         waiting.process.kill()
