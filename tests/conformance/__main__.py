@@ -27,6 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--input", metavar="NAME", help="the BYTES input; left out: the first one of the model's metadata")
     add("--text", action="append", metavar="TEXT", help="a text to send; give two or more, they must differ")
     add("--max-body-bytes", type=int, metavar="N", help="the server's limit of a body; left out: no check goes over it")
+    add("--extension", action="append", metavar="NAME", help="one that the server has but does not declare")
     add("--timeout", type=float, default=30.0, metavar="SECONDS")
     add("--loading", nargs=2, metavar=("URL", "HOST:PORT"), help="such a server that is still loading")
     add("--overload", nargs=2, metavar=("URL", "HOST:PORT"), help="such a server with a short queue, to be flooded")
@@ -43,6 +44,7 @@ def make_target(given: argparse.Namespace) -> Target:
         "input": given.input,
         "timeout": given.timeout,
         "texts": tuple(given.text or TEXTS),
+        "assumed": tuple(given.extension or ()),
     }
     others = {
         field: None if pair is None else Target(pair[0], pair[1], **common)

@@ -51,8 +51,7 @@ INFERENCE = {
     "RepositoryIndexRequest": "1 repository_name string, 2 ready bool",
     "ModelIndex": "1 name string, 2 version string, 3 state string, 4 reason string",
     "RepositoryIndexResponse": "1 models *ModelIndex",
-    "RepositoryModelLoadRequest": "1 repository_name string, 2 model_name string",
-    "RepositoryModelUnloadRequest": "1 repository_name string, 2 model_name string",
+    "RepositoryModelLoadRequest": "1 model_name string",
 }
 HEALTH = {"HealthCheckRequest": "1 service string", "HealthCheckResponse": "1 status int32"}
 REFLECTION = {

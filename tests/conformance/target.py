@@ -4,7 +4,7 @@ import functools
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -24,6 +24,7 @@ class Target:
     """A server by its addresses. What the kit must know of the model is read from its metadata where it is not given.
 
     `max_body_bytes`: the limit that the server states for a body; checks of limits are skipped where none is given.
+    `assumed`: extensions that the server has but does not declare.
     `loading`, `overloadable`: other servers of the same kind, one that is still loading and one with a short queue.
     """
 
@@ -35,13 +36,18 @@ class Target:
     timeout: float = 30.0
     loading: "Target | None" = None
     overloadable: "Target | None" = None
-    texts: tuple[str, ...] = field(default=TEXTS)
+    texts: tuple[str, ...] = TEXTS
+    assumed: tuple[str, ...] = ()
 
     @functools.cached_property
     def http(self) -> httpx.Client:
-        """A client that sends no header of its own that a check does not ask for."""
+        """A client with a connection for each request, so that no check suffers from how the one before ended."""
         return httpx.Client(
-            base_url=self.rest, timeout=self.timeout, trust_env=False, headers={"Accept-Encoding": "identity"}
+            base_url=self.rest,
+            timeout=self.timeout,
+            trust_env=False,
+            headers={"Accept-Encoding": "identity"},
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     @functools.cached_property
@@ -53,11 +59,11 @@ class Target:
 
     @functools.cached_property
     def extensions(self) -> tuple[str, ...]:
-        """The extensions that the server declares; none where it cannot say."""
+        """The extensions that the server declares, and those assumed; only these where it cannot say."""
         try:
-            return tuple(self.server_metadata.get("extensions") or ())
+            return (*(self.server_metadata.get("extensions") or ()), *self.assumed)
         except (httpx.HTTPError, ValueError):
-            return ()
+            return self.assumed
 
     @functools.cached_property
     def metadata(self) -> dict[str, Any]:
@@ -111,5 +117,6 @@ class Target:
         return self.http.post(options.pop("path", self.path), json=document, **options)
 
     def send(self, body: bytes, headers: dict[str, str] | None = None, path: str | None = None) -> httpx.Response:
-        """POST bytes, with no other header than those given."""
-        return self.http.post(path or self.path, content=body, headers=headers)
+        """POST bytes as JSON or, where the headers tell of binary tensors, as these."""
+        kind = "application/octet-stream" if LENGTH_HEADER in (headers or {}) else "application/json"
+        return self.http.post(path or self.path, content=body, headers={"Content-Type": kind, **(headers or {})})

@@ -109,6 +109,14 @@ def same(one: Values, other: Values, tolerance: float = 0.02) -> None:
             expect(first == second, f"output {name!r} differs: {shorten(first)} and {shorten(second)}")
 
 
+def read_or_refused(response: httpx.Response, *statuses: int) -> None:
+    """Fail unless it is a whole answer, or refused as `refused` says."""
+    if response.status_code == 200:
+        read(response)
+    else:
+        refused(response, *statuses)
+
+
 def refused(response: httpx.Response, *statuses: int) -> str:
     """Fail unless it is one of these statuses with `{"error": "..."}`; the message."""
     wanted = " or ".join(map(str, statuses))

@@ -9,6 +9,7 @@ from conformance.check import Skipped, expect, group, shorten
 from conformance.target import LENGTH_HEADER, Target, pack
 
 check = group("curl")
+JSON = ("-H", "Content-Type: application/json")
 
 
 def _curl(target: Target, *arguments: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -47,13 +48,15 @@ def form_content_type(target: Target) -> None:
 def binary(target: Target) -> None:
     body, headers = target.binary(pack(target.texts), len(target.texts))
     length = f"{LENGTH_HEADER}: {headers[LENGTH_HEADER]}"
-    _answered(*_curl(target, "-H", "Content-Type:", "-H", length, "--data-binary", "@-", body=body))
+    _answered(
+        *_curl(target, "-H", "Content-Type: application/octet-stream", "-H", length, "--data-binary", "@-", body=body)
+    )
 
 
 @check("curl.chunked", "RFC 9112 7.1")
 def chunked(target: Target) -> None:
     body = json.dumps(target.document()).encode()
-    chunks = ["-H", "Transfer-Encoding: chunked", "-H", "Content-Type:"]
+    chunks = ["-H", "Transfer-Encoding: chunked", *JSON]
     _answered(*_curl(target, *chunks, "--data-binary", "@-", body=body))
 
 
@@ -61,23 +64,23 @@ def chunked(target: Target) -> None:
 def expect_continue(target: Target) -> None:
     """curl waits for 100 Continue before it sends a large body."""
     body = json.dumps(target.document()).encode()
-    _answered(*_curl(target, "-H", "Expect: 100-continue", "--data-binary", "@-", body=body))
+    _answered(*_curl(target, *JSON, "-H", "Expect: 100-continue", "--data-binary", "@-", body=body))
 
 
 @check("curl.http-1.0", "RFC 9112 2.3")
 def http_1_0(target: Target) -> None:
-    _answered(*_curl(target, "--http1.0", "--data-binary", "@-", body=json.dumps(target.document()).encode()))
+    _answered(*_curl(target, *JSON, "--http1.0", "--data-binary", "@-", body=json.dumps(target.document()).encode()))
 
 
 @check("curl.compressed-answer", "RFC 9110 12.5.3")
 def compressed(target: Target) -> None:
     document = target.document([f"{target.texts[0]} {number}" for number in range(200)])
-    said = _answered(*_curl(target, "--compressed", "--data-binary", "@-", body=json.dumps(document).encode()))
+    said = _answered(*_curl(target, *JSON, "--compressed", "--data-binary", "@-", body=json.dumps(document).encode()))
     expect(said["outputs"][0]["shape"][0] == 200, f"200 texts gave {said['outputs'][0]['shape']}")
 
 
 @check("curl.error", "OIP REST, Inference Response JSON Error Object")
 def error(target: Target) -> None:
-    status, said = _curl(target, "-H", "Content-Type:", "--data-binary", "@-", body=b"{")
+    status, said = _curl(target, *JSON, "--data-binary", "@-", body=b"{")
     expect(status == 400, f"answered {status} {shorten(said)}; expected 400")
     expect(isinstance(json.loads(said).get("error"), str), f"the error's body is {shorten(said)}")

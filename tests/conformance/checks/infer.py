@@ -2,7 +2,7 @@
 
 from conformance.check import expect, group, shorten
 from conformance.target import Target
-from conformance.tensors import Values, read, refused, same
+from conformance.tensors import Values, read, read_or_refused, refused, same
 
 check = group("REST: infer")
 REQUEST, RESPONSE = "OIP REST, Inference Request", "OIP REST, Inference Response"
@@ -117,9 +117,7 @@ def parameters_empty(target: Target) -> None:
 @check("rest.parameters.unknown", "OIP REST, Parameters")
 def parameters_unknown(target: Target) -> None:
     """A parameter that the server does not know is ignored or refused, and never a crash."""
-    response = target.post(target.document(parameters={"no_such_parameter": 3}))
-    if response.status_code != 200:
-        refused(response, 400)
+    read_or_refused(target.post(target.document(parameters={"no_such_parameter": 3})), 400)
 
 
 @check("rest.parameters.malformed", "OIP REST, Parameters")

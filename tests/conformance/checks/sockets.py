@@ -31,9 +31,11 @@ def _answer(wire: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
 
 
-def _request(target: Target, *headers: str, body: bytes | None = None, version: str = "1.1") -> bytes:
+def _request(target: Target, *headers: str, body: bytes | None = None) -> bytes:
     body = json.dumps(target.document()).encode() if body is None else body
-    lines = [f"POST {target.path} HTTP/{version}", "Host: conformance", f"Content-Length: {len(body)}", *headers]
+    if not any(header.lower().startswith("content-type") for header in headers):
+        headers = (*headers, "Content-Type: application/json")
+    lines = [f"POST {target.path} HTTP/1.1", "Host: conformance", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
@@ -45,7 +47,7 @@ def _right(status: int, said: bytes) -> None:
 @check("sockets.no-content-type", "OIP REST; RFC 9110 8.3")
 def no_content_type(target: Target) -> None:
     with _wire(target) as wire:
-        wire.sendall(_request(target))
+        wire.sendall(_request(target).replace(b"\r\nContent-Type: application/json", b""))
         status, _, said = _answer(wire)
     _right(status, said)
 
