@@ -9,16 +9,14 @@ from typing import Any
 
 import grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
-    GRPCInferenceServiceServicer,
-    add_GRPCInferenceServiceServicer_to_server,
-)
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceServicer
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_standard import add_standard_services
-from model_server.inference_proto import SERVICE, RepositoryIndexRequest, RepositoryIndexResponse
+from model_server.inference_proto import RepositoryIndexResponse
 from model_server.repository_index import model_index
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
@@ -177,11 +175,6 @@ def make_grpc_server(state: ServerState) -> Any:
         ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
     ]
     server = grpc.aio.server(options=options)
-    servicer = Servicer(state)
-    add_GRPCInferenceServiceServicer_to_server(servicer, server)
-    index = grpc.unary_unary_rpc_method_handler(
-        servicer.RepositoryIndex, RepositoryIndexRequest.FromString, RepositoryIndexResponse.SerializeToString
-    )
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"RepositoryIndex": index}),))
+    add_inference_service(Servicer(state), server)
     add_standard_services(server, state)
     return server

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from conformance.calls import infer, infer_request, method, read, refused
+from conformance.calls import SERVICE, channel, infer, infer_request, method, read, refused
 from conformance.check import Failed, Skipped, check_each, expect, group
 from conformance.protos import PB
 from conformance.target import Target, pack
@@ -180,6 +180,15 @@ def cancelled(target: Target) -> None:
         if future.cancel():
             expect(future.code() is grpc.StatusCode.CANCELLED, f"a cancelled call ended with {future.code()}")
     read(infer(target, infer_request(target)))
+
+
+@check("grpc.no-message", "gRPC, Status codes: INVALID_ARGUMENT")
+def no_message(target: Target) -> None:
+    """Bytes that are no protobuf are the client's mistake, as a body that is no JSON is."""
+    asked = channel(target).unary_unary(f"/{SERVICE}/ModelInfer", lambda raw: raw, PB["ModelInferResponse"].FromString)
+    whole = infer_request(target).SerializeToString()
+    for raw in (b"\xff" * 20, whole[:-1], b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xff\xfe"):
+        refused(lambda raw=raw: asked(raw, timeout=target.timeout), INVALID)
 
 
 @check("grpc.message-size", "gRPC, Status messages")
