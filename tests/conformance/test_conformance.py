@@ -16,7 +16,7 @@ from conformance.check import CHECKS
 
 from .conftest import MAX_BODY_BYTES
 
-# An interpreter with tests/conformance/requirements.txt, for the checks by tritonclient.
+# An interpreter with tests/conformance/requirements.txt, for the checks by tritonclient; and where to leave the rows.
 PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")
 TOOLS = {"curl": bool(shutil.which("curl")), "triton": bool(PYTHON)}
 
@@ -26,7 +26,7 @@ def rows(
     server: ModelServer, loading: ModelServer, overloadable: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
     """The kit's rows by name, from a process of its own: tritonclient and kserve cannot share one."""
-    found = tmp_path_factory.mktemp("conformance") / "rows.json"
+    found = Path(os.environ.get("CONFORMANCE_JSON") or tmp_path_factory.mktemp("conformance") / "rows.json").absolute()
     command = [
         *(PYTHON or sys.executable, "-m", "conformance", "--model", "sentiment", "--json", str(found)),
         *("--rest", server.url, "--grpc", server.grpc_target, "--max-body-bytes", str(MAX_BODY_BYTES)),
