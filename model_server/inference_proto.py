@@ -41,9 +41,17 @@ def _with_index(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2
     return described
 
 
+def _with_tritons_names(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescriptorProto:
+    """Triton's messages of the repository's load and unload have the model's name in another field than KServe's."""
+    for message in described.message_type:
+        if message.name in ("RepositoryModelLoadRequest", "RepositoryModelUnloadRequest"):
+            message.field.add(name="triton_model_name", number=2, type=_STRING, label=_ONE)
+    return described
+
+
 def _make_pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
-    for described in (_with_index(_copy(pb)), _copy(health_pb2), _copy(reflection_pb2)):
+    for described in (_with_tritons_names(_with_index(_copy(pb))), _copy(health_pb2), _copy(reflection_pb2)):
         pool.Add(described)
     return pool
 
@@ -57,3 +65,14 @@ def _message(name: str) -> Any:
 
 RepositoryIndexRequest = _message("RepositoryIndexRequest")
 RepositoryIndexResponse = _message("RepositoryIndexResponse")
+
+
+def read_named(name: str) -> Any:
+    """A parser of KServe's message `name` that takes Triton's form of it too."""
+    theirs, ours = getattr(pb, name), _message(name)
+
+    def read(raw: bytes) -> Any:
+        request = ours.FromString(raw)
+        return theirs(model_name=request.triton_model_name or request.model_name)
+
+    return read

@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, json_request
 
-from model_server.inference_proto import RepositoryIndexRequest, RepositoryIndexResponse
+from model_server.inference_proto import RepositoryIndexRequest, RepositoryIndexResponse, read_named
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -82,6 +82,13 @@ def test_the_index_is_the_same_on_both_transports(server: ModelServer, tiny_rele
             index_rpc(channel, repository_name="other")
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "repository_name is 'other'" in refused.value.details()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_models_name_is_read_where_kserve_and_where_triton_put_it(number: int):
+    raw = bytes([number << 3 | 2, 5]) + b"model"
+    for name in ("RepositoryModelLoadRequest", "RepositoryModelUnloadRequest"):
+        assert read_named(name)(raw).model_name == "model"
 
 
 @pytest.mark.parametrize(

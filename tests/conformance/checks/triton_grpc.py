@@ -39,6 +39,22 @@ def index(target: Target) -> None:
     expect(target.model in names, f"the index names {names}")
 
 
+@check("triton.grpc.load-unknown", "Model repository extension, by NVIDIA's client", "model_repository")
+def load_unknown(target: Target) -> None:
+    """A model that does not exist is refused by its name; a server that loads none says UNIMPLEMENTED."""
+    module, utils = load("tritonclient.grpc"), load("tritonclient.utils")
+    client = module.InferenceServerClient(_address(target))
+    try:
+        client.load_model("no-such-model")
+    except utils.InferenceServerException as refused:
+        named = "no-such-model" in refused.message() or "UNIMPLEMENTED" in str(refused.status())
+        expect(named, f"{refused.status()} does not name the model: {refused.message()!r}")
+    else:
+        expect(False, "a model that does not exist was loaded")
+    finally:
+        client.close()
+
+
 @check("triton.grpc.infer", SECTION)
 def infer(target: Target) -> None:
     module = load("tritonclient.grpc")
