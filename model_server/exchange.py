@@ -10,7 +10,8 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge
+from model_server import encodings, v2
+from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, UnsupportedCoding
 
 log = logging.getLogger("model_server")
 T = TypeVar("T")
@@ -27,18 +28,22 @@ def error_response(error: Exception) -> Response:
         log.exception("a request failed", exc_info=error)
         return json_response({"error": f"internal error ({type(error).__name__}); the server's log says more"}, 500)
     response = json_response({"error": str(error)}, error.status)
+    if isinstance(error, UnsupportedCoding):
+        response.headers["Accept-Encoding"] = "gzip, deflate"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it in memory.
+    """The body without its content coding, never more than `limit` bytes of it in memory.
 
     Raises:
         TooLarge: there is more.
-        InvalidInput: the connection ended before the body did.
+        InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
+        UnsupportedCoding: it is in another coding.
     """
+    coding = encodings.coding_of(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"the body has {declared} bytes; the limit is {limit}")
@@ -51,7 +56,20 @@ async def read_body(request: Request, limit: int) -> bytes:
             chunks.append(chunk)
     except ClientDisconnect:
         raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    return body if coding is None else await asyncio.to_thread(encodings.inflate, body, coding, limit)
+
+
+def tensors_response(request: Request, raw: bytes, json_length: int | None) -> Response:
+    """A V2 answer; `json_length` is of its JSON part before any coding, and None without binary tensors."""
+    headers = {} if json_length is None else {v2.LENGTH_HEADER: str(json_length)}
+    if len(raw) >= encodings.COMPRESS_FROM_BYTES:
+        headers["Vary"] = "Accept-Encoding"
+        if encodings.accepts_gzip(request.headers.get("accept-encoding")):
+            raw, headers["Content-Encoding"] = encodings.gzip(raw), "gzip"
+    return Response(
+        raw, headers=headers, media_type="application/json" if json_length is None else "application/octet-stream"
+    )
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

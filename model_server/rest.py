@@ -10,7 +10,16 @@ from starlette.routing import Route
 
 from model_server import v2
 from model_server.errors import InvalidInput, Unavailable
-from model_server.exchange import Handler, answering_errors, error_response, json_response, read_body, while_connected
+from model_server.exchange import (
+    Handler,
+    answering_errors,
+    error_response,
+    json_response,
+    read_body,
+    tensors_response,
+    while_connected,
+)
+from model_server.repository_index import model_index, wants_ready
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 
@@ -63,6 +72,7 @@ class Rest:
             "/v2/models/{name}/infer": infer,
             "/v2/models/{name}/versions/{version}/infer": infer,
             "/v1/models/{name}:predict": v1,
+            "/v2/repository/index": answering_errors(self.repository_index),
         }
         return [
             *(Route(path, answering_errors(handler), methods=["GET"]) for path, handler in gets.items()),
@@ -99,6 +109,10 @@ class Rest:
             raise Unavailable(f"model {model.name!r} is {self._state.phase.value}")
         return json_response({"name": model.name, "ready": True})
 
+    async def repository_index(self, request: Request) -> Response:
+        body = await read_body(request, self._state.settings.max_body_bytes)
+        return json_response(model_index(self._state, ready=wants_ready(v2.load_json(body) if body else {})))
+
     async def infer(self, request: Request) -> Response:
         state = self._state
         body = await read_body(request, state.settings.max_body_bytes)
@@ -107,9 +121,7 @@ class Rest:
         options = Asked("v2-rest", client_of(request), asked.truncation)
         predictions = await while_connected(request, service.predict(asked.texts, options))
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
-        if length is None:
-            return Response(raw, media_type="application/json")
-        return Response(raw, media_type="application/octet-stream", headers={v2.LENGTH_HEADER: str(length)})
+        return tensors_response(request, raw, length)
 
     async def v1_models(self, _: Request) -> Response:
         return json_response({"models": list(self._state.repository.get_models())})
