@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from model_server import v2
-from model_server.about import EXTENSIONS, NAME, version
+from model_server.about import NAME, version
 from model_server.averaging import OFFERED, average, check_offered, question, tensors
 from model_server.errors import BadGateway, InvalidInput, NotFound, Overloaded, ServingError, TooLarge, Unavailable
-from model_server.exchange import answering_errors, json_response, read_body, while_connected
+from model_server.exchange import answering_errors, json_response, read_body, tensors_response, while_connected
 from model_server.settings import Port
 from model_server.tensors import INPUT, OUTPUTS
 
@@ -114,7 +114,7 @@ class Averager:
         return json_response({"ready": ready}, 200 if ready else 503)
 
     async def server_metadata(self, _: Request) -> Response:
-        return json_response({"name": NAME, "version": version(), "extensions": list(EXTENSIONS)})
+        return json_response({"name": NAME, "version": version(), "extensions": ["binary_tensor_data"]})
 
     def _find(self, request: Request) -> str:
         name = str(request.path_params["name"])
@@ -143,9 +143,7 @@ class Averager:
         answer = await while_connected(request, self._ask(question(asked)))
         averaged = average(answer, len(asked.texts))
         raw, length = v2.write_outputs(asked, tensors(averaged.probabilities, asked.outputs), name, averaged.version)
-        if length is None:
-            return Response(raw, media_type="application/json")
-        return Response(raw, media_type="application/octet-stream", headers={v2.LENGTH_HEADER: str(length)})
+        return tensors_response(request, raw, length)
 
     async def _ask(self, body: bytes) -> bytes:
         """The graph's answer.

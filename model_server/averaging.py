@@ -37,6 +37,8 @@ def check_offered(request: InferRequest) -> None:
             raise InvalidInput(
                 f"outputs[{index}].name {name!r} is one release's own; an average has {', '.join(OFFERED)}"
             )
+    if request.classes:
+        raise InvalidInput("classification is a release's own extension; ask an average for its probabilities")
 
 
 def question(request: InferRequest) -> bytes:

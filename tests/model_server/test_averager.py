@@ -129,6 +129,11 @@ def test_only_the_outputs_asked_for_are_given(averager):
     [
         ({"inputs": []}, 400, "inputs"),
         (json_request(["a"], ["tokens"]), 400, "one release's own"),
+        (
+            json_request(["a"]) | {"outputs": [{"name": "probabilities", "parameters": {"classification": 1}}]},
+            400,
+            "a release's own extension",
+        ),
         (json_request([" "]), 400, "text[0] is empty"),  # the releases' own words
         (json_request(["the plot " * 90], parameters={"truncation": "error"}), 400, "shorten it"),
         (json_request(["a film"] * 9), 413, "the limit is 8"),
