@@ -10,10 +10,10 @@ import psutil
 
 REQUIREMENTS: dict[str, tuple[str, ...]] = {
     "vanilla": ("torch==2.13.0", "transformers==5.23.*", "fastapi>=0.115", "uvicorn[standard]>=0.34"),
-    # Left to its own pins MLServer 1.7.1 does not start: newer transformers dropped what its runtime imports.
+    # Left to its own pins MLServer 1.7.1 does not start: newer transformers and uvloop dropped what it uses.
     "mlserver": (
         *("mlserver==1.7.1", "mlserver-huggingface==1.7.1", "torch==2.7.*", "transformers==4.40.*"),
-        *("optimum==1.20.*", "numpy<2"),
+        *("optimum==1.20.*", "numpy<2", "uvloop<0.22"),
     ),
 }
 
@@ -52,4 +52,4 @@ def _run(name: str, command: list[str]) -> None:
 def thread_settings(threads: int = 0) -> dict[str, str]:
     """Environment variables that hold a peer's torch, MKL and OpenMP to `threads` (every core that is ours when 0)."""
     count = str(threads or len(psutil.Process().cpu_affinity()))
-    return {name: count for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCH_NUM_THREADS")}
+    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCH_NUM_THREADS"), count)

@@ -44,11 +44,12 @@ _TOKENIZER_CONFIG = {
 
 @dataclass(frozen=True)
 class FullSize:
-    """The release's root folder, its manifest, and the folder that the peers load."""
+    """The release's root folder, its manifest, the folder that the peers load, and where their environments lie."""
 
     root: Path
     manifest: Manifest
     peers: Path
+    environments: Path
 
     @property
     def model_dir(self) -> Path:
@@ -82,7 +83,7 @@ def build(texts: Path, work: Path, base: str = "scratch") -> FullSize:
     if not peers.is_dir():
         shutil.copytree(root / "torch", peers)
         (peers / "tokenizer_config.json").write_text(json.dumps(_TOKENIZER_CONFIG, indent=1))
-    return FullSize(root, read_manifest(root), peers)
+    return FullSize(root, read_manifest(root), peers, work / "environments")
 
 
 def _publish(store: ReleaseStore, texts: Path, work: Path, base: str) -> None:

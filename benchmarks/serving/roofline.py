@@ -60,7 +60,7 @@ def batched(scorer: Scorer, encodings: Sequence[Encoding], budget: int, seconds:
 
 
 def one_at_a_time(scorer: Scorer, encodings: Sequence[Encoding], seconds: float) -> dict[int, float]:
-    """Seconds of a forward pass by text, as many texts as there is time for; the median where one came several times."""
+    """Seconds of a forward pass by text, as many texts as there is time for; the median where one came again."""
     for encoding in encodings[:8]:
         scorer.forward([encoding])
     taken: dict[int, list[float]] = {}

@@ -1,13 +1,14 @@
 """The servers that are measured side by side, each started with one call and asked over V2 REST.
 
-Peers run as their documentation starts them, with every core that we have. Those on PyPI get an environment of their own
-(`environments`). KServe's huggingfaceserver is not on PyPI: HUGGINGFACESERVER_DIR names a virtual environment in which
-`python -m huggingfaceserver` runs. A peer that cannot be had is left out, and the run says why in one line.
+Peers run as their documentation starts them, with every core that we have. Those on PyPI get an environment of their
+own (`environments`). KServe's huggingfaceserver is not on PyPI: HUGGINGFACESERVER_DIR names a virtual environment in
+which `python -m huggingfaceserver` runs. A peer that cannot be had is left out, and the run says why in one line.
 """
 
 import json
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -121,8 +122,6 @@ class Running:
 
 def ours(model: FullSize, work: Path, **settings: str) -> Recipe:
     """This project's server with its defaults, predictions logged to SQLite."""
-    import sys
-
     url = f"sqlite:///{work}/log.db"
     upgrade(url)
     port, grpc_port = free_port(), free_port()
@@ -138,9 +137,9 @@ def ours(model: FullSize, work: Path, **settings: str) -> Recipe:
     )
 
 
-def vanilla(model: FullSize, work: Path) -> Recipe:
+def vanilla(model: FullSize, _work: Path) -> Recipe:
     """A transformers pipeline behind FastAPI."""
-    python = environments.make("vanilla", work / "environments")
+    python = environments.make("vanilla", model.environments)
     port = free_port()
     settings = {**environments.thread_settings(), "MODEL_DIR": str(model.peers.absolute()), "PORT": str(port)}
     program = Path(__file__).with_name("vanilla_app.py")
@@ -150,7 +149,7 @@ def vanilla(model: FullSize, work: Path) -> Recipe:
 
 def mlserver(model: FullSize, work: Path, batch: int = 0) -> Recipe:
     """MLServer with its Hugging Face runtime; with `batch` rows at most in a batch, none of its batching for 0."""
-    python = environments.make("mlserver", work / "environments")
+    python = environments.make("mlserver", model.environments)
     port, folder = free_port(), work / f"mlserver-{batch}"
     folder.mkdir(parents=True, exist_ok=True)
     server = {"host": "127.0.0.1", "http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}

@@ -10,9 +10,9 @@ stands beside each figure. The open loop follows: each server is sent three time
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -207,21 +207,20 @@ def main() -> None:
     model = full_size.build(options.texts, options.work, options.base)
     tokenizer = load_tokenizer(model.peers / "tokenizer.json")
     loads = make_loads(options.lengths, read_texts(options.texts), options.count, tokenizer)
-    with tempfile.TemporaryDirectory() as scratch:
-        work = Path(scratch)
-        (work / "environments").symlink_to((options.work / "environments").absolute())
-        names, skipped = startable(options.servers, model, work)
-        for reason in skipped.values():
-            console.print(f"skipped: {reason}")
-        closed = ClosedLoops(model, loads, options, work)
-        for number in range(options.rounds):
-            closed.round(number, names)
-        mix = next((load for load in loads if load.name == MIX), loads[-1])
-        overloaded = []
-        if options.open_seconds:
-            for name in names:
-                if capacity := closed.capacity(name, mix):
-                    overloaded.append(open_loop(name, model, mix, capacity, options, work / f"{name}-open"))
+    work = options.work / "runs"  # the servers' output stays there to be read
+    shutil.rmtree(work, ignore_errors=True)
+    names, skipped = startable(options.servers, model, work)
+    for reason in skipped.values():
+        console.print(f"skipped: {reason}")
+    closed = ClosedLoops(model, loads, options, work)
+    for number in range(options.rounds):
+        closed.round(number, names)
+    mix = next((load for load in loads if load.name == MIX), loads[-1])
+    overloaded = [
+        open_loop(name, model, mix, capacity, options, work / f"{name}-open")
+        for name in (names if options.open_seconds else [])
+        if (capacity := closed.capacity(name, mix))
+    ]
     document = {
         "machine": described,
         "threads": available_cpus(),
