@@ -39,6 +39,7 @@ class Recipe:
     Attributes:
         command: the process; its environment is `settings` over this process's own.
         tensor: the name of the input tensor.
+        folder: the process's working directory; this process's own when None.
         ready_path: answers 200 when it can be asked.
         shown: what a reader of the figures should know of it.
     """
@@ -51,6 +52,7 @@ class Recipe:
     shown: str
     ready_path: str = "/v2/health/ready"
     folder: Path | None = None
+    grpc_port: int = 0
 
     def body(self, text: str) -> str:
         """A request of one text."""
@@ -122,6 +124,7 @@ class Running:
 
 def ours(model: FullSize, work: Path, **settings: str) -> Recipe:
     """This project's server with its defaults, predictions logged to SQLite."""
+    work.mkdir(parents=True, exist_ok=True)
     url = f"sqlite:///{work}/log.db"
     upgrade(url)
     port, grpc_port = free_port(), free_port()
@@ -134,6 +137,7 @@ def ours(model: FullSize, work: Path, **settings: str) -> Recipe:
         port,
         "text",
         f"OpenVINO int8, {available_cpus()} engine threads, prediction log on (SQLite)",
+        grpc_port=grpc_port,
     )
 
 

@@ -10,7 +10,6 @@ stands beside each figure. The open loop follows: each server is sent three time
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,21 +17,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(_ROOT), str(_ROOT / "benchmarks")]
-
-import full_size
 import numpy as np
 import roofline
+import setting
 from driving import Seen, closed_figures, drive, milliseconds, open_figures
 from full_size import FullSize
-from harness import machine, read_texts, save
+from harness import machine, save
 from rich.console import Console
 from servers import SERVERS, Running, start, startable
-from texts import LENGTHS, MIX, Load, make_loads
+from texts import MIX, Load
 
 from model_release.engine import available_cpus
-from model_release.scorer import load_tokenizer
 from model_server.settings import ServerSettings
 from training_job.package import INT8
 
@@ -171,29 +166,15 @@ def open_loop(
     return {"server": name, **figures, "resident_mib": round(resident)}
 
 
-def _names(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in _names(text)]
-
-
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=Path, required=True, help="CSV with columns `text,label`")
-    parser.add_argument("--work", type=Path, default=Path("var/serving-benchmark"), help="release and environments")
-    parser.add_argument("--base", default="scratch", help="scratch (full size) or scratch-tiny")
-    parser.add_argument("--servers", type=_names, default=list(SERVERS)[:4], help=f"of {', '.join(SERVERS)}")
-    parser.add_argument("--lengths", type=_names, default=[*map(str, LENGTHS), MIX], help="tokens, and mix")
-    parser.add_argument("--clients", type=_numbers, default=[1, 2, 8, 32])
+    parser = setting.parser(__doc__, "serving_side_by_side")
+    parser.add_argument("--servers", type=setting.names, default=list(SERVERS)[:4], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("--clients", type=setting.numbers, default=[1, 2, 8, 32])
     parser.add_argument("--seconds", type=float, default=10, help="of each closed loop in each round (10)")
     parser.add_argument("--warm", type=float, default=3, help="seconds before each that do not count (3)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--count", type=int, default=400, help="texts of each length (400)")
     parser.add_argument("--open-seconds", type=float, default=60, help="of each open loop (60); 0 leaves it out")
     parser.add_argument("--budget-ms", type=float, default=1000, help="latency that the server promises under overload")
-    parser.add_argument("--result", default="serving_side_by_side", help="name of the result file")
     options = parser.parse_args()
     unknown = set(options.servers) - set(SERVERS)
     if unknown:
@@ -204,18 +185,15 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     described = machine()
-    model = full_size.build(options.texts, options.work, options.base)
-    tokenizer = load_tokenizer(model.peers / "tokenizer.json")
-    loads = make_loads(options.lengths, read_texts(options.texts), options.count, tokenizer)
-    work = options.work / "runs"  # the servers' output stays there to be read
-    shutil.rmtree(work, ignore_errors=True)
+    here = setting.make(options, "side-by-side")
+    model, loads, work = here.model, here.loads, here.runs
     names, skipped = startable(options.servers, model, work)
     for reason in skipped.values():
         console.print(f"skipped: {reason}")
     closed = ClosedLoops(model, loads, options, work)
     for number in range(options.rounds):
         closed.round(number, names)
-    mix = next((load for load in loads if load.name == MIX), loads[-1])
+    mix = here.load(MIX)
     overloaded = [
         open_loop(name, model, mix, capacity, options, work / f"{name}-open")
         for name in (names if options.open_seconds else [])

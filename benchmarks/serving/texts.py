@@ -60,3 +60,11 @@ def make_loads(names: Sequence[str], reviews: Sequence[str], count: int, tokeniz
             raise ValueError(f"only {len(texts)} texts of {limit} tokens; give more rows, or --count {len(texts)}")
         loads.append(Load(name, texts, tokens))
     return loads
+
+
+def together(loads: Sequence[Load]) -> Load:
+    """All texts of several loads as one, in a random order that is always the same."""
+    pairs = [pair for load in loads for pair in zip(load.texts, load.tokens, strict=True)]
+    random.Random(0).shuffle(pairs)
+    texts, tokens = zip(*pairs, strict=True)
+    return Load("mixed", list(texts), list(tokens))
