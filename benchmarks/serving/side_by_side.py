@@ -24,7 +24,7 @@ from driving import Seen, closed_figures, drive, milliseconds, open_figures
 from full_size import FullSize
 from harness import machine, save
 from rich.console import Console
-from servers import SERVERS, Running, start, startable
+from servers import SERVERS, Running, Skipped, start, startable
 from texts import MIX, Load
 
 from model_release.engine import available_cpus
@@ -59,6 +59,7 @@ class ClosedLoops:
         self.seen: dict[Key, Seen] = {}
         self.bare: list[dict[str, Any]] = []
         self.shown: dict[str, str] = {}
+        self.missed: list[str] = []
 
     def round(self, number: int, names: list[str]) -> None:
         """One start of each server and one turn of the bare engine, beginning with another of them each time."""
@@ -69,9 +70,13 @@ class ClosedLoops:
             if name == BARE:
                 self.bare.append(bare_engine(self.model, self.loads, self.options.seconds))
                 continue
-            with start(name, self.model, self.work / f"{name}-{number}") as running:
-                self.shown[name] = running.recipe.shown
-                self._measure(name, running)
+            try:
+                with start(name, self.model, self.work / f"{name}-{number}") as running:
+                    self.shown[name] = running.recipe.shown
+                    self._measure(name, running)
+            except Skipped as reason:  # it started before: the other rounds are worth having
+                console.print(f"round {number + 1} without {reason}")
+                self.missed.append(f"round {number + 1}: {reason}")
 
     def _measure(self, name: str, running: Running) -> None:
         for load in self.loads:
@@ -205,6 +210,7 @@ def main() -> None:
         "release": {"id": model.manifest.release_id, "base_model": options.base, "variant": INT8},
         "servers": closed.shown,
         "skipped": skipped,
+        "rounds_missed": closed.missed,
         "rounds": options.rounds,
         "seconds": options.seconds,
         "int8_peak": closed.peak(),
