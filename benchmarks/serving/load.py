@@ -137,7 +137,7 @@ class Generator:
             self._turn(min(arrival, probe, sweep, self.window[1], now + IDLE_SECONDS))
         cpu_share = (time.process_time() - (cpu or 0.0)) / plan.seconds
         self.ended = True
-        # What was sent is still waited for: in the open loop its latency belongs to the figures, and whatever is measured
+        # What was sent is still waited for: in the open loop its latency belongs to the figures, and what is measured
         # next must not find the server at work on it.
         last = time.perf_counter() + plan.timeout
         while self.busy and (now := time.perf_counter()) < last:
