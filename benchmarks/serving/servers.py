@@ -5,6 +5,7 @@ own (`environments`). KServe's huggingfaceserver is not on PyPI: HUGGINGFACESERV
 which `python -m huggingfaceserver` runs. A peer that cannot be had is left out, and the run says why in one line.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -111,8 +112,11 @@ class Running:
             return
         self.process.terminate()
         _, alive = psutil.wait_procs(processes, STOPPING_SECONDS)
+        if self.process in alive:  # it may have started others meanwhile, in place of those that ended
+            alive = list({*alive, *self._processes()})
         for process in alive:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(alive, STOPPING_SECONDS)
 
     def __enter__(self) -> Self:
