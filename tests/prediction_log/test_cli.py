@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,7 +66,6 @@ def test_the_end_of_the_wait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LogError, match=r"127.0.0.1:1/log cannot be used: .*\(waited \d s for it\)") as caught:
         output("upgrade")
     assert "hunter2" not in str(caught.value)
-    started = time.monotonic()
-    with pytest.raises(LogError, match="cannot be read"):
+    with pytest.raises(LogError, match="cannot be read") as caught:
         output("upgrade", "--database-url", "postgresql://me@host:port/log", "--wait", "60")
-    assert time.monotonic() - started < 5  # a bad address will not get better
+    assert "waited" not in str(caught.value)  # a bad address will not get better

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -104,10 +103,8 @@ def test_a_query_that_takes_too_long_is_ended(url: str) -> None:
         async with connected(parse_url(url), seconds=0.3) as connection:
             await connection.execute(text(slow))
 
-    started = time.monotonic()
     with pytest.raises(LogError, match="it took too long"):
         run(work())
-    assert time.monotonic() - started < 5
 
 
 def test_a_frozen_postgres_does_not_hold_up_a_reader(

@@ -1,0 +1,133 @@
+"""The tables of the serving benchmarks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness import markdown
+
+Document = dict[str, Any]
+NOTHING = "-"
+
+
+def _pivot(rows: Sequence[Document], keys: Sequence[str], column: str) -> str:
+    """A row for each of `keys`, a column for each row's value of `column`."""
+    lines = [[key.replace("_", " "), *(_cell(row.get(key)) for row in rows)] for key in keys]
+    return markdown(["", *(str(row[column]) for row in rows)], lines)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _closed(document: Document) -> str:
+    """Requests a second, and p50 / p99 in ms, of each server at each load."""
+    servers = list(document["servers"])
+    found = {(row["server"], row["load"], row["clients"]): row for row in document["closed_loop"]}
+    bare = {row["load"]: row for row in document["bare_engine"]}
+    lines = []
+    for kind, clients in dict.fromkeys(key[1:] for key in found):
+        line: list[object] = [kind, bare[kind]["mean_tokens"], clients]
+        for server in servers:
+            row = found[server, kind, clients]
+            failed = f", {row['failed']} of {row['requests']} failed" if row["failed"] else ""
+            line.append(f"{row['requests_per_second']} ({row['p50_ms']} / {row['p99_ms']}){failed}")
+        mine = found.get(("ours", kind, clients), {})
+        times = [
+            f"{mine['requests_per_second'] / rate:.1f}" if mine and rate else NOTHING
+            for server in servers
+            if server != "ours"
+            for rate in [found[server, kind, clients]["requests_per_second"]]
+        ]
+        over = _cell(mine.get("over_forward_pass_ms"))
+        line += [bare[kind]["texts_per_second"], _share(mine.get("share_of_bare_engine")), over, *times]
+        lines.append(line)
+    peers = [f"times {server}" for server in servers if server != "ours"]
+    measured = [*servers, "bare engine, texts/s", "share of it", "over the forward pass, ms"]
+    return markdown(["load", "tokens", "clients", *measured, *peers], lines)
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.1%}"
+
+
+def _roofline(document: Document) -> str:
+    peak = document["int8_peak"]
+    keys = ["load", "mean_tokens", "texts_per_second", "forward_pass_p50_ms", "forward_pass_p95_ms", "gops"]
+    lines = [[*(row[key] for key in keys), _share(row["share_of_int8_peak"])] for row in document["bare_engine"]]
+    said = f"The machine's int8 peak: {peak['gops']:,} GOPS ({peak['kernel']}, {peak['shape']})"
+    return f"{said}.\n\n" + markdown([*(key.replace("_", " ") for key in keys), "share of the peak"], lines)
+
+
+_OPEN = (
+    *("sent_per_second", "capacity", "goodput_per_second", "goodput_share_of_capacity", "accepted_p50_ms"),
+    *("accepted_p99_ms", "refused", "refused_p99_ms", "failed", "probe_p99_ms", "probe_max_ms"),
+    *("probes_late_or_failed", "sent_late_p99_ms", "client_cpu_share", "resident_mib"),
+)
+
+
+def side_by_side(document: Document) -> str:
+    """Closed loop, roofline, open loop."""
+    shown = "".join(f"- {name}: {what}\n" for name, what in document["servers"].items())
+    skipped = "".join(f"- left out: {reason}\n" for reason in document["skipped"].values())
+    share = max(row["client_cpu_share"] for row in document["closed_loop"])
+    release = document["release"]
+    parts = [
+        f"{document['threads']} threads, {release['base_model']} ({release['variant']}), {document['rounds']} rounds "
+        f"of {document['seconds']:g} s; the load generator took at most {share:.1%} of a core.\n\n{shown}{skipped}",
+        "Requests/s (p50 / p99 ms), one text a request:\n\n" + _closed(document),
+        _roofline(document),
+    ]
+    if rows := document["open_loop"]:
+        seconds, budget = rows[0]["seconds"], rows[0]["budget_ms"]
+        said = f"Open loop for {seconds:g} s; goodput is what was answered within twice {budget:g} ms:\n\n"
+        parts.append(said + _pivot(rows, _OPEN, "server"))
+    return "\n".join(parts)
+
+
+def footprint(document: Document) -> str:
+    """Seconds to ready, resident memory."""
+    rows = document["servers"]
+    resident = [
+        [f"resident {key.replace('_', ' ')}, MiB", *(row["resident_mib"][key] for row in rows)]
+        for key in rows[0]["resident_mib"]
+    ]
+    started = ["start to ready, s", *(", ".join(map(str, row["seconds_to_ready"])) for row in rows)]
+    lines = [started, *resident, ["failed", *(row["failed"] for row in rows)]]
+    return markdown(["", *(row["server"] for row in rows)], lines)
+
+
+def memory(document: Document) -> str:
+    """A long run."""
+    keys = [
+        *("minutes", "clients", "requests", "failed", "resident_mib_first", "resident_mib_settled"),
+        *("resident_mib_last", "resident_mib_largest", "slope_mib_per_hour"),
+    ]
+    lines = [[key.replace("_", " "), _cell(document[key])] for key in keys]
+    return markdown(["figure", "mixed load"], [*lines, ["growth once settled", _share(document["growth_share"])]])
+
+
+def log_cost(document: Document) -> str:
+    """With and without the log, in pairs; the writer alone."""
+    lines = []
+    for row in document["pairs"]:
+        lost, added = (
+            f"{row[key]['share']:.2%} ({row[key]['low']:.2%} to {row[key]['high']:.2%})"
+            for key in ("requests_per_second_lost", "p95_added")
+        )
+        line = [
+            row["load"],
+            row["clients"],
+            row["pairs"],
+            row["requests_per_second_off"],
+            row["requests_per_second_on"],
+        ]
+        lines.append([*line, lost, row["p95_ms_off"], row["p95_ms_on"], added, row["failed"]])
+    headers = ["load", "clients", "pairs", "requests/s without", "with the log", "lost"]
+    alone = document["postgres"]
+    said = (
+        f"Into Postgres in isolation: {alone['rows_per_second']:,} rows/s ({alone['rows']:,} rows with texts of "
+        f"{alone['mean_text_bytes']:,} bytes on average, commits flushed to disk; {alone['lost']} lost).\n"
+    )
+    return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + said
