@@ -137,7 +137,7 @@ class ClusterSource:
         """Raises whatever the client raises: the monitor takes it as `cluster` being away."""
         found = self._batch.list_namespaced_job(
             self._namespace,
-            label_selector="app.kubernetes.io/name=sentiment",
+            label_selector=OURS,
             limit=MOST_JOBS,
             _request_timeout=(3, 10),
         )
