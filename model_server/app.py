@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from model_release.features import replace_surrogates
 from model_server.about import version
 from model_server.errors import InvalidInput, NotFound, Unavailable
+from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
 from model_server.rest import Rest, client_of, counted, error_response, json_response, read_body, while_connected
-from model_server.service import TRUNCATIONS, Asked
+from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.v2 import load_json
 from prediction_log import LogError, UnknownPrediction, add_feedback_async
@@ -27,7 +28,7 @@ class PredictBody(BaseModel):
 
     text: str
     return_probabilities: bool = False
-    truncation: Literal["head", "head_tail", "window", "error"] | None = None
+    truncation: Truncation | None = None
 
 
 class PredictAnswer(BaseModel):
@@ -37,7 +38,8 @@ class PredictAnswer(BaseModel):
     confidence: Annotated[float, Field(ge=0, le=1)]
     prediction_id: str
     release_id: str
-    truncated: bool
+    tokens: Annotated[int, Field(ge=2, description="of the whole text, special ones counted")]
+    truncated: Annotated[bool, Field(description="was a part of it not read?")]
     probabilities: dict[str, float] | None = None
 
 
@@ -81,9 +83,9 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)
         service = state.service(state.settings.model_name)
-        asked = Asked("predict", client_of(request), body.truncation)
+        asked = Asked("predict", client_of(request), Options(body.truncation))
         (prediction,) = await while_connected(request, service.predict([body.text], asked))
-        answer = as_v1(prediction) | {"release_id": service.scorer.release_id, "truncated": prediction.truncated}
+        answer = as_v1(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:
             del answer["probabilities"]
         return json_response(answer)

@@ -16,10 +16,10 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.options import parse_options
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.tensors import check_input, check_outputs, decode_text, make_output, unpack_texts
-from model_server.v2 import parse_options
 
 log = logging.getLogger("model_server")
 _NO_REPOSITORY = "a process serves one release; start another one for another release"

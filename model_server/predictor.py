@@ -5,6 +5,7 @@ from typing import Any
 from kserve import Model
 
 from model_server.errors import InvalidInput
+from model_server.options import parse_options
 from model_server.service import Asked, InferenceService, Prediction
 from model_server.tensors import INPUT, OUTPUTS
 
@@ -24,6 +25,8 @@ def as_v1(prediction: Prediction) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "probabilities": {"negative": 1.0 - prediction.probability, "positive": prediction.probability},
         "prediction_id": prediction.id,
+        "tokens": prediction.tokens,
+        "truncated": prediction.truncated,
     }
 
 
@@ -57,12 +60,12 @@ class SentimentModel(Model):  # type: ignore[misc]
     async def predict(
         self, payload: dict[str, Any], headers: dict[str, str] | None = None, client: str | None = None
     ) -> dict[str, Any]:
-        """V1: `{"instances": [...]}` → `{"predictions": [...]}`."""
+        """V1: `{"instances": [...], "parameters": {...}}` → `{"predictions": [...]}`."""
         instances = payload.get("instances")
         if not isinstance(instances, list):
             raise InvalidInput("instances must be a list of texts")
         if self.service is None:
             raise RuntimeError("predict was called before a release was loaded")
         texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
-        predictions = await self.service.predict(texts, Asked("v1", client))
+        predictions = await self.service.predict(texts, Asked("v1", client, parse_options(payload.get("parameters"))))
         return {"predictions": [as_v1(prediction) for prediction in predictions]}

@@ -167,7 +167,7 @@ class Rest:
         body = await read_body(request, state.settings.max_body_bytes)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
         asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        options = Asked("v2-rest", client_of(request), asked.truncation)
+        options = Asked("v2-rest", client_of(request), asked.options)
         predictions = await while_connected(request, service.predict(asked.texts, options))
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
         if length is None:
@@ -186,8 +186,8 @@ class Rest:
         name = request.path_params["name"]
         self._state.service(name)
         document = v2.load_json(body)
-        if unknown := set(document) - {"instances", "signature_name"}:
-            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances'")
+        if unknown := set(document) - {"instances", "signature_name", "parameters"}:
+            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
         answering = self._state.find(name).predict(document, client=client_of(request))
         return json_response(await while_connected(request, answering))
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -15,12 +14,10 @@ from model_release.features import describe, sketch, text_hash
 from model_server.batcher import Batcher
 from model_server.errors import InvalidInput, TooLarge
 from model_server.metrics import Metrics
+from model_server.options import DEFAULT, Options, Truncation
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
-Truncation = Literal["head", "head_tail", "window", "error"]
-TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
-MAX_WINDOWS = 32
 # Shorter texts are tokenised on the event loop: a hop to another thread costs more than they do.
 INLINE_CHARACTERS = 4000
 
@@ -39,11 +36,11 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, and how: the log's source, the client's address, what to do with texts over the release's tokens."""
+    """Who asks, and how: the log's source, the client's address, the request's options."""
 
     source: str
     client: str | None = None
-    truncation: Truncation | None = None
+    options: Options = DEFAULT
 
 
 class InferenceService:
@@ -65,11 +62,12 @@ class InferenceService:
         """
         started = time.perf_counter()
         self._check(texts)
+        truncation = asked.options.truncation
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, asked.truncation)
+            groups = self._encode(texts, truncation)
         else:
             loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.truncation)
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, truncation)
         rows = await self.batcher.submit([encoding for group in groups for encoding in group])
         logits, embedding = _per_text(rows, [len(group) for group in groups])
         return self._finish(texts, groups, logits, embedding, asked, started)
@@ -89,10 +87,14 @@ class InferenceService:
     def _encode(self, texts: Sequence[str], truncation: Truncation | None) -> list[list[Encoding]]:
         """The encodings of each text: one, or its windows."""
         if truncation == "window":
-            groups = [self.scorer.encode_windows(text) for text in texts]
-            for index, group in enumerate(groups):
-                if len(group) > MAX_WINDOWS:
-                    raise TooLarge(f"text[{index}] has {group[0].tokens} tokens, more than {MAX_WINDOWS} windows hold")
+            groups, limit = [], self._settings.max_windows
+            for index, text in enumerate(texts):
+                groups.append(self.scorer.encode_windows(text))
+                if len(groups[-1]) > limit:
+                    raise TooLarge(
+                        f"text[{index}] has {groups[-1][0].tokens} tokens, {len(groups[-1])} windows; the limit is "
+                        f"{limit}: send it in parts or set truncation to head or head_tail"
+                    )
             return groups
         cut = "head" if truncation == "error" else truncation
         encodings = self.scorer.encode(texts, cut)
@@ -165,7 +167,12 @@ class InferenceService:
 
 
 def _per_text(rows: list[tuple[FloatArray, FloatArray]], counts: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Logits f32[n, 2] and embeddings f32[n, h] of n texts; a text's windows are averaged."""
+    """Logits f32[n, 2] and embeddings f32[n, h] of n texts; a text's windows are averaged.
+
+    The mean of logits is the logarithmic opinion pool of the windows (Genest and Zidek, 1986): with one temperature for
+    all, calibrating the mean equals pooling the calibrated windows. A mean of probabilities would let a window without
+    opinion weigh as much as one that is sure.
+    """
     logits, embedding = (np.stack(part) for part in zip(*rows, strict=True))
     if len(rows) == len(counts):
         return logits, embedding

@@ -42,6 +42,8 @@ class ServerSettings(BaseSettings):
     """Texts in one request."""
     max_text_bytes: int = Field(262_144, ge=1)
     """UTF-8 bytes of one text."""
+    max_windows: int = Field(32, ge=1)
+    """Windows of the release's tokens that one text may take with truncation `window`."""
     max_body_bytes: int = Field(8_388_608, ge=1024)
     """Bytes of one request's body, REST and gRPC."""
     database_url: str = "sqlite:///var/predictions.db"

@@ -28,9 +28,7 @@ os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
-def test_a_signal_arrives_after_the_model_went_in_another_thread(
-    tiny_release: tuple[str, str], tmp_path: Path
-) -> None:
+def test_a_signal_arrives_after_the_model_went_in_another_thread(tiny_release: tuple[str, str], tmp_path: Path) -> None:
     uri, release_id = tiny_release
     folder = ReleaseStore(uri).fetch("sentiment", release_id, tmp_path, only=("serving/",))
     done = subprocess.run(

@@ -69,7 +69,7 @@ def test_v1_and_predict_give_the_same_answers(http, expected):
 
 def test_predict_returns_probabilities_only_when_asked_and_names_its_release(http, tiny_release):
     said = http.post("/predict", json={"text": "a film"}).json()
-    assert sorted(said) == ["confidence", "label", "prediction_id", "release_id", "truncated"]
+    assert sorted(said) == ["confidence", "label", "prediction_id", "release_id", "tokens", "truncated"]
     assert said["release_id"] == tiny_release[1]
 
 

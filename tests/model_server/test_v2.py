@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_server.errors import InvalidInput, ServingError
-from model_server.service import TRUNCATIONS, Prediction
+from model_server.options import TRUNCATIONS
+from model_server.service import Prediction
 from model_server.tensors import OUTPUTS, pack_bytes, unpack_texts
 from model_server.v2 import load_json, parse_request, write_response
 
@@ -45,7 +46,7 @@ def test_json_and_binary_requests_say_the_same(texts, request_id, truncation):
     from_json = parse_request(json_body(texts, **other), None)
     from_binary = parse_request(*binary_body(texts, **other))
     assert from_json == from_binary
-    assert (from_json.texts, from_json.id, from_json.truncation) == (texts, request_id, truncation)
+    assert (from_json.texts, from_json.id, from_json.options.truncation) == (texts, request_id, truncation)
 
 
 @given(some_texts)
