@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.features import replace_surrogates
 from model_server.about import version
+from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
@@ -75,15 +76,16 @@ def _valid(body: type[BaseModel], document: dict[str, Any]) -> Any:
 
 
 def _friendly(app: FastAPI, state: ServerState) -> None:
-    errors: dict[int | str, dict[str, Any]] = {400: {"model": ErrorAnswer}, 503: {"model": ErrorAnswer}}
+    errors: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in (400, 413, 429, 503, 504)}
 
     async def predict(request: Request) -> Response:
+        deadline = deadline_of(request.headers.get(HEADER))
         document = load_json(await read_body(request, state.settings.max_body_bytes))
         if isinstance(document.get("text"), str):
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)
         service = state.service(state.settings.model_name)
-        asked = Asked("predict", client_of(request), Options(body.truncation))
+        asked = Asked("predict", client_of(request), Options(body.truncation), deadline)
         (prediction,) = await while_connected(request, service.predict([body.text], asked))
         answer = as_v1(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:

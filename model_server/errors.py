@@ -51,12 +51,23 @@ class ClientGone(ServingError):
 
 
 class Overloaded(ServingError):
-    """The queue is full: nothing of the request was queued."""
+    """The queue is full or too slow for the request, or its key's limit is reached: nothing of it was queued."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
     def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(ServingError):
+    """The client's deadline has passed, or passes before its turn."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

@@ -76,7 +76,9 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             yield
         except asyncio.CancelledError:  # the client left, or its deadline passed
             if route:
-                self._state.finished(route, grpc.StatusCode.CANCELLED.name, started)
+                late = context.time_remaining() == 0
+                code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+                self._state.finished(route, code.name, started)
             raise
         except ServingError as caught:
             error, code, said = caught, caught.code, str(caught)
@@ -88,7 +90,7 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             self._state.finished(route, code.name, started, error)
         if error is not None:
             retry = getattr(error, "retry_after", None)
-            trailing = (("retry-after", str(retry)),) if retry is not None else ()
+            trailing = () if retry is None else (("retry-after", str(retry)), ("grpc-retry-pushback-ms", f"{retry}000"))
             await context.abort(code, said, trailing)
 
     async def ServerLive(self, request: Any, context: Context) -> Any:  # noqa: N802
@@ -122,7 +124,8 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             service = self._state.service(request.model_name, request.model_version)
             texts = read_texts(request)
             names = check_outputs([output.name for output in request.outputs])
-            asked = Asked("v2-grpc", _peer(context), parse_options(_parameters(request.parameters)))
+            options = parse_options(_parameters(request.parameters))
+            asked = Asked("v2-grpc", _peer(context), options, _deadline(context))
             predictions = await service.predict(texts, asked)
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
@@ -141,6 +144,12 @@ def _peer(context: Context) -> str | None:
     """The client's address without its port: `ipv4:127.0.0.1:5000` → `127.0.0.1`."""
     kind, _, address = str(context.peer()).partition(":")
     return address.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else None
+
+
+def _deadline(context: Context) -> float | None:
+    """The call's deadline in monotonic seconds."""
+    left = context.time_remaining()
+    return None if left is None else time.monotonic() + left
 
 
 def make_grpc_server(state: ServerState) -> Any:

@@ -58,7 +58,11 @@ class SentimentModel(Model):  # type: ignore[misc]
         return [{"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in OUTPUTS.items()]
 
     async def predict(
-        self, payload: dict[str, Any], headers: dict[str, str] | None = None, client: str | None = None
+        self,
+        payload: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        client: str | None = None,
+        deadline: float | None = None,
     ) -> dict[str, Any]:
         """V1: `{"instances": [...], "parameters": {...}}` → `{"predictions": [...]}`."""
         instances = payload.get("instances")
@@ -67,5 +71,6 @@ class SentimentModel(Model):  # type: ignore[misc]
         if self.service is None:
             raise RuntimeError("predict was called before a release was loaded")
         texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
-        predictions = await self.service.predict(texts, Asked("v1", client, parse_options(payload.get("parameters"))))
+        asked = Asked("v1", client, parse_options(payload.get("parameters")), deadline)
+        predictions = await self.service.predict(texts, asked)
         return {"predictions": [as_v1(prediction) for prediction in predictions]}

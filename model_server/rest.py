@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from model_server import v2
+from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, Unavailable
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
@@ -163,11 +164,11 @@ class Rest:
         return json_response({"name": model.name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        state = self._state
+        state, deadline = self._state, deadline_of(request.headers.get(HEADER))
         body = await read_body(request, state.settings.max_body_bytes)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
         asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        options = Asked("v2-rest", client_of(request), asked.options)
+        options = Asked("v2-rest", client_of(request), asked.options, deadline)
         predictions = await while_connected(request, service.predict(asked.texts, options))
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
         if length is None:
@@ -182,13 +183,14 @@ class Rest:
         return json_response({"name": model.name, "ready": bool(model.ready)}, 200 if model.ready else 503)
 
     async def v1_predict(self, request: Request) -> Response:
+        deadline = deadline_of(request.headers.get(HEADER))
         body = await read_body(request, self._state.settings.max_body_bytes)
         name = request.path_params["name"]
         self._state.service(name)
         document = v2.load_json(body)
         if unknown := set(document) - {"instances", "signature_name", "parameters"}:
             raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
-        answering = self._state.find(name).predict(document, client=client_of(request))
+        answering = self._state.find(name).predict(document, client=client_of(request), deadline=deadline)
         return json_response(await while_connected(request, answering))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from model_server.admission import Limits
 from model_server.app import make_app
 from model_server.batcher import Batcher
 from model_server.errors import StartError
@@ -125,23 +126,24 @@ class Server:
     async def _load(self, started: float) -> InferenceService:
         """Load on another thread, with the probes answering meanwhile."""
         loading = asyncio.get_running_loop().run_in_executor(None, load_release, self._settings)
-        scorer, difference = await loading
-        settings = self._settings
+        loaded = await loading
+        settings, scorer = self._settings, loaded.scorer
         batcher = Batcher(
             scorer.forward,
             max_tokens=settings.max_batch_tokens,
-            max_waiting=settings.max_queue_texts,
+            limits=Limits(settings.max_queue_texts, settings.max_wait_seconds),
             on_batch=self._state.metrics.batch,
+            on_refused=self._state.metrics.refused,
+            tokens_per_second=loaded.tokens_per_second,
         )
         service = InferenceService(scorer, batcher, self._writer, self._state.metrics, settings)
-        variant = settings.variant or scorer.manifest.default_variant
-        self._state.serve(service, variant)
+        self._state.serve(service, loaded.variant)
         log.info(
             "ready in %.1f s: release %s (%s), golden difference %.4f, REST on %s:%d, gRPC on %s:%d",
             time.perf_counter() - started,
             scorer.release_id,
-            variant,
-            difference,
+            loaded.variant,
+            loaded.difference,
             settings.host,
             settings.http_port,
             settings.host,

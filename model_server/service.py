@@ -12,6 +12,7 @@ from model_release import Encoding, Scorer
 from model_release.engine import FloatArray
 from model_release.features import describe, sketch, text_hash
 from model_server.batcher import Batcher
+from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options, Truncation
@@ -36,11 +37,12 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, and how: the log's source, the client's address, the request's options."""
+    """Who asks, and how: the log's source, the client's address, the request's options, its deadline (monotonic)."""
 
     source: str
     client: str | None = None
     options: Options = DEFAULT
+    deadline: float | None = None
 
 
 class InferenceService:
@@ -59,16 +61,22 @@ class InferenceService:
         Raises:
             InvalidInput, TooLarge: a text or an option is not acceptable; nothing was predicted.
             Overloaded, Unavailable: the server cannot take it now.
+            DeadlineExceeded: it has no answer in time.
         """
+        async with within(asked.deadline):
+            return await self._predict(texts, asked)
+
+    async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()
         self._check(texts)
+        self.batcher.check(len(texts), asked.deadline)  # before it costs the time to tokenise
         truncation = asked.options.truncation
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             groups = self._encode(texts, truncation)
         else:
             loop = asyncio.get_running_loop()
             groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, truncation)
-        rows = await self.batcher.submit([encoding for group in groups for encoding in group])
+        rows = await self.batcher.submit([encoding for group in groups for encoding in group], asked.deadline)
         logits, embedding = _per_text(rows, [len(group) for group in groups])
         return self._finish(texts, groups, logits, embedding, asked, started)
 

@@ -38,6 +38,8 @@ class ServerSettings(BaseSettings):
     """Tokens in one batch, padding counted; a longer text rides alone."""
     max_queue_texts: int = Field(512, ge=1)
     """Texts that may wait; above it requests are refused at once."""
+    max_wait_seconds: float = Field(5.0, gt=0, le=3600)
+    """The longest wait to queue for, predicted from the measured drain rate; above it requests are refused at once."""
     max_texts: int = Field(256, ge=1)
     """Texts in one request."""
     max_text_bytes: int = Field(262_144, ge=1)

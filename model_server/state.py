@@ -41,7 +41,7 @@ class ServerState:
 
     def serve(self, service: InferenceService, variant: str) -> None:
         """A verified release is loaded: become ready."""
-        self.metrics.watch_queue(lambda: service.batcher.waiting, lambda: service.batcher.oldest_age)
+        self.metrics.watch_queue(service.batcher)
         self.metrics.release.labels(service.scorer.release_id, variant).set(1)
         self.model.serve(service)
         self.set_phase(Phase.READY)
