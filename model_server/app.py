@@ -30,6 +30,7 @@ class PredictBody(BaseModel):
     text: str
     return_probabilities: bool = False
     truncation: Truncation | None = None
+    explain: bool = False
 
 
 class PredictAnswer(BaseModel):
@@ -42,6 +43,7 @@ class PredictAnswer(BaseModel):
     tokens: Annotated[int, Field(ge=2, description="of the whole text, special ones counted")]
     truncated: Annotated[bool, Field(description="was a part of it not read?")]
     probabilities: dict[str, float] | None = None
+    attributions: dict[str, Any] | None = None
 
 
 class FeedbackBody(BaseModel):
@@ -85,7 +87,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)
         service = state.service(state.settings.model_name)
-        asked = Asked("predict", client_of(request), Options(body.truncation), deadline)
+        asked = Asked("predict", client_of(request), Options(body.truncation, body.explain), deadline)
         (prediction,) = await while_connected(request, service.predict([body.text], asked))
         answer = as_v1(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:

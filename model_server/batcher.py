@@ -116,11 +116,14 @@ class Batcher:
         error = DeadlineExceeded if refusal.reason == "deadline" else Overloaded
         raise error(refusal.said, refusal.retry_after)
 
-    async def submit(self, encodings: Sequence[Encoding], deadline: float | None = None) -> list[Row]:
+    async def submit(
+        self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
+    ) -> list[Row]:
         """Logits and embedding of each encoding, in order. Cancelling the caller takes them out of the queue.
 
         Args:
             deadline: monotonic seconds; what cannot be done by then leaves the queue.
+            admitted: they belong to a request that was taken already, so the queue's limits do not count.
 
         Raises:
             Overloaded: the queue has no room or is too slow; nothing was queued.
@@ -129,7 +132,8 @@ class Batcher:
             EngineFailure: the engine failed on one of them, tried alone.
         """
         with self._work:
-            self.check(len(encodings), deadline)
+            if not admitted:
+                self.check(len(encodings), deadline)
             now = time.monotonic()
             jobs = [_Job(encoding, self._loop.create_future(), now, deadline) for encoding in encodings]
             for job in jobs:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -19,7 +20,7 @@ from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.options import parse_options
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
-from model_server.tensors import check_input, check_outputs, decode_text, make_output, unpack_texts
+from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, make_output, unpack_texts
 
 log = logging.getLogger("model_server")
 _NO_REPOSITORY = "a process serves one release; start another one for another release"
@@ -125,6 +126,9 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             texts = read_texts(request)
             names = check_outputs([output.name for output in request.outputs])
             options = parse_options(_parameters(request.parameters))
+            if options.explain and ATTRIBUTIONS not in names:
+                names = (*names, ATTRIBUTIONS)
+            options = replace(options, explain=ATTRIBUTIONS in names)
             asked = Asked("v2-grpc", _peer(context), options, _deadline(context))
             predictions = await service.predict(texts, asked)
             response = pb.ModelInferResponse(

@@ -93,6 +93,9 @@ class Metrics:
         self.queue_wait = histogram("ml_queue_wait_seconds", "What a text waited for its batch", _LATENCY)
         self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
+        self.explanations = counter("ml_explanations_total", "Texts explained")
+        self.explanation_passes = counter("ml_explanation_passes_total", "Passes of the engine that explanations took")
+        self.explanation_seconds = histogram("ml_explanation_duration_seconds", "Time to explain a text", _LATENCY)
         self.refusals = counter("ml_refused_texts_total", "Texts refused or dropped, by reason", ("reason",))
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
@@ -127,6 +130,12 @@ class Metrics:
         self._run_tokens += report.tokens
         self._run_padded += report.padded_tokens
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
+
+    def explained(self, passes: int, seconds: float) -> None:
+        """Count one explained text."""
+        self.explanations.inc()
+        self.explanation_passes.inc(passes)
+        self.explanation_seconds.observe(seconds)
 
     def refused(self, reason: Reason, texts: int) -> None:
         """Count texts that were refused before they queued, or dropped from the queue."""

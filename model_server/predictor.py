@@ -1,5 +1,6 @@
 """The KServe model: what its repository holds, and what its own server would call."""
 
+from dataclasses import replace
 from typing import Any
 
 from kserve import Model
@@ -7,7 +8,7 @@ from kserve import Model
 from model_server.errors import InvalidInput
 from model_server.options import parse_options
 from model_server.service import Asked, InferenceService, Prediction
-from model_server.tensors import INPUT, OUTPUTS
+from model_server.tensors import ATTRIBUTIONS, INPUT, OUTPUTS
 
 
 def instance_text(instance: object, index: int) -> str:
@@ -20,6 +21,7 @@ def instance_text(instance: object, index: int) -> str:
 
 def as_v1(prediction: Prediction) -> dict[str, Any]:
     """A prediction in V1's and the friendly interface's form."""
+    explained = {} if prediction.attributions is None else {ATTRIBUTIONS: prediction.attributions}
     return {
         "label": prediction.label,
         "confidence": prediction.confidence,
@@ -27,6 +29,7 @@ def as_v1(prediction: Prediction) -> dict[str, Any]:
         "prediction_id": prediction.id,
         "tokens": prediction.tokens,
         "truncated": prediction.truncated,
+        **explained,
     }
 
 
@@ -65,12 +68,29 @@ class SentimentModel(Model):  # type: ignore[misc]
         deadline: float | None = None,
     ) -> dict[str, Any]:
         """V1: `{"instances": [...], "parameters": {...}}` → `{"predictions": [...]}`."""
+        options = parse_options(payload.get("parameters"))
+        return {"predictions": await self._v1(payload, Asked("v1", client, options, deadline))}
+
+    async def explain(
+        self,
+        payload: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        client: str | None = None,
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
+        """V1: `{"instances": [...]}` → `{"predictions": [...], "explanations": [...]}`."""
+        options = replace(parse_options(payload.get("parameters")), explain=True)
+        predictions = await self._v1(payload, Asked("v1", client, options, deadline))
+        return {
+            "predictions": predictions,
+            "explanations": [prediction.pop(ATTRIBUTIONS) for prediction in predictions],
+        }
+
+    async def _v1(self, payload: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
         instances = payload.get("instances")
         if not isinstance(instances, list):
             raise InvalidInput("instances must be a list of texts")
         if self.service is None:
             raise RuntimeError("predict was called before a release was loaded")
         texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
-        asked = Asked("v1", client, parse_options(payload.get("parameters")), deadline)
-        predictions = await self.service.predict(texts, asked)
-        return {"predictions": [as_v1(prediction) for prediction in predictions]}
+        return [as_v1(prediction) for prediction in await self.service.predict(texts, asked)]

@@ -127,6 +127,7 @@ class Rest:
             "/v2/models/{name}/infer": infer,
             "/v2/models/{name}/versions/{version}/infer": infer,
             "/v1/models/{name}:predict": v1,
+            "/v1/models/{name}:explain": counted(self._state, "v1")(self.v1_explain),
         }
         return [
             *(Route(path, _answering(handler), methods=["GET"]) for path, handler in gets.items()),
@@ -183,6 +184,12 @@ class Rest:
         return json_response({"name": model.name, "ready": bool(model.ready)}, 200 if model.ready else 503)
 
     async def v1_predict(self, request: Request) -> Response:
+        return await self._v1(request, explain=False)
+
+    async def v1_explain(self, request: Request) -> Response:
+        return await self._v1(request, explain=True)
+
+    async def _v1(self, request: Request, *, explain: bool) -> Response:
         deadline = deadline_of(request.headers.get(HEADER))
         body = await read_body(request, self._state.settings.max_body_bytes)
         name = request.path_params["name"]
@@ -190,8 +197,11 @@ class Rest:
         document = v2.load_json(body)
         if unknown := set(document) - {"instances", "signature_name", "parameters"}:
             raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
-        answering = self._state.find(name).predict(document, client=client_of(request), deadline=deadline)
-        return json_response(await while_connected(request, answering))
+        model = self._state.find(name)
+        answer = model.explain if explain else model.predict
+        return json_response(
+            await while_connected(request, answer(document, client=client_of(request), deadline=deadline))
+        )
 
 
 def _answering(handler: Handler) -> Handler:

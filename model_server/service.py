@@ -5,17 +5,19 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from model_release import Encoding, Scorer
 from model_release.engine import FloatArray
 from model_release.features import describe, sketch, text_hash
-from model_server.batcher import Batcher
+from model_server.batcher import Batcher, Row
 from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
+from model_server.explain import explain, read
 from model_server.metrics import Metrics
-from model_server.options import DEFAULT, Options, Truncation
+from model_server.options import DEFAULT, Options
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
@@ -33,6 +35,7 @@ class Prediction:
     probability: float
     tokens: int
     truncated: bool
+    attributions: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +71,62 @@ class InferenceService:
 
     async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()
-        self._check(texts)
+        self._check(texts, asked.options)
         self.batcher.check(len(texts), asked.deadline)  # before it costs the time to tokenise
-        truncation = asked.options.truncation
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, truncation)
+            groups = self._encode(texts, asked.options)
         else:
             loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, truncation)
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.options)
         rows = await self.batcher.submit([encoding for group in groups for encoding in group], asked.deadline)
+        seconds = time.perf_counter() - started
+        explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
         logits, embedding = _per_text(rows, [len(group) for group in groups])
-        return self._finish(texts, groups, logits, embedding, asked, started)
+        return self._finish(texts, groups, logits, embedding, asked, seconds, explanations)
 
-    def _check(self, texts: Sequence[str]) -> None:
+    async def _explain(
+        self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], asked: Asked
+    ) -> list[dict[str, Any]]:
+        """The attributions of each answered text, one text after the other, so that other traffic has room."""
+
+        async def score(encodings: Sequence[Encoding]) -> list[Row]:
+            return await self.batcher.submit(encodings, asked.deadline, admitted=True)
+
+        settings, loop = self._settings, asyncio.get_running_loop()
+        documents, first = [], 0
+        for text, group in zip(texts, groups, strict=True):
+            started = time.perf_counter()
+            reading = await loop.run_in_executor(
+                self._tokenisers, read, self.scorer, text, asked.options.truncation, group
+            )
+            answers, first = rows[first : first + len(group)], first + len(group)
+            document = await explain(
+                self.scorer, reading, answers, settings.explain_passes, settings.max_batch_tokens, score
+            )
+            self.metrics.explained(document["passes"], time.perf_counter() - started)
+            documents.append(document)
+        return documents
+
+    def _check(self, texts: Sequence[str], options: Options) -> None:
         if not texts:
             raise InvalidInput("text: no text was given; send at least one")
         if len(texts) > self._settings.max_texts:
             raise TooLarge(f"text: {len(texts)} texts in one request; the limit is {self._settings.max_texts}")
-        limit = self._settings.max_text_bytes
+        if options.explain and not self._settings.explain_passes:
+            raise InvalidInput("explain: this server offers no explanations; leave it out")
+        if options.explain and len(texts) > self._settings.max_explained_texts:
+            limit = self._settings.max_explained_texts
+            raise TooLarge(f"text: {len(texts)} texts to explain in one request; the limit is {limit}")
         for index, text in enumerate(texts):
             if not text.strip():
                 raise InvalidInput(f"text[{index}] is empty; send some words")
+            limit = self._settings.max_text_bytes
             if len(text) * 4 > limit and (size := len(text.encode("utf-8", "replace"))) > limit:
                 raise TooLarge(f"text[{index}] has {size} bytes; the limit is {limit}: send a part of it")
 
-    def _encode(self, texts: Sequence[str], truncation: Truncation | None) -> list[list[Encoding]]:
+    def _encode(self, texts: Sequence[str], options: Options) -> list[list[Encoding]]:
         """The encodings of each text: one, or its windows."""
+        truncation, explained = options.truncation, options.explain
         if truncation == "window":
             groups, limit = [], self._settings.max_windows
             for index, text in enumerate(texts):
@@ -102,6 +135,11 @@ class InferenceService:
                     raise TooLarge(
                         f"text[{index}] has {groups[-1][0].tokens} tokens, {len(groups[-1])} windows; the limit is "
                         f"{limit}: send it in parts or set truncation to head or head_tail"
+                    )
+                if explained and 2 * len(groups[-1]) > self._settings.explain_passes:
+                    raise TooLarge(
+                        f"text[{index}] takes {len(groups[-1])} windows; explanations are offered up to "
+                        f"{self._settings.explain_passes // 2}: explain it in parts or with another truncation"
                     )
             return groups
         cut = "head" if truncation == "error" else truncation
@@ -122,12 +160,12 @@ class InferenceService:
         logits: FloatArray,
         embedding: FloatArray,
         asked: Asked,
-        started: float,
+        seconds: float,
+        explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
         scorer = self.scorer
         margin, probability, label, confidence = scorer.finish(logits)
         sketches = sketch(embedding).astype("<f2")
-        seconds = time.perf_counter() - started
         predictions = []
         for index, text in enumerate(texts):
             group = groups[index]
@@ -138,6 +176,7 @@ class InferenceService:
                 probability=float(probability[index]),
                 tokens=group[0].tokens,
                 truncated=group[0].truncated,
+                attributions=explanations[index] if explanations else None,
             )
             predictions.append(prediction)
             self.metrics.predicted(prediction.label, prediction.confidence)

@@ -46,6 +46,10 @@ class ServerSettings(BaseSettings):
     """UTF-8 bytes of one text."""
     max_windows: int = Field(32, ge=1)
     """Windows of the release's tokens that one text may take with truncation `window`."""
+    explain_passes: int = Field(64, ge=0, le=4096)
+    """Passes of the engine that explaining one text may take, at least 2; 0 offers no explanations."""
+    max_explained_texts: int = Field(8, ge=1)
+    """Texts in one request that asks for explanations."""
     max_body_bytes: int = Field(8_388_608, ge=1024)
     """Bytes of one request's body, REST and gRPC."""
     database_url: str = "sqlite:///var/predictions.db"
@@ -64,6 +68,13 @@ class ServerSettings(BaseSettings):
     """After SIGTERM, how long to go on serving with readiness off (for load balancers to notice)."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)
     """How long requests that were taken may still run once the ports are closed."""
+
+    @field_validator("explain_passes")
+    @classmethod
+    def _two_passes(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("one pass explains nothing; give 2 or more, or 0 for no explanations")
+        return passes
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from model_release.features import replace_surrogates
 from model_server.errors import InvalidInput
 from model_server.options import DEFAULT, Options, parse_options
 from model_server.service import Prediction
-from model_server.tensors import check_input, check_outputs, make_output, unpack_texts
+from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, make_output, unpack_texts
 
 LENGTH_HEADER = "inference-header-content-length"
 
@@ -75,7 +75,12 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
     if request_id and replace_surrogates(request_id) != request_id:
         raise InvalidInput("id holds half of a surrogate pair, which cannot be sent back")
     names, binary = _outputs(document)
-    return InferRequest(texts, request_id, names, binary, parse_options(document.get("parameters")))
+    options = parse_options(document.get("parameters"))
+    if options.explain and ATTRIBUTIONS not in names:
+        everything = _object(document.get("parameters"), "parameters").get("binary_data_output")
+        names, binary = (*names, ATTRIBUTIONS), binary | {ATTRIBUTIONS} if everything else binary
+    options = replace(options, explain=ATTRIBUTIONS in names)
+    return InferRequest(texts, request_id, names, binary, options)
 
 
 def _header_size(header: str | None, total: int) -> int:

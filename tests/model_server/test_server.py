@@ -120,7 +120,7 @@ def test_metadata_is_the_same_on_both_transports(http, stub, tiny_release):
 
     assert rest["inputs"] == described(rpc.inputs) == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     assert rest["outputs"] == described(rpc.outputs)
-    assert [output["name"] for output in rest["outputs"]] == ALL_OUTPUTS
+    assert [output["name"] for output in rest["outputs"]] == [*ALL_OUTPUTS, "attributions"]
     server, said = http.get("/v2").json(), stub.ServerMetadata(pb.ServerMetadataRequest())
     assert (server["name"], server["version"], server["extensions"]) == (said.name, said.version, list(said.extensions))
     assert "binary_tensor_data" in server["extensions"]
