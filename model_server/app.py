@@ -18,6 +18,7 @@ from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
 from model_server.rest import Rest, client_of, counted, error_response, json_response, read_body, while_connected
+from model_server.rest_guard import KeyMiddleware
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.v2 import load_json
@@ -177,6 +178,8 @@ def make_app(state: ServerState) -> FastAPI:
     app.add_exception_handler(RequestValidationError, invalid)
     app.router.routes.extend(Rest(state).routes())
     _friendly(app, state)
+    if state.guard:
+        app.add_middleware(KeyMiddleware, guard=state.guard)
     app.add_middleware(_Closing, state=state)
     if state.settings.cors_origins:
         app.add_middleware(

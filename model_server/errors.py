@@ -43,6 +43,20 @@ class NotFound(ServingError):
     code = grpc.StatusCode.NOT_FOUND
 
 
+class Unauthenticated(ServingError):
+    """No API key, or one that is not known here."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class Forbidden(ServingError):
+    """The key is known but may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
 class ClientGone(ServingError):
     """Nobody waits for the answer any more; the status is for the metrics (nginx's, since HTTP has none)."""
 

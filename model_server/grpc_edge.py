@@ -17,6 +17,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.grpc_guard import KeyInterceptor, retry_metadata
 from model_server.options import parse_options
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
@@ -90,9 +91,7 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
         if route:
             self._state.finished(route, code.name, started, error)
         if error is not None:
-            retry = getattr(error, "retry_after", None)
-            trailing = () if retry is None else (("retry-after", str(retry)), ("grpc-retry-pushback-ms", f"{retry}000"))
-            await context.abort(code, said, trailing)
+            await context.abort(code, said, retry_metadata(error))
 
     async def ServerLive(self, request: Any, context: Context) -> Any:  # noqa: N802
         return pb.ServerLiveResponse(live=True)
@@ -164,6 +163,7 @@ def make_grpc_server(state: ServerState) -> Any:
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
     ]
-    server = grpc.aio.server(options=options)
+    interceptors = [KeyInterceptor(state.guard)] if state.guard else []
+    server = grpc.aio.server(options=options, interceptors=interceptors)
     add_GRPCInferenceServiceServicer_to_server(Servicer(state), server)
     return server

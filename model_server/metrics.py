@@ -93,6 +93,8 @@ class Metrics:
         self.queue_wait = histogram("ml_queue_wait_seconds", "What a text waited for its batch", _LATENCY)
         self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
+        self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
+        self.key_texts = counter("ml_key_texts_total", "Texts asked for, by API key", ("key",))
         self.explanations = counter("ml_explanations_total", "Texts explained")
         self.explanation_passes = counter("ml_explanation_passes_total", "Passes of the engine that explanations took")
         self.explanation_seconds = histogram("ml_explanation_duration_seconds", "Time to explain a text", _LATENCY)
@@ -100,6 +102,8 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
+        for reason in ("unauthenticated", "forbidden", "rate_limit"):
+            self.rejected.labels(reason)
         for reason in get_args(Reason):
             self.refusals.labels(reason)
         for sentiment in ("negative", "positive"):

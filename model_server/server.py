@@ -20,6 +20,7 @@ from model_server.loading import load_release
 from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
+from model_server.tls import Certificate
 from prediction_log import LogError, LogWriter, upgrade
 
 log = logging.getLogger("model_server")
@@ -79,6 +80,8 @@ class Server:
         self._writer = writer
         self._state = ServerState(settings, writer)
         self._stop = asyncio.Event()
+        chain, key = settings.tls_cert_file, settings.tls_key_file
+        self._certificate = Certificate(chain, key) if chain and key else None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then close the log's writer.
@@ -92,7 +95,11 @@ class Server:
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
-            grpc_server.add_insecure_port(_address(settings.host, settings.grpc_port))
+            address = _address(settings.host, settings.grpc_port)
+            if self._certificate:
+                grpc_server.add_secure_port(address, self._certificate.credentials())
+            else:
+                grpc_server.add_insecure_port(address)
         except RuntimeError:
             listener.close()
             raise StartError(_PORT.format("grpc_port", settings.grpc_port, "it was taken just now")) from None
@@ -105,12 +112,15 @@ class Server:
         await grpc_server.start()
         rest = self._rest()
         serving = asyncio.create_task(rest.serve([listener]))
+        watching = asyncio.create_task(self._certificate.watch()) if self._certificate else None
         service: InferenceService | None = None
         try:
             service = await self._load(started)
             await self._stop.wait()
         finally:
             await self._drain(rest, serving, grpc_server, service)
+            if watching:
+                watching.cancel()
 
     def _rest(self) -> _Uvicorn:
         config = uvicorn.Config(
@@ -121,6 +131,9 @@ class Server:
             server_header=False,
             timeout_graceful_shutdown=int(self._settings.drain_seconds) or 1,
         )
+        if self._certificate:
+            config.load()
+            config.ssl = self._certificate.context
         return _Uvicorn(config)
 
     async def _load(self, started: float) -> InferenceService:

@@ -16,6 +16,7 @@ from model_server.batcher import Batcher, Row
 from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
 from model_server.explain import explain, read
+from model_server.keys import current_key
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
 from model_server.settings import ServerSettings
@@ -72,6 +73,9 @@ class InferenceService:
     async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()
         self._check(texts, asked.options)
+        if key := current_key.get():
+            key.charge(len(texts) - 1)  # the first one was paid for at the edge
+            self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
         self.batcher.check(len(texts), asked.deadline)  # before it costs the time to tokenise
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             groups = self._encode(texts, asked.options)

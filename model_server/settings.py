@@ -62,6 +62,12 @@ class ServerSettings(BaseSettings):
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False
     """One line a request on standard error."""
+    api_keys_file: Path | None = None
+    """API keys (their hashes) and their limits, as docs/serving.md shows; absent: everybody may ask."""
+    tls_cert_file: Path | None = None
+    """Certificate chain (PEM) of REST and gRPC; with `tls_key_file`."""
+    tls_key_file: Path | None = None
+    """Its private key (PEM)."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of pages that may call the REST interface, with commas between them; * for all."""
     shutdown_delay_seconds: float = Field(0.0, ge=0, le=3600)
@@ -93,4 +99,10 @@ class ServerSettings(BaseSettings):
     def _two_ports(self) -> Self:
         if self.http_port == self.grpc_port:
             raise ValueError(f"http_port and grpc_port are both {self.http_port}; give two ports")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file belong together; give both or none")
         return self

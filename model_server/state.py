@@ -8,6 +8,8 @@ import time
 from kserve import ModelRepository
 
 from model_server.errors import NotFound, ServingError, Unavailable
+from model_server.guard import Guard
+from model_server.keys import KeyFile
 from model_server.metrics import Metrics
 from model_server.predictor import SentimentModel
 from model_server.service import InferenceService
@@ -33,6 +35,7 @@ class ServerState:
         self.log = log
         self.metrics = Metrics()
         self.metrics.watch_log(log.stats)
+        self.guard = Guard(KeyFile(settings.api_keys_file), self.metrics) if settings.api_keys_file else None
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
         self.model = SentimentModel(settings.model_name)
