@@ -17,10 +17,12 @@ from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
+from model_server.repository_edge import repository_routes
 from model_server.rest import Rest, client_of, counted, error_response, json_response, read_body, while_connected
 from model_server.rest_guard import KeyMiddleware
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
+from model_server.switch import ReleaseSwitch
 from model_server.v2 import load_json
 from prediction_log import LogError, UnknownPrediction, add_feedback_async
 
@@ -160,8 +162,8 @@ class _Closing:
         await self._app(scope, receive, sending)
 
 
-def make_app(state: ServerState) -> FastAPI:
-    """The REST application of a server state."""
+def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
+    """The REST application of a server state and the switch of its release."""
     app = FastAPI(
         title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
     )
@@ -176,7 +178,7 @@ def make_app(state: ServerState) -> FastAPI:
 
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.router.routes.extend(Rest(state).routes())
+    app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
     _friendly(app, state)
     if state.guard:
         app.add_middleware(KeyMiddleware, guard=state.guard)

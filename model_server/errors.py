@@ -57,6 +57,20 @@ class Forbidden(ServingError):
     code = grpc.StatusCode.PERMISSION_DENIED
 
 
+class NotOffered(ServingError):
+    """A part of the protocol that this server, as it is set up, does not offer."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
+class LoadFailed(ServingError):
+    """The release to load is not fit to be served; the former one goes on."""
+
+    status = HTTPStatus.CONFLICT
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
 class ClientGone(ServingError):
     """Nobody waits for the answer any more; the status is for the metrics (nginx's, since HTTP has none)."""
 

@@ -19,12 +19,13 @@ from model_server.about import EXTENSIONS, NAME, version
 from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, retry_metadata
 from model_server.options import parse_options
+from model_server.repository_edge import RELEASE, wanted_release
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
+from model_server.switch import ReleaseSwitch
 from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, make_output, unpack_texts
 
 log = logging.getLogger("model_server")
-_NO_REPOSITORY = "a process serves one release; start another one for another release"
 Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export
 
 
@@ -63,10 +64,10 @@ def _fill(response: Any, names: tuple[str, ...], predictions: Any) -> None:
 
 
 class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
-    """`inference.GRPCInferenceService` of one server state."""
+    """`inference.GRPCInferenceService` of one server state and the switch of its release."""
 
-    def __init__(self, state: ServerState) -> None:
-        self._state = state
+    def __init__(self, state: ServerState, switch: ReleaseSwitch) -> None:
+        self._state, self._switch = state, switch
 
     @asynccontextmanager
     async def _answering(self, context: Context, route: str | None = None) -> AsyncIterator[None]:
@@ -137,10 +138,16 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             return response
 
     async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+        """KServe's message has no parameters, so the release is named by the call's metadata."""
+        async with self._answering(context):
+            release = dict(context.invocation_metadata() or ()).get(RELEASE)
+            await self._switch.load(request.model_name, wanted_release({"parameters": {RELEASE: release}}))
+            return pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any, context: Context) -> Any:  # noqa: N802
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+        async with self._answering(context):
+            await self._switch.unload(request.model_name)
+            return pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
 
 
 def _peer(context: Context) -> str | None:
@@ -155,7 +162,7 @@ def _deadline(context: Context) -> float | None:
     return None if left is None else time.monotonic() + left
 
 
-def make_grpc_server(state: ServerState) -> Any:
+def make_grpc_server(state: ServerState, switch: ReleaseSwitch) -> Any:
     """A grpc.aio server with the servicer, no port bound yet."""
     limit = state.settings.max_body_bytes
     options = [
@@ -165,5 +172,5 @@ def make_grpc_server(state: ServerState) -> Any:
     ]
     interceptors = [KeyInterceptor(state.guard)] if state.guard else []
     server = grpc.aio.server(options=options, interceptors=interceptors)
-    add_GRPCInferenceServiceServicer_to_server(Servicer(state), server)
+    add_GRPCInferenceServiceServicer_to_server(Servicer(state, switch), server)
     return server

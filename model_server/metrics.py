@@ -87,6 +87,7 @@ class Metrics:
         self.release = Gauge(
             "ml_release_info", "1 for the loaded release", ("release", "variant"), registry=self.registry
         )
+        self.loads = counter("ml_release_loads_total", "Loads and unloads while serving, by outcome", ("outcome",))
         self.ready = Gauge("ml_ready", "1 while the server is ready", registry=self.registry)
         self.queue_depth = gauge("ml_queue_depth", "Texts that wait for the engine")
         self.queue_age = gauge("ml_queue_age_seconds", "Age of the longest waiting text")
@@ -102,6 +103,8 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
+        for outcome in ("loaded", "failed", "unloaded"):
+            self.loads.labels(outcome)
         for reason in ("unauthenticated", "forbidden", "rate_limit"):
             self.rejected.labels(reason)
         for reason in get_args(Reason):

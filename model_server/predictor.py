@@ -45,6 +45,11 @@ class SentimentModel(Model):  # type: ignore[misc]
         self.service = service
         self.ready = True
 
+    def unload(self) -> None:
+        """Answer with nothing."""
+        self.service = None
+        self.ready = False
+
     def stop(self) -> None:
         """Not ready any more; what was taken is still answered."""
         self.ready = False

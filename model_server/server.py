@@ -11,15 +11,12 @@ from typing import Any
 
 import uvicorn
 
-from model_server.admission import Limits
 from model_server.app import make_app
-from model_server.batcher import Batcher
 from model_server.errors import StartError
 from model_server.grpc_edge import make_grpc_server
-from model_server.loading import load_release
-from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
+from model_server.switch import ReleaseSwitch
 from model_server.tls import Certificate
 from prediction_log import LogError, LogWriter, upgrade
 
@@ -79,6 +76,7 @@ class Server:
         self._settings = settings
         self._writer = writer
         self._state = ServerState(settings, writer)
+        self._switch = ReleaseSwitch(settings, self._state)
         self._stop = asyncio.Event()
         chain, key = settings.tls_cert_file, settings.tls_key_file
         self._certificate = Certificate(chain, key) if chain and key else None
@@ -91,7 +89,7 @@ class Server:
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
-        grpc_server = make_grpc_server(self._state)
+        grpc_server = make_grpc_server(self._state, self._switch)
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
@@ -113,18 +111,19 @@ class Server:
         rest = self._rest()
         serving = asyncio.create_task(rest.serve([listener]))
         watching = asyncio.create_task(self._certificate.watch()) if self._certificate else None
-        service: InferenceService | None = None
+        loaded = False
         try:
-            service = await self._load(started)
+            await self._load(started)
+            loaded = True
             await self._stop.wait()
         finally:
-            await self._drain(rest, serving, grpc_server, service)
+            await self._drain(rest, serving, grpc_server, loaded=loaded)
             if watching:
                 watching.cancel()
 
     def _rest(self) -> _Uvicorn:
         config = uvicorn.Config(
-            make_app(self._state),
+            make_app(self._state, self._switch),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -136,25 +135,13 @@ class Server:
             config.ssl = self._certificate.context
         return _Uvicorn(config)
 
-    async def _load(self, started: float) -> InferenceService:
+    async def _load(self, started: float) -> None:
         """Load on another thread, with the probes answering meanwhile."""
-        loading = asyncio.get_running_loop().run_in_executor(None, load_release, self._settings)
-        loaded = await loading
-        settings, scorer = self._settings, loaded.scorer
-        batcher = Batcher(
-            scorer.forward,
-            max_tokens=settings.max_batch_tokens,
-            limits=Limits(settings.max_queue_texts, settings.max_wait_seconds),
-            on_batch=self._state.metrics.batch,
-            on_refused=self._state.metrics.refused,
-            tokens_per_second=loaded.tokens_per_second,
-        )
-        service = InferenceService(scorer, batcher, self._writer, self._state.metrics, settings)
-        self._state.serve(service, loaded.variant)
+        loaded, settings = await self._switch.start(), self._settings
         log.info(
             "ready in %.1f s: release %s (%s), golden difference %.4f, REST on %s:%d, gRPC on %s:%d",
             time.perf_counter() - started,
-            scorer.release_id,
+            loaded.scorer.release_id,
             loaded.variant,
             loaded.difference,
             settings.host,
@@ -162,15 +149,12 @@ class Server:
             settings.host,
             settings.grpc_port,
         )
-        return service
 
-    async def _drain(
-        self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, service: InferenceService | None
-    ) -> None:
+    async def _drain(self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, *, loaded: bool) -> None:
         """Readiness off, wait for load balancers, close the ports, answer what was taken, flush the log."""
         state, settings = self._state, self._settings
         state.set_phase(Phase.DRAINING)
-        if service is not None:
+        if loaded:
             log.info("stopping: readiness is off")
             await asyncio.sleep(settings.shutdown_delay_seconds)
         state.closing = True
@@ -179,15 +163,14 @@ class Server:
         # A connection that is closed while its client sends would lose that request: REST clients are first told to
         # close, with their next answer. gRPC ones are told UNAVAILABLE: a call that gRPC itself refuses while it stops
         # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
-        if service is not None:
+        if loaded:
             await asyncio.sleep(LINGER_SECONDS)
         grpc_stopped = asyncio.create_task(grpc_server.stop(settings.drain_seconds))
         rest.should_exit = True
         await serving
         await grpc_stopped
-        if service is not None:
-            await asyncio.to_thread(service.close)
-            service.scorer.engine.close()
+        if loaded:
+            await self._switch.close()
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
         stats = self._writer.stats()
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)

@@ -57,6 +57,7 @@ class InferenceService:
     ) -> None:
         self.scorer, self.batcher, self.log, self.metrics = scorer, batcher, log, metrics
         self._settings = settings
+        self.active = 0  # requests that are being answered
         self._tokenisers = ThreadPoolExecutor(1, "tokeniser")
 
     async def predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
@@ -67,8 +68,12 @@ class InferenceService:
             Overloaded, Unavailable: the server cannot take it now.
             DeadlineExceeded: it has no answer in time.
         """
-        async with within(asked.deadline):
-            return await self._predict(texts, asked)
+        self.active += 1
+        try:
+            async with within(asked.deadline):
+                return await self._predict(texts, asked)
+        finally:
+            self.active -= 1
 
     async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()

@@ -26,6 +26,10 @@ class ServerSettings(BaseSettings):
     """The id that the release must have; the server refuses another."""
     variant: str | None = None
     """A variant of the release in place of its default one."""
+    hot_swap: bool = False
+    """Offer V2's load and unload of the model, to keys with `admin`; needs `api_keys_file`."""
+    releases_uri: str | None = None
+    """The store that a load may name releases of; the server starts from `model_dir` in any case."""
     host: str = "0.0.0.0"
     """Address to listen on."""
     http_port: Port = 8080
@@ -99,6 +103,12 @@ class ServerSettings(BaseSettings):
     def _two_ports(self) -> Self:
         if self.http_port == self.grpc_port:
             raise ValueError(f"http_port and grpc_port are both {self.http_port}; give two ports")
+        return self
+
+    @model_validator(mode="after")
+    def _guarded_swap(self) -> Self:
+        if self.hot_swap and self.api_keys_file is None:
+            raise ValueError("hot_swap lets requests change the model; it needs an api_keys_file with an admin's key")
         return self
 
     @model_validator(mode="after")

@@ -20,10 +20,11 @@ access = logging.getLogger("model_server.access")
 
 
 class Phase(enum.Enum):
-    """Where the process stands. It answers while ready and draining."""
+    """Where the process stands. It answers while ready and draining; `UNLOADED` is until the next load."""
 
     STARTING = "starting"
     READY = "ready"
+    UNLOADED = "unloaded"
     DRAINING = "draining"
 
 
@@ -45,9 +46,16 @@ class ServerState:
     def serve(self, service: InferenceService, variant: str) -> None:
         """A verified release is loaded: become ready."""
         self.metrics.watch_queue(service.batcher)
+        self.metrics.release.clear()
         self.metrics.release.labels(service.scorer.release_id, variant).set(1)
         self.model.serve(service)
         self.set_phase(Phase.READY)
+
+    def unload(self) -> None:
+        """No release answers from now on."""
+        self.metrics.release.clear()
+        self.model.unload()
+        self.set_phase(Phase.UNLOADED)
 
     def set_phase(self, phase: Phase) -> None:
         self.phase = phase
@@ -61,7 +69,7 @@ class ServerState:
         if not isinstance(model, SentimentModel):
             raise NotFound(f"model {name!r} is not served here; there is {self.settings.model_name!r}")
         if version and version != model.version:
-            there = f"there is {model.version!r}" if model.version else "it is still loading"
+            there = f"there is {model.version!r}" if model.version else f"it is {self.phase.value}"
             raise NotFound(f"model {name!r} has no version {version!r}; {there}")
         return model
 
@@ -69,7 +77,7 @@ class ServerState:
         """What answers for a model. Unavailable before it is loaded."""
         model = self.find(name, version)
         if model.service is None:
-            raise Unavailable(f"model {name!r} is still loading; try again in a moment")
+            raise Unavailable(f"model {name!r} is {self.phase.value}; try again in a moment")
         return model.service
 
     def finished(self, route: str, status: str, started: float, error: Exception | None = None) -> None:
