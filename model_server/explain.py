@@ -42,7 +42,7 @@ class Reading:
         return Encoding(ids, encoding.tokens, encoding.truncated)
 
 
-def read(scorer: Scorer, text: str, truncation: Truncation | None, encodings: list[Encoding]) -> Reading:
+def read_text(scorer: Scorer, text: str, truncation: Truncation | None, encodings: list[Encoding]) -> Reading:
     """Of a text and its encodings: which tokens they hold and where these stand in the text."""
     clean = replace_surrogates(text)
     whole = scorer.tokenizer.encode(clean, add_special_tokens=False)

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from model_server.admission import Reason
 from model_server.batcher import Batcher, BatchReport
+from model_server.cache import Outcome
 from prediction_log import WriterStats
 
 ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")
@@ -94,6 +95,7 @@ class Metrics:
         self.queue_wait = histogram("ml_queue_wait_seconds", "What a text waited for its batch", _LATENCY)
         self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
+        self.cache = counter("ml_cache_texts_total", "Texts asked of the cache, by what it had", ("outcome",))
         self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
         self.key_texts = counter("ml_key_texts_total", "Texts asked for, by API key", ("key",))
         self.explanations = counter("ml_explanations_total", "Texts explained")
@@ -103,6 +105,8 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
+        for had in get_args(Outcome):
+            self.cache.labels(had)
         for outcome in ("loaded", "failed", "unloaded"):
             self.loads.labels(outcome)
         for reason in ("unauthenticated", "forbidden", "rate_limit"):
@@ -137,6 +141,10 @@ class Metrics:
         self._run_tokens += report.tokens
         self._run_padded += report.padded_tokens
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
+
+    def cached(self, outcome: Outcome, texts: int) -> None:
+        """Count texts that were asked of the cache."""
+        self.cache.labels(outcome).inc(texts)
 
     def explained(self, passes: int, seconds: float) -> None:
         """Count one explained text."""

@@ -13,15 +13,18 @@ from model_release import Encoding, Scorer
 from model_release.engine import FloatArray
 from model_release.features import describe, sketch, text_hash
 from model_server.batcher import Batcher, Row
+from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
-from model_server.explain import explain, read
+from model_server.explain import explain, read_text
 from model_server.keys import current_key
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
+# What is kept of an answer: its counts of tokens (without the ids), logits f32[2], embedding f32[h].
+Answer = tuple[Encoding, FloatArray, FloatArray]
 # Shorter texts are tokenised on the event loop: a hop to another thread costs more than they do.
 INLINE_CHARACTERS = 4000
 
@@ -57,6 +60,8 @@ class InferenceService:
     ) -> None:
         self.scorer, self.batcher, self.log, self.metrics = scorer, batcher, log, metrics
         self._settings = settings
+        size = settings.cache_answers
+        self._cache: AnswerCache[Answer] | None = AnswerCache(size, metrics.cached) if size else None
         self.active = 0  # requests that are being answered
         self._tokenisers = ThreadPoolExecutor(1, "tokeniser")
 
@@ -81,17 +86,39 @@ class InferenceService:
         if key := current_key.get():
             key.charge(len(texts) - 1)  # the first one was paid for at the edge
             self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
-        self.batcher.check(len(texts), asked.deadline)  # before it costs the time to tokenise
-        if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, asked.options)
-        else:
-            loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.options)
-        rows = await self.batcher.submit([encoding for group in groups for encoding in group], asked.deadline)
+        if self._cache is not None and not asked.options.explain:
+            read, logits, embedding = _stacked(await self._from_cache(self._cache, texts, asked.options))
+            return self._finish(texts, read, logits, embedding, asked, time.perf_counter() - started, None)
+        groups, rows = await self._score(texts, range(len(texts)), asked.options, asked.deadline)
         seconds = time.perf_counter() - started
         explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
         logits, embedding = _per_text(rows, [len(group) for group in groups])
-        return self._finish(texts, groups, logits, embedding, asked, seconds, explanations)
+        return self._finish(texts, [group[0] for group in groups], logits, embedding, asked, seconds, explanations)
+
+    async def _score(
+        self, texts: Sequence[str], positions: Sequence[int], options: Options, deadline: float | None
+    ) -> tuple[list[list[Encoding]], list[Row]]:
+        """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
+        self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
+        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
+            groups = self._encode(texts, positions, options)
+        else:
+            loop = asyncio.get_running_loop()
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
+        return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
+
+    async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
+        async def compute(positions: list[int]) -> list[Answer]:
+            # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
+            groups, rows = await self._score(texts, positions, options, None)
+            logits, embedding = _per_text(rows, [len(group) for group in groups])
+            return [
+                (Encoding([], group[0].tokens, group[0].truncated), logits[at].copy(), embedding[at].copy())
+                for at, group in enumerate(groups)
+            ]
+
+        keys = [text_key(text, options.truncation or "") for text in texts]
+        return await cache.get(keys, compute)
 
     async def _explain(
         self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], asked: Asked
@@ -106,7 +133,7 @@ class InferenceService:
         for text, group in zip(texts, groups, strict=True):
             started = time.perf_counter()
             reading = await loop.run_in_executor(
-                self._tokenisers, read, self.scorer, text, asked.options.truncation, group
+                self._tokenisers, read_text, self.scorer, text, asked.options.truncation, group
             )
             answers, first = rows[first : first + len(group)], first + len(group)
             document = await explain(
@@ -133,13 +160,13 @@ class InferenceService:
             if len(text) * 4 > limit and (size := len(text.encode("utf-8", "replace"))) > limit:
                 raise TooLarge(f"text[{index}] has {size} bytes; the limit is {limit}: send a part of it")
 
-    def _encode(self, texts: Sequence[str], options: Options) -> list[list[Encoding]]:
-        """The encodings of each text: one, or its windows."""
+    def _encode(self, texts: Sequence[str], positions: Sequence[int], options: Options) -> list[list[Encoding]]:
+        """The encodings of each text at these positions: one, or its windows."""
         truncation, explained = options.truncation, options.explain
         if truncation == "window":
             groups, limit = [], self._settings.max_windows
-            for index, text in enumerate(texts):
-                groups.append(self.scorer.encode_windows(text))
+            for index in positions:
+                groups.append(self.scorer.encode_windows(texts[index]))
                 if len(groups[-1]) > limit:
                     raise TooLarge(
                         f"text[{index}] has {groups[-1][0].tokens} tokens, {len(groups[-1])} windows; the limit is "
@@ -152,8 +179,8 @@ class InferenceService:
                     )
             return groups
         cut = "head" if truncation == "error" else truncation
-        encodings = self.scorer.encode(texts, cut)
-        for index, encoding in enumerate(encodings):
+        encodings = self.scorer.encode([texts[at] for at in positions], cut)
+        for index, encoding in zip(positions, encodings, strict=True):
             if truncation == "error" and encoding.truncated:
                 limit = self.scorer.manifest.max_tokens
                 raise InvalidInput(
@@ -165,7 +192,7 @@ class InferenceService:
     def _finish(
         self,
         texts: Sequence[str],
-        groups: list[list[Encoding]],
+        read: Sequence[Encoding],
         logits: FloatArray,
         embedding: FloatArray,
         asked: Asked,
@@ -177,14 +204,13 @@ class InferenceService:
         sketches = sketch(embedding).astype("<f2")
         predictions = []
         for index, text in enumerate(texts):
-            group = groups[index]
             prediction = Prediction(
                 id=new_id(),
                 label=scorer.manifest.labels[label[index]],
                 confidence=float(confidence[index]),
                 probability=float(probability[index]),
-                tokens=group[0].tokens,
-                truncated=group[0].truncated,
+                tokens=read[index].tokens,
+                truncated=read[index].truncated,
                 attributions=explanations[index] if explanations else None,
             )
             predictions.append(prediction)
@@ -237,3 +263,8 @@ def _per_text(rows: list[tuple[FloatArray, FloatArray]], counts: Sequence[int]) 
     means = (np.add.reduceat(part, starts) / sizes for part in (logits, embedding))
     logits, embedding = (mean.astype(np.float32) for mean in means)
     return logits, embedding
+
+
+def _stacked(answers: Sequence[Answer]) -> tuple[list[Encoding], FloatArray, FloatArray]:
+    read, logits, embedding = zip(*answers, strict=True)
+    return list(read), np.stack(logits), np.stack(embedding)

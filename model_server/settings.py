@@ -54,6 +54,8 @@ class ServerSettings(BaseSettings):
     """Passes of the engine that explaining one text may take, at least 2; 0 offers no explanations."""
     max_explained_texts: int = Field(8, ge=1)
     """Texts in one request that asks for explanations."""
+    cache_answers: int = Field(0, ge=0, le=10_000_000)
+    """Answers that are kept for identical texts (about 4 KB each); 0 computes every text that is asked."""
     max_body_bytes: int = Field(8_388_608, ge=1024)
     """Bytes of one request's body, REST and gRPC."""
     database_url: str = "sqlite:///var/predictions.db"

@@ -14,7 +14,7 @@ from server_process import ModelServer, model_server
 from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding, Scorer
-from model_server.explain import Reading, explain, mask_id, read
+from model_server.explain import Reading, explain, mask_id, read_text
 from model_server.occlusion import Span
 
 V1 = "/v1/models/sentiment"
@@ -152,7 +152,7 @@ def test_windows_are_explained_by_the_mean_that_they_answer_with(scorer):
     text = "wonderful tender awful " * 26
     encodings = scorer.encode_windows(text)
     assert len(encodings) == 2
-    reading = read(scorer, text, "window", encodings)
+    reading = read_text(scorer, text, "window", encodings)
     mask = mask_id(scorer)
 
     def odds(of: Sequence[Encoding]) -> float:
@@ -194,7 +194,7 @@ async def test_passes_come_a_batch_at_a_time(scorer):
         return list(zip(*scorer.forward(encodings), strict=True))
 
     encodings = scorer.encode([LONG])
-    reading = read(scorer, LONG, None, encodings)
+    reading = read_text(scorer, LONG, None, encodings)
     said = await explain(scorer, reading, await score(encodings), 40, 200, score)
     assert max(asked) <= 200 and len(asked) >= said["passes"] // 3
 
