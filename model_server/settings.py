@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from model_server.console_log import LogFormat
+
 _ORIGIN = re.compile(r"^(\*|https?://[^/\s,]+)$")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -67,7 +69,9 @@ class ServerSettings(BaseSettings):
     log_text: Literal["full", "hash"] = "full"
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False
-    """One line a request on standard error."""
+    """One line a request on standard error, without its text."""
+    log_format: LogFormat = "text"
+    """Lines of standard error: `text`, or `json` for one object a line."""
     api_keys_file: Path | None = None
     """API keys (their hashes) and their limits, as docs/serving.md shows; absent: everybody may ask."""
     tls_cert_file: Path | None = None

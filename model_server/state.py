@@ -7,9 +7,10 @@ import time
 
 from kserve import ModelRepository
 
+from model_server.console_log import FIELDS
 from model_server.errors import NotFound, ServingError, Unavailable
 from model_server.guard import Guard
-from model_server.keys import KeyFile
+from model_server.keys import KeyFile, current_key
 from model_server.metrics import Metrics
 from model_server.predictor import SentimentModel
 from model_server.service import InferenceService
@@ -85,5 +86,13 @@ class ServerState:
         failed = error is not None and (not isinstance(error, ServingError) or error.status >= 500)
         self.metrics.responded(route, status, failed=failed)
         if self.settings.access_log:
-            line = {"route": route, "status": status, "ms": round((time.perf_counter() - started) * 1000, 2)}
-            access.info(json.dumps(line if error is None else line | {"error": type(error).__name__}))
+            line: dict[str, object] = {
+                "route": route,
+                "status": status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            if error is not None:
+                line["error"] = type(error).__name__
+            if key := current_key.get():
+                line["key"] = key.entry.name
+            access.info(json.dumps(line), extra={FIELDS: line})
