@@ -1,5 +1,6 @@
 """REST of V2's model repository extension: load and unload. It only translates; `switch` does it."""
 
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from model_server.switch import ReleaseSwitch
 from model_server.v2 import load_json
 
 RELEASE = "release"
+_ID = re.compile("[0-9a-f]{1,16}")
 _MAX_BODY_BYTES = 65_536
 
 
@@ -25,8 +27,8 @@ def wanted_release(document: dict[str, Any]) -> str | None:
     if unknown := set(parameters) - {RELEASE}:
         raise InvalidInput(f"parameters.{sorted(unknown)[0]} is unknown; a load takes 'release'")
     release = parameters.get(RELEASE)
-    if release is not None and (not isinstance(release, str) or not release):
-        raise InvalidInput(f"parameters.release is {release!r}; send a release's id or the beginning of one")
+    if release is not None and not (isinstance(release, str) and _ID.fullmatch(release)):
+        raise InvalidInput(f"parameters.release is {release!r}; send a release's id (16 hex digits) or its beginning")
     return release
 
 

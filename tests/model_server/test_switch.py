@@ -192,6 +192,8 @@ def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
         ({"parameters": {"config": "{}"}}, "parameters.config is unknown"),
         ({"parameters": {"release": 7}}, "parameters.release is 7"),
         ({"parameters": {"release": ""}}, "parameters.release is ''"),
+        ({"parameters": {"release": "../../etc"}}, "parameters.release is '../../etc'; send a release's id"),
+        ({"parameters": {"release": "0" * 17}}, "parameters.release"),
         ({"parameters": ["release"]}, "parameters is of type list"),
         ([], "send an object"),
     ],
