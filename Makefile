@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean images push kind-up kind-down deploy port-forward uninstall manifests e2e
+.PHONY: help setup demo test conformance lint format lock clean images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
 # The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
@@ -24,6 +24,15 @@ demo: setup ## Train, release, serve, log and watch on this machine (TRAIN_DATA=
 
 test: setup ## Run the tests
 	@$(BIN)/python -m pytest
+
+# tritonclient has an environment of its own: it defines the protobufs that kserve defines too.
+$(VENV)-triton: tests/conformance/requirements.txt
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
+conformance: setup $(VENV)-triton ## The protocol's checks on our server, those by tritonclient too
+	CONFORMANCE_PYTHON=$(abspath $(VENV)-triton)/bin/python $(BIN)/python -m pytest tests/conformance
 
 lint: setup ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .

@@ -103,6 +103,43 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
 }
 
 
+def conformance() -> str:
+    """Checks of the protocol that each server passes, of those that apply to it, by group."""
+    servers = {
+        path.stem.removeprefix("conformance_"): json.loads(path.read_text())["summary"]
+        for path in sorted(RESULTS.glob("conformance_*.json"))
+    }
+    if not servers:
+        return ""
+
+    def cell(counts: dict[str, int]) -> str:
+        passed, failed, skipped = (counts.get(outcome, 0) for outcome in ("pass", "fail", "skip"))
+        return f"{passed} of {passed + failed}" + (f", {skipped} skipped" if skipped else "")
+
+    groups = list(dict.fromkeys(group for summary in servers.values() for group in summary["groups"]))
+    rows = [[group, *(cell(summary["groups"].get(group, {})) for summary in servers.values())] for group in groups]
+    rows.append(["all", *(cell(summary["total"]) for summary in servers.values())])
+    return "## Open Inference Protocol\n\n" + markdown(["checks passed", *servers], rows)
+
+
+def fuzzing() -> str:
+    """What the fuzzer tried, and what it found."""
+    path = RESULTS / "fuzz.json"
+    if not path.exists():
+        return ""
+    document = json.loads(path.read_text())
+    codec, server = document["codec"], document["server"]
+    rows = [
+        ["inputs of the codec", codec["inputs"]],
+        ["of these refused, as they should be", sum(codec["refused"].values())],
+        ["crashes of the codec", len(codec["crashes"])],
+        ["requests of a server, REST and gRPC", server["requests"]],
+        ["5xx, INTERNAL, broken connections", len(server["faults"])],
+        ["ready afterwards", server["ready"]],
+    ]
+    return f"## Fuzzing\n\nSeed {document['seed']}.\n\n" + markdown(["figure", ""], rows)
+
+
 def main() -> None:
     parts = ["# Results\n\nMade by `python benchmarks/tables.py` from `results/*.json`.\n"]
     for name, (title, render) in SECTIONS.items():
@@ -110,6 +147,7 @@ def main() -> None:
         if path.exists():
             document = json.loads(path.read_text())
             parts.append(f"## {title}\n\n{_machine(document)}\n{render(document)}")
+    parts += [part for part in (conformance(), fuzzing()) if part]
     Path(__file__).with_name("RESULTS.md").write_text("\n".join(parts))
 
 

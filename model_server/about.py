@@ -4,7 +4,7 @@ from functools import cache
 from importlib.metadata import version as installed
 
 NAME = "sentiment-pipeline"
-EXTENSIONS = ("binary_tensor_data",)
+EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 
 
 @cache

@@ -9,12 +9,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.features import replace_surrogates
 from model_server.about import version
 from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
+from model_server.openapi import BODY_ERRORS, WORK_ERRORS, error_responses, protocol_paths
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
 from model_server.repository_edge import repository_routes
@@ -57,12 +59,6 @@ class FeedbackBody(BaseModel):
     who: str | None = None
 
 
-class ErrorAnswer(BaseModel):
-    """What was wrong and what would be right."""
-
-    error: str
-
-
 def _schema_of(body: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": body.model_json_schema()}}}}
 
@@ -81,8 +77,6 @@ def _valid(body: type[BaseModel], document: dict[str, Any]) -> Any:
 
 
 def _friendly(app: FastAPI, state: ServerState) -> None:
-    errors: dict[int | str, dict[str, Any]] = {status: {"model": ErrorAnswer} for status in (400, 413, 429, 503, 504)}
-
     async def predict(request: Request) -> Response:
         deadline = deadline_of(request.headers.get(HEADER))
         document = load_json(await read_body(request, state.settings.max_body_bytes))
@@ -130,7 +124,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         counted(state, "predict")(predict),
         methods=["POST"],
         response_model=PredictAnswer,
-        responses=errors,
+        responses=error_responses(*WORK_ERRORS),
         openapi_extra=_schema_of(PredictBody),
         summary="The sentiment of one text",
         description=f"truncation of a text over the model's tokens: {', '.join(TRUNCATIONS)}",
@@ -139,12 +133,20 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         "/feedback",
         counted(state, "feedback")(feedback),
         methods=["POST"],
-        responses=errors | {404: {"model": ErrorAnswer}},
+        responses=error_responses(*BODY_ERRORS, 404),
         openapi_extra=_schema_of(FeedbackBody),
         summary="The true label of a prediction",
     )
-    app.add_api_route("/health", health, methods=["GET"], summary="Phase, release and log of this server")
-    app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus metrics")
+    app.add_api_route(
+        "/health",
+        health,
+        methods=["GET"],
+        responses={503: {"description": "Not ready; the same document"}},
+        summary="Phase, release and log of this server",
+    )
+    app.add_api_route(
+        "/metrics", metrics, methods=["GET"], response_class=PlainTextResponse, summary="Prometheus metrics"
+    )
 
 
 class _Closing:
@@ -171,7 +173,9 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         said = f"{request.method} {request.url.path}: {'no such path' if status == 404 else 'not allowed here'}"
-        return json_response({"error": said}, status)
+        response = json_response({"error": said}, status)
+        response.headers.update(getattr(error, "headers", None) or {})  # such as Allow
+        return response
 
     async def invalid(_: Request, error: Exception) -> Response:
         return error_response(InvalidInput(str(error)))
@@ -180,6 +184,13 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
     app.add_exception_handler(RequestValidationError, invalid)
     app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
     _friendly(app, state)
+    documented = app.openapi  # makes the document of FastAPI's own routes, once
+
+    def openapi() -> dict[str, Any]:
+        document = documented()
+        return document | {"paths": document["paths"] | protocol_paths()}
+
+    app.openapi = openapi  # type: ignore[method-assign]
     if state.guard:
         app.add_middleware(KeyMiddleware, guard=state.guard)
     app.add_middleware(_Closing, state=state)

@@ -38,6 +38,13 @@ class TooLarge(ServingError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class UnsupportedCoding(ServingError):
+    """A body in a content coding that is not offered."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
 class NotFound(ServingError):
     status = HTTPStatus.NOT_FOUND
     code = grpc.StatusCode.NOT_FOUND

@@ -10,16 +10,18 @@ from typing import Any
 
 import grpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
-    GRPCInferenceServiceServicer,
-    add_GRPCInferenceServiceServicer_to_server,
-)
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceServicer
 
 from model_server.about import EXTENSIONS, NAME, version
+from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, retry_metadata
+from model_server.grpc_handlers import add_inference_service
+from model_server.grpc_standard import add_standard_services
+from model_server.inference_proto import RepositoryIndexResponse
 from model_server.options import parse_options
 from model_server.repository_edge import RELEASE, wanted_release
+from model_server.repository_index import model_index
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
@@ -44,6 +46,9 @@ def read_texts(request: Any) -> list[str]:
     tensor = request.inputs[0]
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
     typed = tensor.contents.bytes_contents
+    filled = [described.name for described, _ in tensor.contents.ListFields()]
+    if other := [name for name in filled if name != "bytes_contents"]:
+        raise InvalidInput(f"inputs[0].contents.{other[0]} is filled; BYTES stand in bytes_contents and nowhere else")
     if request.raw_input_contents:
         if typed:
             raise InvalidInput("inputs[0] has both contents and raw_input_contents; send one of them")
@@ -55,10 +60,23 @@ def read_texts(request: Any) -> list[str]:
     return [decode_text(raw, f"inputs[0].contents.bytes_contents[{index}]") for index, raw in enumerate(typed)]
 
 
-def _fill(response: Any, names: tuple[str, ...], predictions: Any) -> None:
+def read_classes(request: Any) -> dict[str, int]:
+    """How many classes are asked of which output. InvalidInput for what is not offered."""
+    classes = {}
+    for index, output in enumerate(request.outputs):
+        parameters, where = _parameters(output.parameters), f"outputs[{index}].parameters"
+        if "shared_memory_region" in parameters:
+            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
+        if "classification" in parameters:
+            classes[output.name] = class_count(output.name, parameters["classification"], where)
+    return classes
+
+
+def _fill(response: Any, names: tuple[str, ...], classes: dict[str, int], predictions: Any) -> None:
     """Add the outputs as raw contents, as Triton and KServe send them."""
     for name in names:
-        output = make_output(name, predictions)
+        count = classes.get(name)
+        output = classified(predictions, count) if count else make_output(name, predictions)
         response.outputs.add(name=name, datatype=output.datatype, shape=output.shape)
         response.raw_output_contents.append(output.binary())
 
@@ -124,7 +142,7 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
                 raise Unavailable("the server is stopping; ask another replica")
             service = self._state.service(request.model_name, request.model_version)
             texts = read_texts(request)
-            names = check_outputs([output.name for output in request.outputs])
+            names, classes = check_outputs([output.name for output in request.outputs]), read_classes(request)
             options = parse_options(_parameters(request.parameters))
             if options.explain and ATTRIBUTIONS not in names:
                 names = (*names, ATTRIBUTIONS)
@@ -134,8 +152,13 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
             )
-            _fill(response, names, predictions)
+            _fill(response, names, classes, predictions)
             return response
+
+    async def RepositoryIndex(self, request: Any, context: Context) -> Any:  # noqa: N802
+        async with self._answering(context):
+            entries = model_index(self._state, ready=request.ready, repository=request.repository_name)
+            return RepositoryIndexResponse(models=entries)
 
     async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802
         """KServe's message has no parameters, so the release is named by the call's metadata."""
@@ -172,5 +195,6 @@ def make_grpc_server(state: ServerState, switch: ReleaseSwitch) -> Any:
     ]
     interceptors = [KeyInterceptor(state.guard)] if state.guard else []
     server = grpc.aio.server(options=options, interceptors=interceptors)
-    add_GRPCInferenceServiceServicer_to_server(Servicer(state, switch), server)
+    add_inference_service(Servicer(state, switch), server)
+    add_standard_services(server, state)
     return server

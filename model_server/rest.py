@@ -12,9 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from model_server import v2
+from model_server import encodings, v2
 from model_server.deadlines import HEADER, deadline_of
-from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, Unavailable
+from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, Unavailable, UnsupportedCoding
+from model_server.repository_index import model_index, wants_ready
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 
@@ -33,18 +34,22 @@ def error_response(error: Exception) -> Response:
         log.exception("a request failed", exc_info=error)
         return json_response({"error": f"internal error ({type(error).__name__}); the server's log says more"}, 500)
     response = json_response({"error": str(error)}, error.status)
+    if isinstance(error, UnsupportedCoding):
+        response.headers["Accept-Encoding"] = "gzip, deflate"
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it in memory.
+    """The body without its content coding, never more than `limit` bytes of it in memory.
 
     Raises:
         TooLarge: there is more.
-        InvalidInput: the connection ended before the body did.
+        InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
+        UnsupportedCoding: it is in another coding.
     """
+    coding = encodings.coding_of(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"the body has {declared} bytes; the limit is {limit}")
@@ -57,7 +62,20 @@ async def read_body(request: Request, limit: int) -> bytes:
             chunks.append(chunk)
     except ClientDisconnect:
         raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    return body if coding is None else await asyncio.to_thread(encodings.inflate, body, coding, limit)
+
+
+def tensors_response(request: Request, raw: bytes, json_length: int | None) -> Response:
+    """A V2 answer; `json_length` is of its JSON part before any coding, and None without binary tensors."""
+    headers = {} if json_length is None else {v2.LENGTH_HEADER: str(json_length)}
+    if len(raw) >= encodings.COMPRESS_FROM_BYTES:
+        headers["Vary"] = "Accept-Encoding"
+        if encodings.accepts_gzip(request.headers.get("accept-encoding")):
+            raw, headers["Content-Encoding"] = encodings.gzip(raw), "gzip"
+    return Response(
+        raw, headers=headers, media_type="application/json" if json_length is None else "application/octet-stream"
+    )
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -128,6 +146,7 @@ class Rest:
             "/v2/models/{name}/versions/{version}/infer": infer,
             "/v1/models/{name}:predict": v1,
             "/v1/models/{name}:explain": counted(self._state, "v1")(self.v1_explain),
+            "/v2/repository/index": _answering(self.repository_index),
         }
         return [
             *(Route(path, _answering(handler), methods=["GET"]) for path, handler in gets.items()),
@@ -164,6 +183,10 @@ class Rest:
             raise Unavailable(f"model {model.name!r} is {self._state.phase.value}")
         return json_response({"name": model.name, "ready": True})
 
+    async def repository_index(self, request: Request) -> Response:
+        body = await read_body(request, self._state.settings.max_body_bytes)
+        return json_response(model_index(self._state, ready=wants_ready(v2.load_json(body) if body else {})))
+
     async def infer(self, request: Request) -> Response:
         state, deadline = self._state, deadline_of(request.headers.get(HEADER))
         body = await read_body(request, state.settings.max_body_bytes)
@@ -172,9 +195,7 @@ class Rest:
         options = Asked("v2-rest", client_of(request), asked.options, deadline)
         predictions = await while_connected(request, service.predict(asked.texts, options))
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
-        if length is None:
-            return Response(raw, media_type="application/json")
-        return Response(raw, media_type="application/octet-stream", headers={v2.LENGTH_HEADER: str(length)})
+        return tensors_response(request, raw, length)
 
     async def v1_models(self, _: Request) -> Response:
         return json_response({"models": list(self._state.repository.get_models())})

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from model_release.features import replace_surrogates
+from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput
 from model_server.options import DEFAULT, Options, parse_options
 from model_server.service import Prediction
@@ -19,13 +20,17 @@ LENGTH_HEADER = "inference-header-content-length"
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A valid request: texts, the client's id, outputs in their order, which of them in binary, the options."""
+    """A valid request: texts, the client's id, outputs in their order, which of them in binary, the options.
+
+    `classes` is how many classes to return of an output in place of its values.
+    """
 
     texts: list[str]
     id: str | None = None
     outputs: tuple[str, ...] = ()
     binary: frozenset[str] = field(default_factory=frozenset)
     options: Options = DEFAULT
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
@@ -74,13 +79,13 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
         raise InvalidInput(f"id is of type {type(request_id).__name__}; send a string")
     if request_id and replace_surrogates(request_id) != request_id:
         raise InvalidInput("id holds half of a surrogate pair, which cannot be sent back")
-    names, binary = _outputs(document)
+    names, binary, classes = _outputs(document)
     options = parse_options(document.get("parameters"))
     if options.explain and ATTRIBUTIONS not in names:
         everything = _object(document.get("parameters"), "parameters").get("binary_data_output")
         names, binary = (*names, ATTRIBUTIONS), binary | {ATTRIBUTIONS} if everything else binary
     options = replace(options, explain=ATTRIBUTIONS in names)
-    return InferRequest(texts, request_id, names, binary, options)
+    return InferRequest(texts, request_id, names, binary, options, classes)
 
 
 def _header_size(header: str | None, total: int) -> int:
@@ -118,24 +123,36 @@ def _json_texts(data: object, count: int) -> list[str]:
     return data
 
 
-def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str]]:
+def _flag(parameters: Mapping[str, Any], name: str, default: bool, where: str) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{where}.{name} is {value!r}; send true or false")
+    return value
+
+
+def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str], dict[str, int]]:
+    """The outputs' names in their order, those in binary, and the classes asked of one."""
     asked = document.get("outputs")
     if asked is None:
         asked = []
     if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
         raise InvalidInput("outputs must be a list of objects with a name")
     names = check_outputs([output.get("name") for output in asked])
-    everything = bool(_object(document.get("parameters"), "parameters").get("binary_data_output"))
+    parameters = _object(document.get("parameters"), "parameters")
+    everything = _flag(parameters, "binary_data_output", False, "parameters")
     if not asked:
-        return names, frozenset(names if everything else ())
-    binary = set()
+        return names, frozenset(names if everything else ()), {}
+    binary, classes = set(), {}
     for index, output in enumerate(asked):
-        parameters = _object(output.get("parameters"), f"outputs[{index}].parameters")
+        where = f"outputs[{index}].parameters"
+        parameters = _object(output.get("parameters"), where)
+        if "shared_memory_region" in parameters:
+            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
         if "classification" in parameters:
-            raise InvalidInput(f"outputs[{index}].parameters.classification is not offered; read 'probabilities'")
-        if parameters.get("binary_data", everything):
+            classes[str(output["name"])] = class_count(output["name"], parameters["classification"], where)
+        if _flag(parameters, "binary_data", everything, where):
             binary.add(str(output["name"]))
-    return names, frozenset(binary)
+    return names, frozenset(binary), classes
 
 
 def write_response(
@@ -144,7 +161,8 @@ def write_response(
     """The body, and the length of its JSON part when binary tensors follow."""
     outputs, blobs = [], []
     for name in request.outputs:
-        output = make_output(name, predictions)
+        count = request.classes.get(name)
+        output = classified(predictions, count) if count else make_output(name, predictions)
         document: dict[str, Any] = {"name": name, "datatype": output.datatype, "shape": output.shape}
         if name in request.binary:
             blobs.append(output.binary())

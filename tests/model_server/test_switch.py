@@ -161,6 +161,8 @@ def test_unloaded_it_lives_is_not_ready_and_comes_back(running, store):
     for answer in (client.post(INFER, json=json_request(TEXTS)), client.post("/predict", json={"text": "a"})):
         assert answer.status_code == 503 and "unloaded" in answer.json()["error"] and "retry-after" in answer.headers
     assert client.get("/v2/models/sentiment").json()["versions"] == []
+    (entry,) = client.post("/v2/repository/index").json()
+    assert (entry["state"], entry["version"]) == ("UNAVAILABLE", "") and "unloaded" in entry["reason"]
     assert client.post(UNLOAD).status_code == 200  # again: nothing to do
     assert load(client).status_code == 200
     assert release_of(client) == store[1] and client.get("/v2/health/ready").status_code == 200

@@ -140,7 +140,14 @@ def test_lone_surrogates_of_json_escapes_are_read():
         (json_body(["a"], parameters={"truncation": "tail"}), "'tail'; choose one of head, head_tail"),
         (json_body(["a"], outputs=[{"name": "logits"}]), r"outputs\[0\].name is 'logits'; the model has label"),
         (json_body(["a"], outputs=[{}]), r"outputs\[0\].name is None"),
-        (json_body(["a"], outputs=[{"name": "label", "parameters": {"classification": 2}}]), "classification"),
+        (json_body(["a"], outputs=[{"name": "label", "parameters": {"classification": 2}}]), "'label' holds no scores"),
+        (json_body(["a"], outputs=[{"name": "probabilities", "parameters": {"classification": 0}}]), "is 0; send how"),
+        (
+            json_body(["a"], outputs=[{"name": "label", "parameters": {"binary_data": 1}}]),
+            "binary_data is 1; send true",
+        ),
+        (json_body(["a"], outputs=[{"name": "label", "parameters": {"shared_memory_region": "x"}}]), "shared_memory"),
+        (json_body(["a"], parameters={"binary_data_output": "yes"}), "parameters.binary_data_output is 'yes'"),
         (json_body(["a"], outputs="label"), "outputs must be a list"),
     ],
 )

@@ -1,0 +1,78 @@
+"""The protocol's protobufs as this server speaks them: KServe's, and the repository index that they lack.
+
+They stand in a pool of their own, because a name may be defined once in protobuf's default one, and other packages
+(tritonclient's) define these too.
+"""
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+SERVICE = "inference.GRPCInferenceService"
+_STRING, _BOOL, _MESSAGE = 9, 8, 11  # FieldDescriptorProto.Type
+_ONE, _MANY = 1, 3  # FieldDescriptorProto.Label
+
+
+def _copy(module: Any) -> descriptor_pb2.FileDescriptorProto:
+    described = descriptor_pb2.FileDescriptorProto()
+    module.DESCRIPTOR.CopyToProto(described)
+    return described
+
+
+def _with_index(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescriptorProto:
+    """Add the call RepositoryIndex of the model repository extension, and its messages."""
+    asked = described.message_type.add(name="RepositoryIndexRequest")
+    asked.field.add(name="repository_name", number=1, type=_STRING, label=_ONE)
+    asked.field.add(name="ready", number=2, type=_BOOL, label=_ONE)
+    answered = described.message_type.add(name="RepositoryIndexResponse")
+    model = answered.nested_type.add(name="ModelIndex")
+    for number, name in enumerate(("name", "version", "state", "reason"), 1):
+        model.field.add(name=name, number=number, type=_STRING, label=_ONE)
+    models = answered.field.add(name="models", number=1, type=_MESSAGE, label=_MANY)
+    models.type_name = ".inference.RepositoryIndexResponse.ModelIndex"
+    described.service[0].method.add(
+        name="RepositoryIndex",
+        input_type=".inference.RepositoryIndexRequest",
+        output_type=".inference.RepositoryIndexResponse",
+    )
+    return described
+
+
+def _with_tritons_names(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescriptorProto:
+    """Triton's messages of the repository's load and unload have the model's name in another field than KServe's."""
+    for message in described.message_type:
+        if message.name in ("RepositoryModelLoadRequest", "RepositoryModelUnloadRequest"):
+            message.field.add(name="triton_model_name", number=2, type=_STRING, label=_ONE)
+    return described
+
+
+def _make_pool() -> descriptor_pool.DescriptorPool:
+    pool = descriptor_pool.DescriptorPool()
+    for described in (_with_tritons_names(_with_index(_copy(pb))), _copy(health_pb2), _copy(reflection_pb2)):
+        pool.Add(described)
+    return pool
+
+
+POOL = _make_pool()
+
+
+def _message(name: str) -> Any:
+    return message_factory.GetMessageClass(POOL.FindMessageTypeByName(f"inference.{name}"))
+
+
+RepositoryIndexRequest = _message("RepositoryIndexRequest")
+RepositoryIndexResponse = _message("RepositoryIndexResponse")
+
+
+def read_named(name: str) -> Any:
+    """A parser of KServe's message `name` that takes Triton's form of it too."""
+    theirs, ours = getattr(pb, name), _message(name)
+
+    def read(raw: bytes) -> Any:
+        request = ours.FromString(raw)
+        return theirs(model_name=request.triton_model_name or request.model_name)
+
+    return read

@@ -1,0 +1,114 @@
+"""What a check is, how it is registered, and how a run of them becomes rows."""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from conformance.target import Target
+
+Body = Callable[[Target], None]
+
+
+class Failed(AssertionError):
+    """The server did not do what the protocol says; the message says what it did."""
+
+
+class Skipped(Exception):
+    """The check does not apply: the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named rule, the section of the specification it comes from, and the function that fails where it is broken.
+
+    `extension`: the check is skipped where the server does not declare that one in its metadata.
+    """
+
+    name: str
+    group: str
+    section: str
+    extension: str | None
+    body: Body
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a check went: `pass`, `fail` or `skip`, and why where it is not a pass."""
+
+    name: str
+    group: str
+    section: str
+    outcome: str
+    said: str
+    seconds: float
+
+
+CHECKS: list[Check] = []
+
+
+def group(title: str) -> Callable[..., Callable[[Body], Body]]:
+    """A decorator for the checks of one module: `@check(name, section, extension=None)`."""
+
+    def check(name: str, section: str, extension: str | None = None) -> Callable[[Body], Body]:
+        if any(one.name == name for one in CHECKS):
+            raise ValueError(f"two checks are called {name!r}")
+
+        def register(body: Body) -> Body:
+            CHECKS.append(Check(name, title, section, extension, body))
+            return body
+
+        return register
+
+    return check
+
+
+def check_each(
+    check: Callable[..., Callable[[Body], Body]], name: str, section: str, values: Sequence[str]
+) -> Callable[[Callable[[Target, str], None]], Callable[[Target, str], None]]:
+    """A decorator that registers a check for each of the values; `name` has one place for it."""
+
+    def register(body: Callable[[Target, str], None]) -> Callable[[Target, str], None]:
+        for value in values:
+            check(name.format(value), section)(functools.partial(_with, body, value))
+        return body
+
+    return register
+
+
+def _with(body: Callable[[Target, str], None], value: str, target: Target) -> None:
+    body(target, value)
+
+
+def expect(holds: object, said: str) -> None:
+    """Fail with `said` unless it holds."""
+    if not holds:
+        raise Failed(said)
+
+
+def shorten(value: object, limit: int = 160) -> str:
+    """A value for a failure's text."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def run_one(check: Check, target: Target) -> Row:
+    """Run a check against a server. Whatever it raises is a row."""
+    started = time.perf_counter()
+    outcome, said = "pass", ""
+    try:
+        if check.extension and check.extension not in target.extensions:
+            raise Skipped(f"the server does not declare the extension {check.extension!r}")
+        check.body(target)
+    except Skipped as reason:
+        outcome, said = "skip", str(reason)
+    except Failed as failure:
+        outcome, said = "fail", str(failure)
+    except Exception as error:  # a connection that broke, a body that is not JSON: the server's doing
+        outcome, said = "fail", f"{type(error).__name__}: {shorten(str(error), 300)}"
+    return Row(check.name, check.group, check.section, outcome, said, round(time.perf_counter() - started, 3))
+
+
+def run(target: Target, checks: Iterable[Check]) -> list[Row]:
+    """Run the checks one after the other."""
+    return [run_one(check, target) for check in checks]

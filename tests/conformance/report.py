@@ -1,0 +1,49 @@
+"""A run's rows as a table for people, and as JSON for comparing servers."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from conformance.check import Row
+
+_STYLES = {"pass": "green", "fail": "bold red", "skip": "yellow"}
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """Counts of outcomes, in all and by group."""
+    groups: dict[str, Counter[str]] = {}
+    for row in rows:
+        groups.setdefault(row.group, Counter())[row.outcome] += 1
+    total = Counter(row.outcome for row in rows)
+    return {"total": dict(total), "groups": {name: dict(counts) for name, counts in groups.items()}}
+
+
+def write_json(rows: Sequence[Row], path: Path, server: dict[str, Any]) -> None:
+    """The rows with what the server says of itself."""
+    document = {"server": server, "summary": summary(rows), "checks": [asdict(row) for row in rows]}
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def print_table(rows: Sequence[Row], console: Console, *, everything: bool) -> None:
+    """Counts by group, and each check that failed (or each check at all)."""
+    table = Table(title="Open Inference Protocol")
+    for column in ("group", "pass", "fail", "skip"):
+        table.add_column(column, justify="left" if column == "group" else "right")
+    for name, counts in summary(rows)["groups"].items():
+        table.add_row(name, *(str(counts.get(outcome, 0)) for outcome in _STYLES))
+    total = summary(rows)["total"]
+    table.add_section()
+    table.add_row("all", *(str(total.get(outcome, 0)) for outcome in _STYLES))
+    console.print(table)
+    for row in rows:
+        if everything or row.outcome == "fail":
+            said = f": {escape(row.said)}" if row.said else ""
+            style = _STYLES[row.outcome]
+            console.print(f"[{style}]{row.outcome}[/] {row.name} [dim]({escape(row.section)})[/]{said}")
