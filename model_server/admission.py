@@ -49,19 +49,25 @@ def _weighted_median(weighted: deque[tuple[int, float]], half: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What stands before a newcomer: texts and tokens that wait, tokens in the engine and for how many seconds."""
+    """What stands before a newcomer: texts and tokens that wait, tokens in the engine and for how many seconds, and by
+    how many seconds the oldest text has waited longer than was predicted for it."""
 
     texts: int
     tokens: int
     running_tokens: int = 0
     running_seconds: float = 0.0
+    overdue: float = 0.0
 
     def wait(self, rate: float) -> float:
-        """Predicted seconds until a newcomer's turn at `rate` tokens per second; 0 where no rate is known."""
+        """Predicted seconds until a newcomer's turn at `rate` tokens per second; 0 where no rate is known.
+
+        What the last prediction is wrong by is added: a text of unusual length is overtaken by later ones that fit a
+        batch better, and while the engine stalls its rate stays as it was.
+        """
         if rate <= 0:
             return 0.0
         left = max(0.0, self.running_tokens - rate * self.running_seconds)
-        return (self.tokens + left) / rate
+        return (self.tokens + left) / rate + max(0.0, self.overdue)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class _Job:
     encoding: Encoding
     future: asyncio.Future[Row]
     since: float
-    deadline: float | None  # monotonic seconds
+    deadline: float | None  # monotonic seconds, as the others
+    due: float  # when its turn was predicted
 
 
 class EngineFailure(ServingError):
@@ -97,7 +98,9 @@ class Batcher:
 
     def _backlog(self, now: float) -> Backlog:
         tokens, since = self._running or (0, now)
-        return Backlog(len(self._queue), self._queue.tokens, tokens, now - since)
+        oldest = next(iter(self._queue), None)
+        overdue = 0.0 if oldest is None else now - oldest.item.due
+        return Backlog(len(self._queue), self._queue.tokens, tokens, now - since, overdue)
 
     def check(self, texts: int, deadline: float | None = None) -> None:
         """Refuse now what `submit` would refuse; cheaper than tokenising it first.
@@ -134,10 +137,12 @@ class Batcher:
         with self._work:
             if not admitted:
                 self.check(len(encodings), deadline)
-            now = time.monotonic()
-            jobs = [_Job(encoding, self._loop.create_future(), now, deadline) for encoding in encodings]
-            for job in jobs:
-                self._queue.add(job, len(job.encoding.ids), now)
+            now, rate, jobs = time.monotonic(), self._rate.per_second, []
+            due = now + self._backlog(now).wait(rate)
+            for encoding in encodings:
+                jobs.append(_Job(encoding, self._loop.create_future(), now, deadline, due))
+                self._queue.add(jobs[-1], len(encoding.ids), now)
+                due += len(encoding.ids) / rate if rate else 0.0
             self._work.notify()
         try:
             return list(await asyncio.gather(*(job.future for job in jobs)))

@@ -1,6 +1,7 @@
 """Admission: the drain rate resists stalls and follows changes; a refusal is due, and its Retry-After is enough."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -10,7 +11,9 @@ from model_server.admission import Backlog, DrainRate, Limits
 
 batches = st.lists(st.tuples(st.integers(1, 2048), st.floats(1e-4, 10)), min_size=1, max_size=80)
 rates = st.floats(1, 1e6)
-backlogs = st.builds(Backlog, st.integers(0, 600), st.integers(0, 300_000), st.integers(0, 2048), st.floats(0, 10))
+backlogs = st.builds(
+    Backlog, st.integers(0, 600), st.integers(0, 300_000), st.integers(0, 2048), st.floats(0, 10), st.floats(-5, 5)
+)
 
 
 def rate_of(measured: list[tuple[int, float]]) -> float:
@@ -59,9 +62,11 @@ def test_lone_short_texts_do_not_hide_what_full_batches_reach():
 @given(backlogs, rates)
 def test_the_wait_is_what_stands_before_at_the_rate(backlog, rate):
     wait = backlog.wait(rate)
-    assert backlog.tokens / rate <= wait <= (backlog.tokens + backlog.running_tokens) / rate * (1 + 1e-9)
-    longer = Backlog(backlog.texts, backlog.tokens + 1, backlog.running_tokens, backlog.running_seconds)
-    assert longer.wait(rate) > wait
+    error = max(0.0, backlog.overdue)
+    most = (backlog.tokens + backlog.running_tokens) / rate
+    assert backlog.tokens / rate + error <= wait * (1 + 1e-9) and wait <= (most + error) * (1 + 1e-9)
+    assert replace(backlog, tokens=backlog.tokens + 100).wait(rate) > wait
+    assert replace(backlog, overdue=error + 1).wait(rate) == pytest.approx(wait + 1)
 
 
 limits = st.builds(Limits, st.integers(1, 600), st.floats(0.001, 100))

@@ -289,3 +289,17 @@ async def test_a_batch_tells_what_its_texts_waited(engine):
     assert [len(report.waited) for report in engine.reports] == [1, 2]
     assert all(seconds >= 0.05 for seconds in engine.reports[1].waited)
     await asyncio.to_thread(batcher.close)
+
+
+async def test_what_a_prediction_was_wrong_by_is_added_to_the_next(engine):
+    batcher = engine.batcher(max_wait=0.5, speed=1000.0)
+    held = await engine.hold(batcher)  # the engine stalls
+    first = asyncio.create_task(batcher.submit([encoding(1)]))
+    await asyncio.sleep(0.6)
+    assert batcher.predicted_wait > 0.5
+    with pytest.raises(Overloaded):
+        await batcher.submit([encoding(2)])
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
+    assert batcher.predicted_wait < 0.1
+    await asyncio.to_thread(batcher.close)
