@@ -13,6 +13,7 @@ from model_release.engine import Engine, FloatArray, IntArray, OpenVINOEngine
 from model_release.errors import ReleaseCorrupt, ReleaseError
 from model_release.features import replace_surrogates
 from model_release.manifest import MANIFEST, Manifest, Truncation, verify_files
+from model_release.windows import window_starts
 
 BoolArray = npt.NDArray[np.bool_]
 WIDTH_MULTIPLE = 16
@@ -165,8 +166,7 @@ class Scorer:
         """The whole text in windows of the release's max tokens, each sharing `overlap` of its tokens with the next."""
         ids = self.tokenizer.encode(replace_surrogates(text), add_special_tokens=False).ids
         limit = self.manifest.max_tokens - 2
-        step = max(1, round(limit * (1 - overlap)))
-        starts = range(0, max(1, len(ids) - limit + step), step)
+        starts = window_starts(len(ids), limit, overlap)
         return [Encoding([self._first, *ids[at : at + limit], self._last], len(ids) + 2, False) for at in starts]
 
     def forward(self, encodings: Sequence[Encoding]) -> tuple[FloatArray, FloatArray]:

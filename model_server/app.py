@@ -14,13 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.features import replace_surrogates
 from model_server.about import version
+from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.exchange import error_response, json_response, read_body, while_connected
-from model_server.openapi import BODY_ERRORS, error_responses, protocol_paths
+from model_server.openapi import BODY_ERRORS, WORK_ERRORS, error_responses, protocol_paths
+from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
+from model_server.repository_edge import repository_routes
 from model_server.rest import Rest, client_of, counted
-from model_server.service import TRUNCATIONS, Asked
+from model_server.rest_guard import KeyMiddleware
+from model_server.service import Asked
 from model_server.state import Phase, ServerState
+from model_server.switch import ReleaseSwitch
 from model_server.v2 import load_json
 from prediction_log import LogError, UnknownPrediction, add_feedback_async
 
@@ -30,7 +35,8 @@ class PredictBody(BaseModel):
 
     text: str
     return_probabilities: bool = False
-    truncation: Literal["head", "head_tail", "window", "error"] | None = None
+    truncation: Truncation | None = None
+    explain: bool = False
 
 
 class PredictAnswer(BaseModel):
@@ -40,8 +46,10 @@ class PredictAnswer(BaseModel):
     confidence: Annotated[float, Field(ge=0, le=1)]
     prediction_id: str
     release_id: str
-    truncated: bool
+    tokens: Annotated[int, Field(ge=2, description="of the whole text, special ones counted")]
+    truncated: Annotated[bool, Field(description="was a part of it not read?")]
     probabilities: dict[str, float] | None = None
+    attributions: dict[str, Any] | None = None
 
 
 class FeedbackBody(BaseModel):
@@ -71,14 +79,15 @@ def _valid(body: type[BaseModel], document: dict[str, Any]) -> Any:
 
 def _friendly(app: FastAPI, state: ServerState) -> None:
     async def predict(request: Request) -> Response:
+        deadline = deadline_of(request.headers.get(HEADER))
         document = load_json(await read_body(request, state.settings.max_body_bytes))
         if isinstance(document.get("text"), str):
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)
         service = state.service(state.settings.model_name)
-        asked = Asked("predict", client_of(request), body.truncation)
+        asked = Asked("predict", client_of(request), Options(body.truncation, body.explain), deadline)
         (prediction,) = await while_connected(request, service.predict([body.text], asked))
-        answer = as_v1(prediction) | {"release_id": service.scorer.release_id, "truncated": prediction.truncated}
+        answer = as_v1(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:
             del answer["probabilities"]
         return json_response(answer)
@@ -116,7 +125,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         counted(state, "predict")(predict),
         methods=["POST"],
         response_model=PredictAnswer,
-        responses=error_responses(*BODY_ERRORS, 429),
+        responses=error_responses(*WORK_ERRORS),
         openapi_extra=_schema_of(PredictBody),
         summary="The sentiment of one text",
         description=f"truncation of a text over the model's tokens: {', '.join(TRUNCATIONS)}",
@@ -156,8 +165,8 @@ class _Closing:
         await self._app(scope, receive, sending)
 
 
-def make_app(state: ServerState) -> FastAPI:
-    """The REST application of a server state."""
+def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
+    """The REST application of a server state and the switch of its release."""
     app = FastAPI(
         title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
     )
@@ -174,7 +183,7 @@ def make_app(state: ServerState) -> FastAPI:
 
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.router.routes.extend(Rest(state).routes())
+    app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
     _friendly(app, state)
     documented = app.openapi  # makes the document of FastAPI's own routes, once
 
@@ -183,6 +192,8 @@ def make_app(state: ServerState) -> FastAPI:
         return document | {"paths": document["paths"] | protocol_paths()}
 
     app.openapi = openapi  # type: ignore[method-assign]
+    if state.guard:
+        app.add_middleware(KeyMiddleware, guard=state.guard)
     app.add_middleware(_Closing, state=state)
     if state.settings.cors_origins:
         app.add_middleware(

@@ -37,6 +37,8 @@ def check_offered(request: InferRequest) -> None:
             raise InvalidInput(
                 f"outputs[{index}].name {name!r} is one release's own; an average has {', '.join(OFFERED)}"
             )
+    if request.options.explain:
+        raise InvalidInput("parameters.explain: an explanation is one release's own; ask that release")
     if request.classes:
         raise InvalidInput("classification is a release's own extension; ask an average for its probabilities")
 
@@ -48,8 +50,8 @@ def question(request: InferRequest) -> bytes:
         "inputs": [INPUT | {"shape": [len(texts)], "data": texts}],
         "outputs": [{"name": "probabilities"}],
     }
-    if request.truncation is not None:
-        document["parameters"] = {"truncation": request.truncation}
+    if request.options.truncation is not None:
+        document["parameters"] = {"truncation": request.options.truncation}
     return orjson.dumps(document)
 
 

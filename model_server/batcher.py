@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from model_release import Encoding
 from model_release.engine import FloatArray
+from model_server.admission import Backlog, DrainRate, Limits, Reason
 from model_server.batching import BatchQueue
-from model_server.errors import Overloaded, ServingError, Unavailable
+from model_server.errors import DeadlineExceeded, Overloaded, ServingError, Unavailable
 
 log = logging.getLogger("model_server")
 Forward = Callable[[Sequence[Encoding]], tuple[FloatArray, FloatArray]]
@@ -21,18 +20,22 @@ Row = tuple[FloatArray, FloatArray]  # logits f32[2], embedding f32[h]
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """A batch that ran: its rows, its tokens without and with padding, how long the engine took."""
+    """A batch that ran: its rows, its tokens without and with padding, how long the engine took, what each waited."""
 
     rows: int
     tokens: int
     padded_tokens: int
     seconds: float
+    waited: tuple[float, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
     encoding: Encoding
     future: asyncio.Future[Row]
+    since: float
+    deadline: float | None  # monotonic seconds, as the others
+    due: float  # when its turn was predicted
 
 
 class EngineFailure(ServingError):
@@ -45,18 +48,30 @@ class Batcher:
     Args:
         forward: the engine's call for one batch; only this thread calls it.
         max_tokens: the batch's budget, padding counted.
-        max_waiting: texts that may wait; `submit` refuses what would go over it.
+        limits: who may queue.
         on_batch: told of each batch, on the engine's thread.
+        on_refused: told why texts were refused or dropped, and how many.
+        tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
     """
 
     def __init__(
-        self, forward: Forward, *, max_tokens: int, max_waiting: int, on_batch: Callable[[BatchReport], None]
+        self,
+        forward: Forward,
+        *,
+        max_tokens: int,
+        limits: Limits,
+        on_batch: Callable[[BatchReport], None],
+        on_refused: Callable[[Reason, int], None],
+        tokens_per_second: float = 0.0,
     ) -> None:
-        self._forward, self._on_batch, self._max_waiting = forward, on_batch, max_waiting
+        self._forward, self._on_batch, self._on_refused, self._limits = forward, on_batch, on_refused, limits
         self._queue: BatchQueue[_Job] = BatchQueue(max_tokens, lambda job: job.future.cancelled())
+        self._rate = DrainRate()
+        if tokens_per_second:
+            self._rate.measured(max_tokens, max_tokens / tokens_per_second)
+        self._running: tuple[int, float] | None = None  # tokens in the engine, since when
         self._work = threading.Condition()
         self._closed = False
-        self._tokens_per_second = 0.0
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
@@ -71,23 +86,63 @@ class Batcher:
         oldest = self._queue.oldest
         return time.monotonic() - oldest if oldest is not None else 0.0
 
-    async def submit(self, encodings: Sequence[Encoding]) -> list[Row]:
-        """Logits and embedding of each encoding, in order. Cancelling the caller takes them out of the queue.
+    @property
+    def tokens_per_second(self) -> float:
+        """The measured drain rate; 0 while it is unknown."""
+        return self._rate.per_second
+
+    @property
+    def predicted_wait(self) -> float:
+        """Seconds that a text would wait which came now."""
+        return self._backlog(time.monotonic()).wait(self._rate.per_second)
+
+    def _backlog(self, now: float) -> Backlog:
+        tokens, since = self._running or (0, now)
+        oldest = next(iter(self._queue), None)
+        overdue = 0.0 if oldest is None else now - oldest.item.due
+        return Backlog(len(self._queue), self._queue.tokens, tokens, now - since, overdue)
+
+    def check(self, texts: int, deadline: float | None = None) -> None:
+        """Refuse now what `submit` would refuse; cheaper than tokenising it first.
 
         Raises:
-            Overloaded: the queue has no room; nothing was queued.
+            Overloaded, Unavailable, DeadlineExceeded: as `submit`.
+        """
+        if self._closed:
+            raise Unavailable("the server is stopping; ask another replica")
+        now = time.monotonic()
+        left = None if deadline is None else deadline - now
+        refusal = self._limits.refusal(self._backlog(now), texts, self._rate.per_second, left)
+        if refusal is None:
+            return
+        self._on_refused(refusal.reason, texts)
+        error = DeadlineExceeded if refusal.reason == "deadline" else Overloaded
+        raise error(refusal.said, refusal.retry_after)
+
+    async def submit(
+        self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
+    ) -> list[Row]:
+        """Logits and embedding of each encoding, in order. Cancelling the caller takes them out of the queue.
+
+        Args:
+            deadline: monotonic seconds; what cannot be done by then leaves the queue.
+            admitted: they belong to a request that was taken already, so the queue's limits do not count.
+
+        Raises:
+            Overloaded: the queue has no room or is too slow; nothing was queued.
+            DeadlineExceeded: the deadline passes before the answer.
             Unavailable: the batcher is closed.
             EngineFailure: the engine failed on one of them, tried alone.
         """
-        jobs = [_Job(encoding, self._loop.create_future()) for encoding in encodings]
-        now = time.monotonic()
         with self._work:
-            if self._closed:
-                raise Unavailable("the server is stopping; ask another replica")
-            if self._queue and len(self._queue) + len(jobs) > self._max_waiting:
-                raise Overloaded(f"{len(self._queue)} texts wait already; try again later", self._drain_seconds())
-            for job in jobs:
-                self._queue.add(job, len(job.encoding.ids), now)
+            if not admitted:
+                self.check(len(encodings), deadline)
+            now, rate, jobs = time.monotonic(), self._rate.per_second, []
+            due = now + self._backlog(now).wait(rate)
+            for encoding in encodings:
+                jobs.append(_Job(encoding, self._loop.create_future(), now, deadline, due))
+                self._queue.add(jobs[-1], len(encoding.ids), now)
+                due += len(encoding.ids) / rate if rate else 0.0
             self._work.notify()
         try:
             return list(await asyncio.gather(*(job.future for job in jobs)))
@@ -98,38 +153,56 @@ class Batcher:
                 self._queue.forget_dropped()
             raise
 
-    def _drain_seconds(self) -> int:
-        """How long what waits will take at the speed measured so far, in whole seconds, 1 to 60."""
-        speed = self._tokens_per_second
-        return int(np.clip(np.ceil(self._queue.tokens / speed) if speed else 1, 1, 60))
-
     def _run(self) -> None:
         while True:
             with self._work:
                 while not len(self._queue) and not self._closed:
                     self._work.wait()
+                started = time.monotonic()
+                late = self._too_late(started)
                 batch = [entry.item for entry in self._queue.take()]
-                if not batch and self._closed:
+                if not batch and not late and self._closed:
                     return
+                tokens = sum(len(job.encoding.ids) for job in batch)
+                self._running = (tokens, started) if batch else None
+            if late:
+                self._on_refused("deadline", len(late))
+                said = "the request's deadline passes before its turn"
+                self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
             if batch:
-                self._loop.call_soon_threadsafe(_settle, self._answer(batch))
+                self._loop.call_soon_threadsafe(_settle, self._answer(batch, started))
+                self._running = None
+                self._rate.measured(tokens, time.monotonic() - started)
 
-    def _answer(self, batch: list[_Job]) -> list[tuple[_Job, Row | Exception]]:
+    def _too_late(self, now: float) -> list[_Job]:
+        """Take out what cannot be done in time, by its own tokens at the measured rate.
+
+        An estimate alone never empties the queue: a batch that runs in vain is measured, so a wrong one mends itself.
+        """
+        late = self._queue.remove(lambda job: job.deadline is not None and job.deadline <= now)
+        rate = self._rate.per_second
+
+        def hopeless(job: _Job) -> bool:
+            return job.deadline is not None and now + len(job.encoding.ids) / rate > job.deadline
+
+        if rate and not all(hopeless(entry.item) for entry in self._queue):
+            late += self._queue.remove(hopeless)
+        return late
+
+    def _answer(self, batch: list[_Job], started: float) -> list[tuple[_Job, Row | Exception]]:
         encodings = [job.encoding for job in batch]
-        started = time.perf_counter()
+        before = time.perf_counter()
         try:
             logits, embedding = self._forward(encodings)
         except Exception as error:  # whatever the engine raises must not end its thread
             if len(batch) == 1:
                 log.exception("the engine failed on a text of %d tokens", len(encodings[0].ids))
                 return [(batch[0], EngineFailure(f"the engine failed: {type(error).__name__}"))]
-            return [outcome for job in batch for outcome in self._answer([job])]
-        seconds = time.perf_counter() - started
+            return [outcome for job in batch for outcome in self._answer([job], started)]
+        seconds = time.perf_counter() - before
         lengths = [len(encoding.ids) for encoding in encodings]
-        report = BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds)
-        speed = report.padded_tokens / max(seconds, 1e-6)
-        self._tokens_per_second = 0.9 * self._tokens_per_second + 0.1 * speed if self._tokens_per_second else speed
-        self._on_batch(report)
+        waited = tuple(started - job.since for job in batch)
+        self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
         return [(job, (logits[row], embedding[row])) for row, job in enumerate(batch)]
 
     def close(self) -> None:
@@ -140,7 +213,7 @@ class Batcher:
         self._thread.join(30)
 
 
-def _settle(outcomes: list[tuple[_Job, Row | Exception]]) -> None:
+def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:
     for job, outcome in outcomes:
         if job.future.done():
             continue

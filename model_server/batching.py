@@ -1,6 +1,6 @@
 """The batching policy: which waiting texts ride together. Pure; the shell around it is `batcher`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -39,6 +39,7 @@ class BatchQueue(Generic[T]):
         self._max_tokens = max_tokens
         self._dropped = dropped
         self._waiting: list[Waiting[T]] = []
+        self._tokens = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -51,14 +52,29 @@ class BatchQueue(Generic[T]):
     @property
     def tokens(self) -> int:
         """Tokens that wait."""
-        return sum(entry.tokens for entry in self._waiting)
+        return self._tokens
+
+    def __iter__(self) -> Iterator[Waiting[T]]:
+        return iter(self._waiting)
 
     def add(self, item: T, tokens: int, now: float) -> None:
         self._waiting.append(Waiting(item, tokens, now))
+        self._tokens += tokens
 
     def forget_dropped(self) -> None:
         """Take the dropped items out."""
-        self._waiting = [entry for entry in self._waiting if not self._dropped(entry.item)]
+        self.remove(self._dropped)
+
+    def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
+        """Take the unwanted items out and return them."""
+        removed = [entry for entry in self._waiting if unwanted(entry.item)]
+        if removed:
+            self._leave({id(entry) for entry in removed})
+        return [entry.item for entry in removed]
+
+    def _leave(self, going: set[int]) -> None:
+        self._waiting = [entry for entry in self._waiting if id(entry) not in going]
+        self._tokens = sum(entry.tokens for entry in self._waiting)
 
     def take(self) -> list[Waiting[T]]:
         """The next batch, the longest waiting text first; empty when nothing waits. Dropped items are forgotten."""
@@ -75,5 +91,5 @@ class BatchQueue(Generic[T]):
                 chosen.add(at)
                 longest, shortest = long, short
         batch = [entry for at, entry in enumerate(self._waiting) if at in chosen]
-        self._waiting = [entry for at, entry in enumerate(self._waiting) if at not in chosen]
+        self._leave({id(entry) for entry in batch})
         return batch

@@ -30,15 +30,10 @@ def main(
     Every setting is an environment variable too; `model_server/settings.py` lists them. Other flags that KServe's
     controller may give are accepted and change nothing.
     """
+    from model_server.console_log import set_up
     from model_server.server import serve
     from model_server.settings import ServerSettings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What it says below an error is of start, stop and clients that do not speak HTTP.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    if context.args:
-        logging.getLogger("model_server").warning("ignored: %s", " ".join(context.args))
     settings = ServerSettings(
         **_given(
             model_name=model_name,
@@ -51,4 +46,7 @@ def main(
             engine_threads=engine_threads,
         )
     )
+    set_up(settings.log_format)
+    if context.args:
+        logging.getLogger("model_server").warning("ignored: %s", " ".join(context.args))
     serve(settings)

@@ -50,6 +50,34 @@ class NotFound(ServingError):
     code = grpc.StatusCode.NOT_FOUND
 
 
+class Unauthenticated(ServingError):
+    """No API key, or one that is not known here."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class Forbidden(ServingError):
+    """The key is known but may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
+class NotOffered(ServingError):
+    """A part of the protocol that this server, as it is set up, does not offer."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
+class LoadFailed(ServingError):
+    """The release to load is not fit to be served; the former one goes on."""
+
+    status = HTTPStatus.CONFLICT
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
 class ClientGone(ServingError):
     """Nobody waits for the answer any more; the status is for the metrics (nginx's, since HTTP has none)."""
 
@@ -58,12 +86,23 @@ class ClientGone(ServingError):
 
 
 class Overloaded(ServingError):
-    """The queue is full: nothing of the request was queued."""
+    """The queue is full or too slow for the request, or its key's limit is reached: nothing of it was queued."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
     def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(ServingError):
+    """The client's deadline has passed, or passes before its turn."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,17 +15,19 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSe
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.grpc_guard import KeyInterceptor, retry_metadata
 from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_standard import add_standard_services
 from model_server.inference_proto import RepositoryIndexResponse
+from model_server.options import parse_options
+from model_server.repository_edge import RELEASE, wanted_release
 from model_server.repository_index import model_index
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
-from model_server.tensors import check_input, check_outputs, decode_text, make_output, unpack_texts
-from model_server.v2 import parse_options
+from model_server.switch import ReleaseSwitch
+from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, make_output, unpack_texts
 
 log = logging.getLogger("model_server")
-_NO_REPOSITORY = "a process serves one release; start another one for another release"
 Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export
 
 
@@ -79,10 +82,10 @@ def _fill(response: Any, names: tuple[str, ...], classes: dict[str, int], predic
 
 
 class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
-    """`inference.GRPCInferenceService` of one server state."""
+    """`inference.GRPCInferenceService` of one server state and the switch of its release."""
 
-    def __init__(self, state: ServerState) -> None:
-        self._state = state
+    def __init__(self, state: ServerState, switch: ReleaseSwitch) -> None:
+        self._state, self._switch = state, switch
 
     @asynccontextmanager
     async def _answering(self, context: Context, route: str | None = None) -> AsyncIterator[None]:
@@ -94,7 +97,9 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             yield
         except asyncio.CancelledError:  # the client left, or its deadline passed
             if route:
-                self._state.finished(route, grpc.StatusCode.CANCELLED.name, started)
+                late = context.time_remaining() == 0
+                code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+                self._state.finished(route, code.name, started)
             raise
         except ServingError as caught:
             error, code, said = caught, caught.code, str(caught)
@@ -105,9 +110,7 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
         if route:
             self._state.finished(route, code.name, started, error)
         if error is not None:
-            retry = getattr(error, "retry_after", None)
-            trailing = (("retry-after", str(retry)),) if retry is not None else ()
-            await context.abort(code, said, trailing)
+            await context.abort(code, said, retry_metadata(error))
 
     async def ServerLive(self, request: Any, context: Context) -> Any:  # noqa: N802
         return pb.ServerLiveResponse(live=True)
@@ -140,7 +143,11 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             service = self._state.service(request.model_name, request.model_version)
             texts = read_texts(request)
             names, classes = check_outputs([output.name for output in request.outputs]), read_classes(request)
-            asked = Asked("v2-grpc", _peer(context), parse_options(_parameters(request.parameters)))
+            options = parse_options(_parameters(request.parameters))
+            if options.explain and ATTRIBUTIONS not in names:
+                names = (*names, ATTRIBUTIONS)
+            options = replace(options, explain=ATTRIBUTIONS in names)
+            asked = Asked("v2-grpc", _peer(context), options, _deadline(context))
             predictions = await service.predict(texts, asked)
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
@@ -154,10 +161,16 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
             return RepositoryIndexResponse(models=entries)
 
     async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+        """KServe's message has no parameters, so the release is named by the call's metadata."""
+        async with self._answering(context):
+            release = dict(context.invocation_metadata() or ()).get(RELEASE)
+            await self._switch.load(request.model_name, wanted_release({"parameters": {RELEASE: release}}))
+            return pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any, context: Context) -> Any:  # noqa: N802
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, _NO_REPOSITORY)
+        async with self._answering(context):
+            await self._switch.unload(request.model_name)
+            return pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
 
 
 def _peer(context: Context) -> str | None:
@@ -166,7 +179,13 @@ def _peer(context: Context) -> str | None:
     return address.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else None
 
 
-def make_grpc_server(state: ServerState) -> Any:
+def _deadline(context: Context) -> float | None:
+    """The call's deadline in monotonic seconds."""
+    left = context.time_remaining()
+    return None if left is None else time.monotonic() + left
+
+
+def make_grpc_server(state: ServerState, switch: ReleaseSwitch) -> Any:
     """A grpc.aio server with the servicer, no port bound yet."""
     limit = state.settings.max_body_bytes
     options = [
@@ -174,7 +193,8 @@ def make_grpc_server(state: ServerState) -> Any:
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
     ]
-    server = grpc.aio.server(options=options)
-    add_inference_service(Servicer(state), server)
+    interceptors = [KeyInterceptor(state.guard)] if state.guard else []
+    server = grpc.aio.server(options=options, interceptors=interceptors)
+    add_inference_service(Servicer(state, switch), server)
     add_standard_services(server, state)
     return server

@@ -1,5 +1,7 @@
 """Load a release: verify, replay the golden inputs, warm. Only then may the server call itself ready."""
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from model_release import Engine, ReleaseError, Scorer
@@ -11,8 +13,18 @@ from model_server.settings import ServerSettings
 _WARM_TOKENS = (16, 64, 256)
 
 
-def load_release(settings: ServerSettings) -> tuple[Scorer, float]:
-    """The scorer of the settings' release, and the largest difference from its golden answers.
+@dataclass(frozen=True, slots=True)
+class LoadedRelease:
+    """A verified, warm release, the largest difference from its golden answers, the speed that its engine had first."""
+
+    scorer: Scorer
+    variant: str
+    difference: float
+    tokens_per_second: float
+
+
+def load_release(settings: ServerSettings) -> LoadedRelease:
+    """Load the settings' release.
 
     Raises:
         ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
@@ -29,8 +41,12 @@ def load_release(settings: ServerSettings) -> tuple[Scorer, float]:
     )
     serving = path / "serving" if (path / "serving").is_dir() else path
     difference = replay(scorer, read_golden(serving / "golden.json"), manifest.variants[variant].golden_tolerance)
-    scorer.engine.warm([(1, min(tokens, manifest.max_tokens)) for tokens in _WARM_TOKENS])
-    return scorer, difference
+    shapes = [(1, min(tokens, manifest.max_tokens)) for tokens in _WARM_TOKENS]
+    scorer.engine.warm(shapes)
+    started = time.perf_counter()
+    scorer.engine.warm(shapes[-1:])
+    speed = shapes[-1][1] / (time.perf_counter() - started)
+    return LoadedRelease(scorer, variant, difference, speed)
 
 
 def _kind(variants: object, variant: str) -> str | None:

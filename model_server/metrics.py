@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,7 +16,9 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from model_server.batcher import BatchReport
+from model_server.admission import Reason
+from model_server.batcher import Batcher, BatchReport
+from model_server.cache import Outcome
 from prediction_log import WriterStats
 
 ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")
@@ -60,6 +63,9 @@ class Metrics:
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
             return Histogram(name, text, buckets=buckets, registry=self.registry)
 
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=self.registry)
+
         self.predictions = counter("ml_predictions_total", "Texts answered", ("sentiment",))
         self.requests = counter("ml_requests_total", "Requests", ("route",))
         self.errors = counter("ml_errors_total", "Requests that failed through the server's fault", ("route",))
@@ -82,19 +88,43 @@ class Metrics:
         self.release = Gauge(
             "ml_release_info", "1 for the loaded release", ("release", "variant"), registry=self.registry
         )
+        self.loads = counter("ml_release_loads_total", "Loads and unloads while serving, by outcome", ("outcome",))
         self.ready = Gauge("ml_ready", "1 while the server is ready", registry=self.registry)
+        self.queue_depth = gauge("ml_queue_depth", "Texts that wait for the engine")
+        self.queue_age = gauge("ml_queue_age_seconds", "Age of the longest waiting text")
+        self.queue_wait = histogram("ml_queue_wait_seconds", "What a text waited for its batch", _LATENCY)
+        self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
+        self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
+        self.cache = counter("ml_cache_texts_total", "Texts asked of the cache, by what it had", ("outcome",))
+        self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
+        self.key_texts = counter("ml_key_texts_total", "Texts asked for, by API key", ("key",))
+        self.explanations = counter("ml_explanations_total", "Texts explained")
+        self.explanation_passes = counter("ml_explanation_passes_total", "Passes of the engine that explanations took")
+        self.explanation_seconds = histogram("ml_explanation_duration_seconds", "Time to explain a text", _LATENCY)
+        self.refusals = counter("ml_refused_texts_total", "Texts refused or dropped, by reason", ("reason",))
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
+        for had in get_args(Outcome):
+            self.cache.labels(had)
+        for outcome in ("loaded", "failed", "unloaded"):
+            self.loads.labels(outcome)
+        for reason in ("unauthenticated", "forbidden", "rate_limit"):
+            self.rejected.labels(reason)
+        for reason in get_args(Reason):
+            self.refusals.labels(reason)
         for sentiment in ("negative", "positive"):
             self.predictions.labels(sentiment)
         for route in ROUTES:  # so that a ratio of errors to requests is 0 rather than missing
             self.requests.labels(route)
             self.errors.labels(route)
 
-    def watch_queue(self, depth: Callable[[], float], age: Callable[[], float]) -> None:
-        Gauge("ml_queue_depth", "Texts that wait for the engine", registry=self.registry).set_function(depth)
-        Gauge("ml_queue_age_seconds", "Age of the longest waiting text", registry=self.registry).set_function(age)
+    def watch_queue(self, batcher: Batcher) -> None:
+        """Show this batcher's queue from now on."""
+        self.queue_depth.set_function(lambda: batcher.waiting)
+        self.queue_age.set_function(lambda: batcher.oldest_age)
+        self.predicted_wait.set_function(lambda: batcher.predicted_wait)
+        self.drain_rate.set_function(lambda: batcher.tokens_per_second)
 
     def watch_log(self, stats: Callable[[], WriterStats]) -> None:
         self.registry.register(_LogCollector(stats))
@@ -104,11 +134,27 @@ class Metrics:
         self.batch_rows.observe(report.rows)
         self.batch_tokens.observe(report.padded_tokens)
         self.batch_seconds.observe(report.seconds)
+        for seconds in report.waited:
+            self.queue_wait.observe(seconds)
         self.tokens.inc(report.tokens)
         self.padding.inc(report.padded_tokens - report.tokens)
         self._run_tokens += report.tokens
         self._run_padded += report.padded_tokens
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
+
+    def cached(self, outcome: Outcome, texts: int) -> None:
+        """Count texts that were asked of the cache."""
+        self.cache.labels(outcome).inc(texts)
+
+    def explained(self, passes: int, seconds: float) -> None:
+        """Count one explained text."""
+        self.explanations.inc()
+        self.explanation_passes.inc(passes)
+        self.explanation_seconds.observe(seconds)
+
+    def refused(self, reason: Reason, texts: int) -> None:
+        """Count texts that were refused before they queued, or dropped from the queue."""
+        self.refusals.labels(reason).inc(texts)
 
     def predicted(self, label: str, confidence: float) -> None:
         """Count one answered text."""

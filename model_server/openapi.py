@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model_server.service import TRUNCATIONS
+from model_server.options import TRUNCATIONS
 from model_server.tensors import INPUT, OUTPUTS
 from model_server.v2 import LENGTH_HEADER
 
@@ -14,9 +14,11 @@ _ERRORS = {
     413: "Over a limit",
     415: "The body is in another content coding than gzip and deflate",
     429: "Overload; Retry-After says when to come again",
+    504: "The request's deadline passed, or passes before its turn",
     503: "Not ready, or stopping; Retry-After says when to come again",
 }
 BODY_ERRORS = (400, 413, 415, 503)  # of whatever reads a body
+WORK_ERRORS = (*BODY_ERRORS, 429, 504)  # of whatever asks the engine
 
 
 def _object(properties: dict[str, Schema], required: tuple[str, ...] = (), **other: Any) -> Schema:
@@ -31,7 +33,12 @@ ERROR = _object({"error": _STRING}, ("error",))
 _NAME, _DATATYPE = {"enum": list(OUTPUTS)}, {"enum": sorted({kind for kind, _ in OUTPUTS.values()})}
 _SHAPE = _list({"type": "integer", "minimum": 0})
 _PARAMETERS = _object(
-    {"truncation": {"enum": list(TRUNCATIONS)}, "binary_data_output": {"type": "boolean"}}, additionalProperties=False
+    {
+        "truncation": {"enum": list(TRUNCATIONS)},
+        "explain": {"type": "boolean"},
+        "binary_data_output": {"type": "boolean"},
+    },
+    additionalProperties=False,
 )
 _TEXT = {"type": "string", "minLength": 1, "pattern": "[A-Za-z]"}
 _REQUEST = _object(
@@ -83,11 +90,17 @@ _INDEX = _list(
 )
 _READY = _object({"name": _STRING, "ready": {"type": "boolean"}})
 _V1_REQUEST = _object(
-    {"instances": _list({"anyOf": [_TEXT, _object({"text": _TEXT}, ("text",))]}, minItems=1)},
+    {
+        "instances": _list({"anyOf": [_TEXT, _object({"text": _TEXT}, ("text",))]}, minItems=1),
+        "parameters": _PARAMETERS,
+    },
     ("instances",),
     additionalProperties=False,
 )
 _V1_RESPONSE = _object({"predictions": _list({"type": "object"})}, ("predictions",))
+_V1_EXPLAINED = _object(
+    {part: _list({"type": "object"}) for part in ("predictions", "explanations")}, ("explanations",)
+)
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -146,7 +159,7 @@ def protocol_paths() -> dict[str, Schema]:
         get(model, "Model metadata", _METADATA, 404)
         get(f"{model}/ready", "Can the model be asked?", _READY, 404, 503)
         infer = _operation(
-            f"{model}/infer", "Sentiment of texts", _RESPONSE, *BODY_ERRORS, 404, 429, body=_REQUEST, binary=True
+            f"{model}/infer", "Sentiment of texts", _RESPONSE, *WORK_ERRORS, 404, body=_REQUEST, binary=True
         )
         infer["description"] = (
             f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON. "
@@ -160,6 +173,10 @@ def protocol_paths() -> dict[str, Schema]:
     }
     get("/v1/models", "Names of models", _object({"models": _list(_STRING)}, ("models",)))
     get("/v1/models/{name}", "Can the model be asked?", _READY, 404, 503)
-    path = "/v1/models/{name}:predict"
-    paths[path] = {"post": _operation(path, "Sentiment (V1)", _V1_RESPONSE, *BODY_ERRORS, 404, 429, body=_V1_REQUEST)}
+    for verb, summary, answer in (
+        ("predict", "Sentiment (V1)", _V1_RESPONSE),
+        ("explain", "Sentiment and why (V1)", _V1_EXPLAINED),
+    ):
+        path = f"/v1/models/{{name}}:{verb}"
+        paths[path] = {"post": _operation(path, summary, answer, *WORK_ERRORS, 404, body=_V1_REQUEST)}
     return paths

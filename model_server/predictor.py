@@ -1,12 +1,14 @@
 """The KServe model: what its repository holds, and what its own server would call."""
 
+from dataclasses import replace
 from typing import Any
 
 from kserve import Model
 
 from model_server.errors import InvalidInput
+from model_server.options import parse_options
 from model_server.service import Asked, InferenceService, Prediction
-from model_server.tensors import INPUT, OUTPUTS
+from model_server.tensors import ATTRIBUTIONS, INPUT, OUTPUTS
 
 
 def instance_text(instance: object, index: int) -> str:
@@ -19,11 +21,15 @@ def instance_text(instance: object, index: int) -> str:
 
 def as_v1(prediction: Prediction) -> dict[str, Any]:
     """A prediction in V1's and the friendly interface's form."""
+    explained = {} if prediction.attributions is None else {ATTRIBUTIONS: prediction.attributions}
     return {
         "label": prediction.label,
         "confidence": prediction.confidence,
         "probabilities": {"negative": 1.0 - prediction.probability, "positive": prediction.probability},
         "prediction_id": prediction.id,
+        "tokens": prediction.tokens,
+        "truncated": prediction.truncated,
+        **explained,
     }
 
 
@@ -38,6 +44,11 @@ class SentimentModel(Model):  # type: ignore[misc]
         """Answer with this service from now on."""
         self.service = service
         self.ready = True
+
+    def unload(self) -> None:
+        """Answer with nothing."""
+        self.service = None
+        self.ready = False
 
     def stop(self) -> None:
         """Not ready any more; what was taken is still answered."""
@@ -55,14 +66,36 @@ class SentimentModel(Model):  # type: ignore[misc]
         return [{"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in OUTPUTS.items()]
 
     async def predict(
-        self, payload: dict[str, Any], headers: dict[str, str] | None = None, client: str | None = None
+        self,
+        payload: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        client: str | None = None,
+        deadline: float | None = None,
     ) -> dict[str, Any]:
-        """V1: `{"instances": [...]}` → `{"predictions": [...]}`."""
+        """V1: `{"instances": [...], "parameters": {...}}` → `{"predictions": [...]}`."""
+        options = parse_options(payload.get("parameters"))
+        return {"predictions": await self._v1(payload, Asked("v1", client, options, deadline))}
+
+    async def explain(
+        self,
+        payload: dict[str, Any],
+        headers: dict[str, str] | None = None,
+        client: str | None = None,
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
+        """V1: `{"instances": [...]}` → `{"predictions": [...], "explanations": [...]}`."""
+        options = replace(parse_options(payload.get("parameters")), explain=True)
+        predictions = await self._v1(payload, Asked("v1", client, options, deadline))
+        return {
+            "predictions": predictions,
+            "explanations": [prediction.pop(ATTRIBUTIONS) for prediction in predictions],
+        }
+
+    async def _v1(self, payload: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
         instances = payload.get("instances")
         if not isinstance(instances, list):
             raise InvalidInput("instances must be a list of texts")
         if self.service is None:
             raise RuntimeError("predict was called before a release was loaded")
         texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
-        predictions = await self.service.predict(texts, Asked("v1", client))
-        return {"predictions": [as_v1(prediction) for prediction in predictions]}
+        return [as_v1(prediction) for prediction in await self.service.predict(texts, asked)]

@@ -3,8 +3,17 @@
 from model_server.errors import InvalidInput
 from model_server.state import Phase, ServerState
 
-_REASONS = {Phase.STARTING: "its release is being verified and loaded", Phase.DRAINING: "the server is stopping"}
-_STATES = {Phase.STARTING: "LOADING", Phase.READY: "READY", Phase.DRAINING: "UNLOADING"}
+_REASONS = {
+    Phase.STARTING: "its release is being verified and loaded",
+    Phase.UNLOADED: "it was unloaded",
+    Phase.DRAINING: "the server is stopping",
+}
+_STATES = {
+    Phase.STARTING: "LOADING",
+    Phase.READY: "READY",
+    Phase.UNLOADED: "UNAVAILABLE",
+    Phase.DRAINING: "UNLOADING",
+}
 
 
 def model_index(state: ServerState, *, ready: bool = False, repository: str = "") -> list[dict[str, str]]:

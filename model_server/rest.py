@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from model_server import v2
+from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, Unavailable
 from model_server.exchange import (
     Handler,
@@ -72,6 +73,7 @@ class Rest:
             "/v2/models/{name}/infer": infer,
             "/v2/models/{name}/versions/{version}/infer": infer,
             "/v1/models/{name}:predict": v1,
+            "/v1/models/{name}:explain": counted(self._state, "v1")(self.v1_explain),
             "/v2/repository/index": answering_errors(self.repository_index),
         }
         return [
@@ -114,11 +116,11 @@ class Rest:
         return json_response(model_index(self._state, ready=wants_ready(v2.load_json(body) if body else {})))
 
     async def infer(self, request: Request) -> Response:
-        state = self._state
+        state, deadline = self._state, deadline_of(request.headers.get(HEADER))
         body = await read_body(request, state.settings.max_body_bytes)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
         asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        options = Asked("v2-rest", client_of(request), asked.truncation)
+        options = Asked("v2-rest", client_of(request), asked.options, deadline)
         predictions = await while_connected(request, service.predict(asked.texts, options))
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
         return tensors_response(request, raw, length)
@@ -131,11 +133,21 @@ class Rest:
         return json_response({"name": model.name, "ready": bool(model.ready)}, 200 if model.ready else 503)
 
     async def v1_predict(self, request: Request) -> Response:
+        return await self._v1(request, explain=False)
+
+    async def v1_explain(self, request: Request) -> Response:
+        return await self._v1(request, explain=True)
+
+    async def _v1(self, request: Request, *, explain: bool) -> Response:
+        deadline = deadline_of(request.headers.get(HEADER))
         body = await read_body(request, self._state.settings.max_body_bytes)
         name = request.path_params["name"]
         self._state.service(name)
         document = v2.load_json(body)
-        if unknown := set(document) - {"instances", "signature_name"}:
-            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances'")
-        answering = self._state.find(name).predict(document, client=client_of(request))
-        return json_response(await while_connected(request, answering))
+        if unknown := set(document) - {"instances", "signature_name", "parameters"}:
+            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
+        model = self._state.find(name)
+        answer = model.explain if explain else model.predict
+        return json_response(
+            await while_connected(request, answer(document, client=client_of(request), deadline=deadline))
+        )

@@ -12,13 +12,12 @@ from typing import Any
 import uvicorn
 
 from model_server.app import make_app
-from model_server.batcher import Batcher
 from model_server.errors import StartError
 from model_server.grpc_edge import make_grpc_server
-from model_server.loading import load_release
-from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
+from model_server.switch import ReleaseSwitch
+from model_server.tls import Certificate
 from prediction_log import LogError, LogWriter, upgrade
 
 log = logging.getLogger("model_server")
@@ -77,7 +76,10 @@ class Server:
         self._settings = settings
         self._writer = writer
         self._state = ServerState(settings, writer)
+        self._switch = ReleaseSwitch(settings, self._state)
         self._stop = asyncio.Event()
+        chain, key = settings.tls_cert_file, settings.tls_key_file
+        self._certificate = Certificate(chain, key) if chain and key else None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then close the log's writer.
@@ -87,11 +89,15 @@ class Server:
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
-        grpc_server = make_grpc_server(self._state)
+        grpc_server = make_grpc_server(self._state, self._switch)
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
-            grpc_server.add_insecure_port(_address(settings.host, settings.grpc_port))
+            address = _address(settings.host, settings.grpc_port)
+            if self._certificate:
+                grpc_server.add_secure_port(address, self._certificate.credentials())
+            else:
+                grpc_server.add_insecure_port(address)
         except RuntimeError:
             listener.close()
             raise StartError(_PORT.format("grpc_port", settings.grpc_port, "it was taken just now")) from None
@@ -104,58 +110,51 @@ class Server:
         await grpc_server.start()
         rest = self._rest()
         serving = asyncio.create_task(rest.serve([listener]))
-        service: InferenceService | None = None
+        watching = asyncio.create_task(self._certificate.watch()) if self._certificate else None
+        loaded = False
         try:
-            service = await self._load(started)
+            await self._load(started)
+            loaded = True
             await self._stop.wait()
         finally:
-            await self._drain(rest, serving, grpc_server, service)
+            await self._drain(rest, serving, grpc_server, loaded=loaded)
+            if watching:
+                watching.cancel()
 
     def _rest(self) -> _Uvicorn:
         config = uvicorn.Config(
-            make_app(self._state),
+            make_app(self._state, self._switch),
             log_config=None,
             access_log=False,
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=int(self._settings.drain_seconds) or 1,
         )
+        if self._certificate:
+            config.load()
+            config.ssl = self._certificate.context
         return _Uvicorn(config)
 
-    async def _load(self, started: float) -> InferenceService:
+    async def _load(self, started: float) -> None:
         """Load on another thread, with the probes answering meanwhile."""
-        loading = asyncio.get_running_loop().run_in_executor(None, load_release, self._settings)
-        scorer, difference = await loading
-        settings = self._settings
-        batcher = Batcher(
-            scorer.forward,
-            max_tokens=settings.max_batch_tokens,
-            max_waiting=settings.max_queue_texts,
-            on_batch=self._state.metrics.batch,
-        )
-        service = InferenceService(scorer, batcher, self._writer, self._state.metrics, settings)
-        variant = settings.variant or scorer.manifest.default_variant
-        self._state.serve(service, variant)
+        loaded, settings = await self._switch.start(), self._settings
         log.info(
             "ready in %.1f s: release %s (%s), golden difference %.4f, REST on %s:%d, gRPC on %s:%d",
             time.perf_counter() - started,
-            scorer.release_id,
-            variant,
-            difference,
+            loaded.scorer.release_id,
+            loaded.variant,
+            loaded.difference,
             settings.host,
             settings.http_port,
             settings.host,
             settings.grpc_port,
         )
-        return service
 
-    async def _drain(
-        self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, service: InferenceService | None
-    ) -> None:
+    async def _drain(self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, *, loaded: bool) -> None:
         """Readiness off, wait for load balancers, close the ports, answer what was taken, flush the log."""
         state, settings = self._state, self._settings
         state.set_phase(Phase.DRAINING)
-        if service is not None:
+        if loaded:
             log.info("stopping: readiness is off")
             await asyncio.sleep(settings.shutdown_delay_seconds)
         state.closing = True
@@ -164,15 +163,14 @@ class Server:
         # A connection that is closed while its client sends would lose that request: REST clients are first told to
         # close, with their next answer. gRPC ones are told UNAVAILABLE: a call that gRPC itself refuses while it stops
         # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
-        if service is not None:
+        if loaded:
             await asyncio.sleep(LINGER_SECONDS)
         grpc_stopped = asyncio.create_task(grpc_server.stop(settings.drain_seconds))
         rest.should_exit = True
         await serving
         await grpc_stopped
-        if service is not None:
-            await asyncio.to_thread(service.close)
-            service.scorer.engine.close()
+        if loaded:
+            await self._switch.close()
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
         stats = self._writer.stats()
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)

@@ -5,22 +5,26 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from model_release import Encoding, Scorer
 from model_release.engine import FloatArray
 from model_release.features import describe, sketch, text_hash
-from model_server.batcher import Batcher
+from model_server.batcher import Batcher, Row
+from model_server.cache import AnswerCache, text_key
+from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
+from model_server.explain import explain, read_text
+from model_server.keys import current_key
 from model_server.metrics import Metrics
+from model_server.options import DEFAULT, Options
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
-Truncation = Literal["head", "head_tail", "window", "error"]
-TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
-MAX_WINDOWS = 32
+# What is kept of an answer: its counts of tokens (without the ids), logits f32[2], embedding f32[h].
+Answer = tuple[Encoding, FloatArray, FloatArray]
 # Shorter texts are tokenised on the event loop: a hop to another thread costs more than they do.
 INLINE_CHARACTERS = 4000
 
@@ -35,15 +39,17 @@ class Prediction:
     probability: float
     tokens: int
     truncated: bool
+    attributions: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, and how: the log's source, the client's address, what to do with texts over the release's tokens."""
+    """Who asks, and how: the log's source, the client's address, the request's options, its deadline (monotonic)."""
 
     source: str
     client: str | None = None
-    truncation: Truncation | None = None
+    options: Options = DEFAULT
+    deadline: float | None = None
 
 
 class InferenceService:
@@ -54,6 +60,9 @@ class InferenceService:
     ) -> None:
         self.scorer, self.batcher, self.log, self.metrics = scorer, batcher, log, metrics
         self._settings = settings
+        size = settings.cache_answers
+        self._cache: AnswerCache[Answer] | None = AnswerCache(size, metrics.cached) if size else None
+        self.active = 0  # requests that are being answered
         self._tokenisers = ThreadPoolExecutor(1, "tokeniser")
 
     async def predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
@@ -62,41 +71,116 @@ class InferenceService:
         Raises:
             InvalidInput, TooLarge: a text or an option is not acceptable; nothing was predicted.
             Overloaded, Unavailable: the server cannot take it now.
+            DeadlineExceeded: it has no answer in time.
         """
+        self.active += 1
+        try:
+            async with within(asked.deadline):
+                return await self._predict(texts, asked)
+        finally:
+            self.active -= 1
+
+    async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()
-        self._check(texts)
-        if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, asked.truncation)
+        self._check(texts, asked.options)
+        if key := current_key.get():
+            key.charge(len(texts) - 1)  # the first one was paid for at the edge
+            self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
+        if self._cache is not None and not asked.options.explain:
+            read, logits, embedding = _stacked(await self._from_cache(self._cache, texts, asked.options))
+            return self._finish(texts, read, logits, embedding, asked, time.perf_counter() - started, None)
+        groups, rows = await self._score(texts, range(len(texts)), asked.options, asked.deadline)
+        seconds = time.perf_counter() - started
+        explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
+        logits, embedding = _per_text(rows, [len(group) for group in groups])
+        return self._finish(texts, [group[0] for group in groups], logits, embedding, asked, seconds, explanations)
+
+    async def _score(
+        self, texts: Sequence[str], positions: Sequence[int], options: Options, deadline: float | None
+    ) -> tuple[list[list[Encoding]], list[Row]]:
+        """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
+        self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
+        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
+            groups = self._encode(texts, positions, options)
         else:
             loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.truncation)
-        rows = await self.batcher.submit([encoding for group in groups for encoding in group])
-        logits, embedding = _per_text(rows, [len(group) for group in groups])
-        return self._finish(texts, groups, logits, embedding, asked, started)
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
+        return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
 
-    def _check(self, texts: Sequence[str]) -> None:
+    async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
+        async def compute(positions: list[int]) -> list[Answer]:
+            # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
+            groups, rows = await self._score(texts, positions, options, None)
+            logits, embedding = _per_text(rows, [len(group) for group in groups])
+            return [
+                (Encoding([], group[0].tokens, group[0].truncated), logits[at].copy(), embedding[at].copy())
+                for at, group in enumerate(groups)
+            ]
+
+        keys = [text_key(text, options.truncation or "") for text in texts]
+        return await cache.get(keys, compute)
+
+    async def _explain(
+        self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], asked: Asked
+    ) -> list[dict[str, Any]]:
+        """The attributions of each answered text, one text after the other, so that other traffic has room."""
+
+        async def score(encodings: Sequence[Encoding]) -> list[Row]:
+            return await self.batcher.submit(encodings, asked.deadline, admitted=True)
+
+        settings, loop = self._settings, asyncio.get_running_loop()
+        documents, first = [], 0
+        for text, group in zip(texts, groups, strict=True):
+            started = time.perf_counter()
+            reading = await loop.run_in_executor(
+                self._tokenisers, read_text, self.scorer, text, asked.options.truncation, group
+            )
+            answers, first = rows[first : first + len(group)], first + len(group)
+            document = await explain(
+                self.scorer, reading, answers, settings.explain_passes, settings.max_batch_tokens, score
+            )
+            self.metrics.explained(document["passes"], time.perf_counter() - started)
+            documents.append(document)
+        return documents
+
+    def _check(self, texts: Sequence[str], options: Options) -> None:
         if not texts:
             raise InvalidInput("text: no text was given; send at least one")
         if len(texts) > self._settings.max_texts:
             raise TooLarge(f"text: {len(texts)} texts in one request; the limit is {self._settings.max_texts}")
-        limit = self._settings.max_text_bytes
+        if options.explain and not self._settings.explain_passes:
+            raise InvalidInput("explain: this server offers no explanations; leave it out")
+        if options.explain and len(texts) > self._settings.max_explained_texts:
+            limit = self._settings.max_explained_texts
+            raise TooLarge(f"text: {len(texts)} texts to explain in one request; the limit is {limit}")
         for index, text in enumerate(texts):
             if not text.strip():
                 raise InvalidInput(f"text[{index}] is empty; send some words")
+            limit = self._settings.max_text_bytes
             if len(text) * 4 > limit and (size := len(text.encode("utf-8", "replace"))) > limit:
                 raise TooLarge(f"text[{index}] has {size} bytes; the limit is {limit}: send a part of it")
 
-    def _encode(self, texts: Sequence[str], truncation: Truncation | None) -> list[list[Encoding]]:
-        """The encodings of each text: one, or its windows."""
+    def _encode(self, texts: Sequence[str], positions: Sequence[int], options: Options) -> list[list[Encoding]]:
+        """The encodings of each text at these positions: one, or its windows."""
+        truncation, explained = options.truncation, options.explain
         if truncation == "window":
-            groups = [self.scorer.encode_windows(text) for text in texts]
-            for index, group in enumerate(groups):
-                if len(group) > MAX_WINDOWS:
-                    raise TooLarge(f"text[{index}] has {group[0].tokens} tokens, more than {MAX_WINDOWS} windows hold")
+            groups, limit = [], self._settings.max_windows
+            for index in positions:
+                groups.append(self.scorer.encode_windows(texts[index]))
+                if len(groups[-1]) > limit:
+                    raise TooLarge(
+                        f"text[{index}] has {groups[-1][0].tokens} tokens, {len(groups[-1])} windows; the limit is "
+                        f"{limit}: send it in parts or set truncation to head or head_tail"
+                    )
+                if explained and 2 * len(groups[-1]) > self._settings.explain_passes:
+                    raise TooLarge(
+                        f"text[{index}] takes {len(groups[-1])} windows; explanations are offered up to "
+                        f"{self._settings.explain_passes // 2}: explain it in parts or with another truncation"
+                    )
             return groups
         cut = "head" if truncation == "error" else truncation
-        encodings = self.scorer.encode(texts, cut)
-        for index, encoding in enumerate(encodings):
+        encodings = self.scorer.encode([texts[at] for at in positions], cut)
+        for index, encoding in zip(positions, encodings, strict=True):
             if truncation == "error" and encoding.truncated:
                 limit = self.scorer.manifest.max_tokens
                 raise InvalidInput(
@@ -108,26 +192,26 @@ class InferenceService:
     def _finish(
         self,
         texts: Sequence[str],
-        groups: list[list[Encoding]],
+        read: Sequence[Encoding],
         logits: FloatArray,
         embedding: FloatArray,
         asked: Asked,
-        started: float,
+        seconds: float,
+        explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
         scorer = self.scorer
         margin, probability, label, confidence = scorer.finish(logits)
         sketches = sketch(embedding).astype("<f2")
-        seconds = time.perf_counter() - started
         predictions = []
         for index, text in enumerate(texts):
-            group = groups[index]
             prediction = Prediction(
                 id=new_id(),
                 label=scorer.manifest.labels[label[index]],
                 confidence=float(confidence[index]),
                 probability=float(probability[index]),
-                tokens=group[0].tokens,
-                truncated=group[0].truncated,
+                tokens=read[index].tokens,
+                truncated=read[index].truncated,
+                attributions=explanations[index] if explanations else None,
             )
             predictions.append(prediction)
             self.metrics.predicted(prediction.label, prediction.confidence)
@@ -165,7 +249,12 @@ class InferenceService:
 
 
 def _per_text(rows: list[tuple[FloatArray, FloatArray]], counts: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Logits f32[n, 2] and embeddings f32[n, h] of n texts; a text's windows are averaged."""
+    """Logits f32[n, 2] and embeddings f32[n, h] of n texts; a text's windows are averaged.
+
+    The mean of logits is the logarithmic opinion pool of the windows (Genest and Zidek, 1986): with one temperature for
+    all, calibrating the mean equals pooling the calibrated windows. A mean of probabilities would let a window without
+    opinion weigh as much as one that is sure.
+    """
     logits, embedding = (np.stack(part) for part in zip(*rows, strict=True))
     if len(rows) == len(counts):
         return logits, embedding
@@ -174,3 +263,8 @@ def _per_text(rows: list[tuple[FloatArray, FloatArray]], counts: Sequence[int]) 
     means = (np.add.reduceat(part, starts) / sizes for part in (logits, embedding))
     logits, embedding = (mean.astype(np.float32) for mean in means)
     return logits, embedding
+
+
+def _stacked(answers: Sequence[Answer]) -> tuple[list[Encoding], FloatArray, FloatArray]:
+    read, logits, embedding = zip(*answers, strict=True)
+    return list(read), np.stack(logits), np.stack(embedding)

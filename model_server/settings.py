@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from model_server.console_log import LogFormat
+
 _ORIGIN = re.compile(r"^(\*|https?://[^/\s,]+)$")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -26,6 +28,10 @@ class ServerSettings(BaseSettings):
     """The id that the release must have; the server refuses another."""
     variant: str | None = None
     """A variant of the release in place of its default one."""
+    hot_swap: bool = False
+    """Offer V2's load and unload of the model, to keys with `admin`; needs `api_keys_file`."""
+    releases_uri: str | None = None
+    """The store that a load may name releases of; the server starts from `model_dir` in any case."""
     host: str = "0.0.0.0"
     """Address to listen on."""
     http_port: Port = 8080
@@ -38,10 +44,20 @@ class ServerSettings(BaseSettings):
     """Tokens in one batch, padding counted; a longer text rides alone."""
     max_queue_texts: int = Field(512, ge=1)
     """Texts that may wait; above it requests are refused at once."""
+    max_wait_seconds: float = Field(5.0, gt=0, le=3600)
+    """The longest wait to queue for, predicted from the measured drain rate; above it requests are refused at once."""
     max_texts: int = Field(256, ge=1)
     """Texts in one request."""
     max_text_bytes: int = Field(262_144, ge=1)
     """UTF-8 bytes of one text."""
+    max_windows: int = Field(32, ge=1)
+    """Windows of the release's tokens that one text may take with truncation `window`."""
+    explain_passes: int = Field(64, ge=0, le=4096)
+    """Passes of the engine that explaining one text may take, at least 2; 0 offers no explanations."""
+    max_explained_texts: int = Field(8, ge=1)
+    """Texts in one request that asks for explanations."""
+    cache_answers: int = Field(0, ge=0, le=10_000_000)
+    """Answers that are kept for identical texts (about 4 KB each); 0 computes every text that is asked."""
     max_body_bytes: int = Field(8_388_608, ge=1024)
     """Bytes of one request's body, REST and gRPC."""
     database_url: str = "sqlite:///var/predictions.db"
@@ -53,13 +69,28 @@ class ServerSettings(BaseSettings):
     log_text: Literal["full", "hash"] = "full"
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False
-    """One line a request on standard error."""
+    """One line a request on standard error, without its text."""
+    log_format: LogFormat = "text"
+    """Lines of standard error: `text`, or `json` for one object a line."""
+    api_keys_file: Path | None = None
+    """API keys (their hashes) and their limits, as docs/serving.md shows; absent: everybody may ask."""
+    tls_cert_file: Path | None = None
+    """Certificate chain (PEM) of REST and gRPC; with `tls_key_file`."""
+    tls_key_file: Path | None = None
+    """Its private key (PEM)."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of pages that may call the REST interface, with commas between them; * for all."""
     shutdown_delay_seconds: float = Field(0.0, ge=0, le=3600)
     """After SIGTERM, how long to go on serving with readiness off (for load balancers to notice)."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)
     """How long requests that were taken may still run once the ports are closed."""
+
+    @field_validator("explain_passes")
+    @classmethod
+    def _two_passes(cls, passes: int) -> int:
+        if passes == 1:
+            raise ValueError("one pass explains nothing; give 2 or more, or 0 for no explanations")
+        return passes
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -78,4 +109,16 @@ class ServerSettings(BaseSettings):
     def _two_ports(self) -> Self:
         if self.http_port == self.grpc_port:
             raise ValueError(f"http_port and grpc_port are both {self.http_port}; give two ports")
+        return self
+
+    @model_validator(mode="after")
+    def _guarded_swap(self) -> Self:
+        if self.hot_swap and self.api_keys_file is None:
+            raise ValueError("hot_swap lets requests change the model; it needs an api_keys_file with an admin's key")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file belong together; give both or none")
         return self

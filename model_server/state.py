@@ -7,7 +7,10 @@ import time
 
 from kserve import ModelRepository
 
+from model_server.console_log import FIELDS
 from model_server.errors import NotFound, ServingError, Unavailable
+from model_server.guard import Guard
+from model_server.keys import KeyFile, current_key
 from model_server.metrics import Metrics
 from model_server.predictor import SentimentModel
 from model_server.service import InferenceService
@@ -18,10 +21,11 @@ access = logging.getLogger("model_server.access")
 
 
 class Phase(enum.Enum):
-    """Where the process stands. It answers while ready and draining."""
+    """Where the process stands. It answers while ready and draining; `UNLOADED` is until the next load."""
 
     STARTING = "starting"
     READY = "ready"
+    UNLOADED = "unloaded"
     DRAINING = "draining"
 
 
@@ -33,6 +37,7 @@ class ServerState:
         self.log = log
         self.metrics = Metrics()
         self.metrics.watch_log(log.stats)
+        self.guard = Guard(KeyFile(settings.api_keys_file), self.metrics) if settings.api_keys_file else None
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
         self.model = SentimentModel(settings.model_name)
@@ -41,10 +46,17 @@ class ServerState:
 
     def serve(self, service: InferenceService, variant: str) -> None:
         """A verified release is loaded: become ready."""
-        self.metrics.watch_queue(lambda: service.batcher.waiting, lambda: service.batcher.oldest_age)
+        self.metrics.watch_queue(service.batcher)
+        self.metrics.release.clear()
         self.metrics.release.labels(service.scorer.release_id, variant).set(1)
         self.model.serve(service)
         self.set_phase(Phase.READY)
+
+    def unload(self) -> None:
+        """No release answers from now on."""
+        self.metrics.release.clear()
+        self.model.unload()
+        self.set_phase(Phase.UNLOADED)
 
     def set_phase(self, phase: Phase) -> None:
         self.phase = phase
@@ -58,7 +70,7 @@ class ServerState:
         if not isinstance(model, SentimentModel):
             raise NotFound(f"model {name!r} is not served here; there is {self.settings.model_name!r}")
         if version and version != model.version:
-            there = f"there is {model.version!r}" if model.version else "it is still loading"
+            there = f"there is {model.version!r}" if model.version else f"it is {self.phase.value}"
             raise NotFound(f"model {name!r} has no version {version!r}; {there}")
         return model
 
@@ -66,7 +78,7 @@ class ServerState:
         """What answers for a model. Unavailable before it is loaded."""
         model = self.find(name, version)
         if model.service is None:
-            raise Unavailable(f"model {name!r} is still loading; try again in a moment")
+            raise Unavailable(f"model {name!r} is {self.phase.value}; try again in a moment")
         return model.service
 
     def finished(self, route: str, status: str, started: float, error: Exception | None = None) -> None:
@@ -74,5 +86,13 @@ class ServerState:
         failed = error is not None and (not isinstance(error, ServingError) or error.status >= 500)
         self.metrics.responded(route, status, failed=failed)
         if self.settings.access_log:
-            line = {"route": route, "status": status, "ms": round((time.perf_counter() - started) * 1000, 2)}
-            access.info(json.dumps(line if error is None else line | {"error": type(error).__name__}))
+            line: dict[str, object] = {
+                "route": route,
+                "status": status,
+                "ms": round((time.perf_counter() - started) * 1000, 2),
+            }
+            if error is not None:
+                line["error"] = type(error).__name__
+            if key := current_key.get():
+                line["key"] = key.entry.name
+            access.info(json.dumps(line), extra={FIELDS: line})

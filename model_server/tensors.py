@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 
 from model_server.errors import InvalidInput
 from model_server.service import Prediction
 
 _LENGTH = struct.Struct("<I")
+ATTRIBUTIONS = "attributions"
 INPUT = {"name": "text", "datatype": "BYTES", "shape": [-1]}
 OUTPUTS: dict[str, tuple[str, list[int]]] = {
     "label": ("BYTES", [-1]),
@@ -22,6 +24,7 @@ OUTPUTS: dict[str, tuple[str, list[int]]] = {
     "prediction_id": ("BYTES", [-1]),
     "tokens": ("INT32", [-1]),
     "truncated": ("BOOL", [-1]),
+    ATTRIBUTIONS: ("BYTES", [-1]),
 }
 DEFAULT_OUTPUTS = ("label", "confidence", "probabilities")
 _DTYPES = {"FP32": "<f4", "INT32": "<i4", "BOOL": "?"}
@@ -101,8 +104,6 @@ def check_input(name: object, datatype: object, shape: object, field: str = "inp
 def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
     """The outputs asked for; the default ones when none are named. InvalidInput for an unknown or repeated one."""
     for index, name in enumerate(names):
-        if name == "attributions":
-            raise InvalidInput(f"outputs[{index}].name is 'attributions', which this server does not offer")
         if not isinstance(name, str) or name not in OUTPUTS:
             raise InvalidInput(f"outputs[{index}].name is {name!r}; the model has {', '.join(OUTPUTS)}")
         if name in names[:index]:
@@ -117,5 +118,7 @@ def make_output(name: str, predictions: Sequence[Prediction]) -> Output:
     if name == "probabilities":
         values: list[Any] = [part for row in predictions for part in (1.0 - row.probability, row.probability)]
         return Output(name, datatype, [count, 2], values)
+    if name == ATTRIBUTIONS:
+        return Output(name, datatype, [count], [orjson.dumps(row.attributions).decode() for row in predictions])
     attribute = "id" if name == "prediction_id" else name
     return Output(name, datatype, [count, *shape[1:]], [getattr(row, attribute) for row in predictions])

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -11,12 +11,11 @@ import orjson
 from model_release.features import replace_surrogates
 from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput
-from model_server.service import TRUNCATIONS, Prediction, Truncation
-from model_server.tensors import Output, check_input, check_outputs, make_output, unpack_texts
+from model_server.options import DEFAULT, Options, parse_options
+from model_server.service import Prediction
+from model_server.tensors import ATTRIBUTIONS, Output, check_input, check_outputs, make_output, unpack_texts
 
 LENGTH_HEADER = "inference-header-content-length"
-# Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
-_HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class InferRequest:
     id: str | None = None
     outputs: tuple[str, ...] = ()
     binary: frozenset[str] = field(default_factory=frozenset)
-    truncation: Truncation | None = None
+    options: Options = DEFAULT
     classes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -53,25 +52,6 @@ def _load_with_surrogates(raw: bytes, what: str, error: Exception) -> Any:
         except (ValueError, RecursionError):
             pass
     raise InvalidInput(f"{what} is not JSON: {error}") from None
-
-
-def parse_options(parameters: object, where: str = "parameters") -> Truncation | None:
-    """The request's `truncation`. InvalidInput for unknown parameters and values."""
-    if parameters is None:
-        return None
-    if not isinstance(parameters, Mapping):
-        raise InvalidInput(f"{where} is of type {type(parameters).__name__}; send an object")
-    for name in parameters:
-        if name == "explain" and parameters[name] in (False, "false"):
-            continue
-        if name == "explain":
-            raise InvalidInput(f"{where}.explain: this server offers no explanations; leave it out")
-        if name != "truncation" and name not in _HARMLESS:
-            raise InvalidInput(f"{where}.{name} is unknown; there is: truncation ({', '.join(TRUNCATIONS)})")
-    truncation = parameters.get("truncation")
-    if truncation is not None and truncation not in TRUNCATIONS:
-        raise InvalidInput(f"{where}.truncation is {truncation!r}; choose one of {', '.join(TRUNCATIONS)}")
-    return truncation
 
 
 def parse_request(body: bytes, header_length: str | None) -> InferRequest:
@@ -100,7 +80,12 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
     if request_id and replace_surrogates(request_id) != request_id:
         raise InvalidInput("id holds half of a surrogate pair, which cannot be sent back")
     names, binary, classes = _outputs(document)
-    return InferRequest(texts, request_id, names, binary, parse_options(document.get("parameters")), classes)
+    options = parse_options(document.get("parameters"))
+    if options.explain and ATTRIBUTIONS not in names:
+        everything = _object(document.get("parameters"), "parameters").get("binary_data_output")
+        names, binary = (*names, ATTRIBUTIONS), binary | {ATTRIBUTIONS} if everything else binary
+    options = replace(options, explain=ATTRIBUTIONS in names)
+    return InferRequest(texts, request_id, names, binary, options, classes)
 
 
 def _header_size(header: str | None, total: int) -> int:

@@ -75,7 +75,6 @@ def test_the_chart_provisions_them_as_they_are() -> None:
 def _exported() -> set[str]:
     """Names of every sample that the server and the monitor export when all there is to tell is known."""
     server = Metrics()
-    server.watch_queue(lambda: 0, lambda: 0)
     server.release.labels("a", "openvino-int8").set(1)
     server.watch_log(lambda: WriterStats(0, 0, 0, 0, 0, 0, 0, True, None, None))
     now = datetime.now(UTC)

@@ -197,7 +197,7 @@ def test_unknown_parameters_outputs_and_explanations(http, stub):
     for parameters, said in [
         ({"top_k": 3}, "top_k"),
         ({"truncation": "tail"}, "'tail'"),
-        ({"explain": True}, "explain"),
+        ({"explain": "yes"}, "explain"),
     ]:
         refused(http.post(INFER, json=json_request(["a"], parameters=parameters)), 400, "parameters", said)
         request = grpc_request(["a"])
@@ -205,7 +205,7 @@ def test_unknown_parameters_outputs_and_explanations(http, stub):
         field = {bool: "bool_param", int: "int64_param", str: "string_param"}[type(value)]
         setattr(request.parameters[name], field, value)
         refused_rpc(stub, request, INVALID, said)
-    for name in ("logits", "attributions"):
+    for name in ("logits", "explain"):
         refused(http.post(INFER, json=json_request(["a"], [name])), 400, "outputs[0].name", name)
         refused_rpc(stub, grpc_request(["a"], [name]), INVALID, "outputs[0].name", name)
     refused_rpc(stub, grpc_request(["a"], ["label", "label"]), INVALID, "twice")

@@ -17,6 +17,7 @@ from server_process import ModelServer
 from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding
+from model_server.admission import Limits
 from model_server.batcher import Batcher, EngineFailure
 from model_server.tensors import OUTPUTS
 
@@ -76,7 +77,13 @@ def test_a_poison_or_cancelled_request_fails_alone(plan, max_tokens):
 
     async def play() -> tuple[Engine, list[Any]]:
         engine = Engine()
-        batcher = Batcher(engine.forward, max_tokens=max_tokens, max_waiting=1000, on_batch=lambda _: None)
+        batcher = Batcher(
+            engine.forward,
+            max_tokens=max_tokens,
+            limits=Limits(1000, 1e6),
+            on_batch=lambda _: None,
+            on_refused=lambda reason, texts: None,
+        )
         tasks = [asyncio.create_task(batcher.submit(rows_of(at, one))) for at, one in enumerate(plan, 1)]
         await asyncio.sleep(0)  # all of them wait, or are the batch that the engine holds
         for task, one in zip(tasks, plan, strict=True):

@@ -2,14 +2,16 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from model_release import Encoding
+from model_server.admission import Limits
 from model_server.batcher import Batcher, BatchReport, EngineFailure
-from model_server.errors import Overloaded, Unavailable
+from model_server.errors import DeadlineExceeded, Overloaded, Unavailable
 
 POISON = 666
 
@@ -24,6 +26,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.reports: list[BatchReport] = []
+        self.refused: list[tuple[str, int]] = []
         self.free = threading.Event()
         self.free.set()
         self.entered = threading.Event()
@@ -38,8 +41,17 @@ class FakeEngine:
         rows = np.array(values, dtype=np.float32)[:, None]
         return np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1)
 
-    def batcher(self, *, max_tokens: int = 64, max_waiting: int = 1000) -> Batcher:
-        return Batcher(self.forward, max_tokens=max_tokens, max_waiting=max_waiting, on_batch=self.reports.append)
+    def batcher(
+        self, *, max_tokens: int = 64, max_waiting: int = 1000, max_wait: float = 1e6, speed: float = 0.0
+    ) -> Batcher:
+        return Batcher(
+            self.forward,
+            max_tokens=max_tokens,
+            limits=Limits(max_waiting, max_wait),
+            on_batch=self.reports.append,
+            on_refused=lambda reason, texts: self.refused.append((reason, texts)),
+            tokens_per_second=speed,
+        )
 
     async def hold(self, batcher: Batcher) -> "asyncio.Task[list]":
         """A request that keeps the engine busy until `free` is set."""
@@ -192,3 +204,102 @@ async def test_closing_answers_what_is_queued_and_takes_no_more(engine):
     assert [first_ids(await task) for task in (held, *waiting)] == [[0], [1], [2], [3]]
     await closing
     assert not any(thread.name == "engine" and thread.is_alive() for thread in threading.enumerate())
+
+
+async def test_a_wait_over_the_budget_is_refused_before_anything_is_queued(engine):
+    batcher = engine.batcher(max_wait=0.5, speed=100.0)
+    held = await engine.hold(batcher)
+    first = asyncio.create_task(batcher.submit([encoding(1, 100)]))  # nothing waits yet: taken
+    await asyncio.sleep(0)
+    assert batcher.predicted_wait == pytest.approx(1.08, abs=0.2)
+    with pytest.raises(Overloaded) as refused:
+        await batcher.submit([encoding(2)])
+    assert refused.value.retry_after == 1 and "wait" in str(refused.value)
+    with pytest.raises(Overloaded):
+        batcher.check(1)
+    assert batcher.waiting == 1 and engine.refused == [("wait", 1), ("wait", 1)]
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
+    assert first_ids(await batcher.submit([encoding(2)])) == [2]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_deadline_before_its_turn_is_refused_at_once(engine):
+    batcher = engine.batcher(speed=100.0)
+    held = await engine.hold(batcher)
+    first = asyncio.create_task(batcher.submit([encoding(1, 100)]))
+    await asyncio.sleep(0)
+    with pytest.raises(DeadlineExceeded):
+        await batcher.submit([encoding(2)], time.monotonic() + 0.5)
+    in_time = asyncio.create_task(batcher.submit([encoding(3)], time.monotonic() + 60))
+    await asyncio.sleep(0)
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, first, in_time)] == [[0], [1], [3]]
+    assert [value for batch in engine.batches for value in batch] == [0, 1, 3]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_what_cannot_be_done_in_time_leaves_the_queue_unrun(engine):
+    """One that has expired, and one whose own tokens take longer than it has; both requests fail whole."""
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    engine.reports.clear()
+    expired = asyncio.create_task(batcher.submit([encoding(1), encoding(2)], time.monotonic() + 0.05))
+    patient = asyncio.create_task(batcher.submit([encoding(3)], time.monotonic() + 60))
+    await asyncio.sleep(0.1)
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, patient)] == [[0], [3]]
+    with pytest.raises(DeadlineExceeded):
+        await expired
+    assert engine.batches == [[0], [3]] and engine.refused == [("deadline", 2)]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_text_too_long_for_its_deadline_is_dropped_for_those_that_are_not(engine):
+    batcher = engine.batcher(max_tokens=1000, speed=1000.0)
+    held = await engine.hold(batcher)
+    hopeless = asyncio.create_task(batcher.submit([encoding(1, 50_000)], time.monotonic() + 30))
+    fine = asyncio.create_task(batcher.submit([encoding(2)]))
+    await asyncio.sleep(0)
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, fine)] == [[0], [2]]
+    with pytest.raises(DeadlineExceeded):
+        await hopeless
+    assert engine.batches == [[0], [2]]
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_an_estimate_alone_never_empties_the_queue(engine):
+    """A wrong rate would else refuse every short deadline for good, and nothing would correct it."""
+    batcher = engine.batcher(max_tokens=1000, speed=1e-3)
+    assert first_ids(await batcher.submit([encoding(1)], time.monotonic() + 20)) == [1]
+    for value in range(2, 40):
+        assert first_ids(await batcher.submit([encoding(value, 100)], time.monotonic() + 20)) == [value]
+    assert batcher.tokens_per_second > 100
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_a_batch_tells_what_its_texts_waited(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
+    await asyncio.sleep(0.05)
+    engine.free.set()
+    await asyncio.gather(held, waiting)
+    assert [len(report.waited) for report in engine.reports] == [1, 2]
+    assert all(seconds >= 0.05 for seconds in engine.reports[1].waited)
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_what_a_prediction_was_wrong_by_is_added_to_the_next(engine):
+    batcher = engine.batcher(max_wait=0.5, speed=1000.0)
+    held = await engine.hold(batcher)  # the engine stalls
+    first = asyncio.create_task(batcher.submit([encoding(1)]))
+    await asyncio.sleep(0.6)
+    assert batcher.predicted_wait > 0.5
+    with pytest.raises(Overloaded):
+        await batcher.submit([encoding(2)])
+    engine.free.set()
+    assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
+    assert batcher.predicted_wait < 0.1
+    await asyncio.to_thread(batcher.close)

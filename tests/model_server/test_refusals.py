@@ -143,11 +143,25 @@ def test_a_spill_uri_that_is_none(ends):
         ("CORS_ORIGINS", "page.example"),
         ("RELEASE_ID", "latest"),
         ("DRAIN_SECONDS", "-1"),
+        ("MAX_WAIT_SECONDS", "0"),
+        ("MAX_WINDOWS", "0"),
+        ("EXPLAIN_PASSES", "1"),
     ],
 )
 def test_a_bad_setting(ends, name, value):
     said = ends(**{name: value})
     assert name.lower() in said.lower() and value in said
+
+
+def test_keys_and_certificates_that_are_not_there(ends, tmp_path):
+    nowhere = str(tmp_path / "nowhere")
+    assert nowhere in ends(API_KEYS_FILE=nowhere)
+    assert nowhere in ends(API_KEYS_FILE="", TLS_CERT_FILE=nowhere, TLS_KEY_FILE=nowhere)
+    assert "give both or none" in ends(TLS_CERT_FILE=nowhere, TLS_KEY_FILE="")
+
+
+def test_hot_swap_without_keys(ends):
+    assert "api_keys_file" in ends(HOT_SWAP="true")
 
 
 def test_one_port_for_both(ends):

@@ -69,7 +69,7 @@ def test_v1_and_predict_give_the_same_answers(http, expected):
 
 def test_predict_returns_probabilities_only_when_asked_and_names_its_release(http, tiny_release):
     said = http.post("/predict", json={"text": "a film"}).json()
-    assert sorted(said) == ["confidence", "label", "prediction_id", "release_id", "truncated"]
+    assert sorted(said) == ["confidence", "label", "prediction_id", "release_id", "tokens", "truncated"]
     assert said["release_id"] == tiny_release[1]
 
 
@@ -120,7 +120,7 @@ def test_metadata_is_the_same_on_both_transports(http, stub, tiny_release):
 
     assert rest["inputs"] == described(rpc.inputs) == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     assert rest["outputs"] == described(rpc.outputs)
-    assert [output["name"] for output in rest["outputs"]] == ALL_OUTPUTS
+    assert [output["name"] for output in rest["outputs"]] == [*ALL_OUTPUTS, "attributions"]
     server, said = http.get("/v2").json(), stub.ServerMetadata(pb.ServerMetadataRequest())
     assert (server["name"], server["version"], server["extensions"]) == (said.name, said.version, list(said.extensions))
     assert "binary_tensor_data" in server["extensions"]

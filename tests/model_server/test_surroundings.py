@@ -106,7 +106,9 @@ def test_documentation(http):
     document: dict[str, Any] = http.get("/openapi.json").json()
     assert {"/predict", "/feedback", "/health", "/metrics"} <= set(document["paths"])
     body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert body["required"] == ["text"] and {"text", "return_probabilities", "truncation"} == set(body["properties"])
+    assert body["required"] == ["text"] and {"text", "return_probabilities", "truncation", "explain"} == set(
+        body["properties"]
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -1,5 +1,7 @@
 """BYTES tensors in binary form, and the model's tensors."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -106,18 +108,21 @@ def test_outputs_asked_for_are_checked():
     ]:
         with pytest.raises(InvalidInput, match=said):
             check_outputs(names)
-    with pytest.raises(InvalidInput, match="attributions"):
-        check_outputs(["attributions"])
+    assert check_outputs(["attributions"]) == ("attributions",)
 
 
 def test_outputs_hold_what_their_head_says():
-    rows = [Prediction("id-1", "positive", 0.75, 0.75, 12, False), Prediction("id-2", "negative", 0.9, 0.1, 99, True)]
+    rows = [
+        Prediction("id-1", "positive", 0.75, 0.75, 12, False, {"exact": True}),
+        Prediction("id-2", "negative", 0.9, 0.1, 99, True, {"exact": False, "tokens": ["ä"]}),
+    ]
     made = {name: make_output(name, rows) for name in OUTPUTS}
     assert made["probabilities"].shape == [2, 2]
     assert np.allclose(made["probabilities"].values, [0.25, 0.75, 0.9, 0.1])
     assert np.allclose(np.frombuffer(made["probabilities"].binary(), "<f4"), [0.25, 0.75, 0.9, 0.1])
     assert unpack_texts(made["prediction_id"].binary(), 2) == made["prediction_id"].values == ["id-1", "id-2"]
     assert np.frombuffer(made["tokens"].binary(), "<i4").tolist() == [12, 99]
+    assert [json.loads(one) for one in made["attributions"].values] == [row.attributions for row in rows]
     assert made["truncated"].binary() == b"\x00\x01"
     for name, output in made.items():
         assert (output.name, output.datatype) == (name, OUTPUTS[name][0])

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_server.errors import InvalidInput, ServingError
-from model_server.service import TRUNCATIONS, Prediction
+from model_server.options import TRUNCATIONS
+from model_server.service import Prediction
 from model_server.tensors import OUTPUTS, pack_bytes, unpack_texts
 from model_server.v2 import load_json, parse_request, write_response
 
@@ -45,7 +46,7 @@ def test_json_and_binary_requests_say_the_same(texts, request_id, truncation):
     from_json = parse_request(json_body(texts, **other), None)
     from_binary = parse_request(*binary_body(texts, **other))
     assert from_json == from_binary
-    assert (from_json.texts, from_json.id, from_json.truncation) == (texts, request_id, truncation)
+    assert (from_json.texts, from_json.id, from_json.options.truncation) == (texts, request_id, truncation)
 
 
 @given(some_texts)
@@ -134,7 +135,7 @@ def test_lone_surrogates_of_json_escapes_are_read():
         (json_body(["a"]).replace(b'["a"]', b"[7]"), r"data\[0\] is of type int"),
         (json_body(["a"]) + b"  extra", "not JSON"),
         (json_body(["a"], id=7), "id is of type int"),
-        (json_body(["a"], parameters={"explain": True}), "parameters.explain"),
+        (json_body(["a"], parameters={"explain": 1}), "parameters.explain is 1; send true or false"),
         (json_body(["a"], parameters={"top_k": 3}), "parameters.top_k is unknown; there is: truncation"),
         (json_body(["a"], parameters={"truncation": "tail"}), "'tail'; choose one of head, head_tail"),
         (json_body(["a"], outputs=[{"name": "logits"}]), r"outputs\[0\].name is 'logits'; the model has label"),
@@ -165,7 +166,10 @@ def test_one_input_cannot_have_data_twice_or_in_the_wrong_place():
         parse_request(plain + b"abcd", str(len(plain)))
 
 
-ROWS = [Prediction("id-1", "positive", 0.75, 0.75, 12, False), Prediction("id-2", "negative", 0.9, 0.1, 99, True)]
+ROWS = [
+    Prediction("id-1", "positive", 0.75, 0.75, 12, False, {"exact": True, "tokens": []}),
+    Prediction("id-2", "negative", 0.9, 0.1, 99, True, {"exact": False, "tokens": [{"token": "ä"}]}),
+]
 DTYPES = {"FP32": "<f4", "INT32": "<i4", "BOOL": "?"}
 
 
@@ -211,6 +215,21 @@ def test_binary_for_all_outputs_can_be_taken_back_for_one():
     outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "tokens"}]
     asked = parse_request(json_body(["a"], parameters={"binary_data_output": True}, outputs=outputs), None)
     assert (asked.outputs, asked.binary) == (("label", "tokens"), {"tokens"})
+
+
+def test_an_explanation_is_asked_for_by_the_parameter_or_by_its_output():
+    assert not parse_request(json_body(["a"]), None).options.explain
+    for value in (True, "true"):
+        asked = parse_request(json_body(["a"], parameters={"explain": value}), None)
+        assert asked.options.explain and asked.outputs == ("label", "confidence", "probabilities", "attributions")
+    named = parse_request(json_body(["a"], outputs=[{"name": "attributions"}, {"name": "label"}]), None)
+    assert named.options.explain and named.outputs == ("attributions", "label")
+    both = parse_request(json_body(["a"], outputs=[{"name": "label"}], parameters={"explain": True}), None)
+    assert both.outputs == ("label", "attributions") and both.binary == frozenset()
+    binary = {"explain": True, "binary_data_output": True}
+    assert "attributions" in parse_request(json_body(["a"], parameters=binary), None).binary
+    for value in (False, "false"):
+        assert not parse_request(json_body(["a"], parameters={"explain": value}), None).options.explain
 
 
 def test_the_id_is_echoed_only_where_one_was_sent():

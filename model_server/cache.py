@@ -1,0 +1,107 @@
+"""Answers of identical texts: computed once while several ask (single flight), and kept for those who ask later."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar("T")
+Outcome = Literal["hit", "joined", "miss"]
+
+
+def text_key(text: str, way: str) -> bytes:
+    """What makes two answers equal: the text, byte for byte, and how it is read. Texts themselves are not kept."""
+    return hashlib.blake2b(f"{way}\0{text}".encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+
+@dataclass(slots=True, eq=False)
+class _Flight(Generic[T]):
+    """A computation under way for some keys, and how many requests wait for it."""
+
+    task: "asyncio.Task[dict[bytes, T]]"
+    keys: list[bytes]
+    waiting: int = 0
+
+
+class AnswerCache(Generic[T]):
+    """The last `size` answers, and the ones under way.
+
+    A request that asks for what another one computes waits for that. The computation belongs to neither: a client that
+    leaves takes nothing from the others, and it ends when the last of them has left. A failure is told to the request
+    that began it, since it may be of that request alone; the others then try for themselves. Failures are not kept.
+    """
+
+    def __init__(self, size: int, count: Callable[[Outcome, int], None]) -> None:
+        self._size, self._count = size, count
+        self._answers: OrderedDict[bytes, T] = OrderedDict()
+        self._flights: dict[bytes, _Flight[T]] = {}
+
+    async def get(self, keys: Sequence[bytes], compute: Callable[[list[int]], Awaitable[Sequence[T]]]) -> list[T]:
+        """The answer of each key, in order. Raises what `compute` raises.
+
+        Args:
+            compute: given the positions of keys that nobody has asked for, their answers in that order.
+        """
+        found: dict[bytes, T] = {}
+        while any(key not in found for key in keys):
+            joined = self._look(keys, found)
+            missing = {key: at for at, key in reversed(list(enumerate(keys))) if key not in found and key not in joined}
+            if missing:
+                self._count("miss", len(missing))
+                found |= await self._wait(self._start(missing, compute))
+            for flight in set(joined.values()):
+                try:
+                    found |= await self._wait(flight)
+                except Exception:  # another request's failure
+                    continue
+        return [found[key] for key in keys]
+
+    def _look(self, keys: Sequence[bytes], found: dict[bytes, T]) -> dict[bytes, _Flight[T]]:
+        """Add the answers that are kept to `found`; the flights of those that are under way."""
+        joined: dict[bytes, _Flight[T]] = {}
+        for key in keys:
+            if key in found or key in joined:
+                continue
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                found[key] = self._answers[key]
+                self._count("hit", 1)
+            elif key in self._flights:
+                joined[key] = self._flights[key]
+                self._count("joined", 1)
+        return joined
+
+    async def _wait(self, flight: _Flight[T]) -> dict[bytes, T]:
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._forget(flight)  # at once, so that nobody joins what is being cancelled
+                flight.task.cancel()
+
+    def _start(self, missing: dict[bytes, int], compute: Callable[[list[int]], Awaitable[Sequence[T]]]) -> _Flight[T]:
+        async def fly() -> dict[bytes, T]:
+            answers = await compute(list(missing.values()))
+            return dict(zip(missing, answers, strict=True))
+
+        flight = _Flight(asyncio.ensure_future(fly()), list(missing))
+        self._flights |= dict.fromkeys(missing, flight)
+        flight.task.add_done_callback(lambda _: self._landed(flight))
+        return flight
+
+    def _landed(self, flight: _Flight[T]) -> None:
+        self._forget(flight)
+        if flight.task.cancelled() or flight.task.exception() is not None:
+            return
+        self._answers.update(flight.task.result())
+        while len(self._answers) > self._size:
+            self._answers.popitem(last=False)
+
+    def _forget(self, flight: _Flight[T]) -> None:
+        for key in flight.keys:
+            if self._flights.get(key) is flight:
+                del self._flights[key]

@@ -1,0 +1,47 @@
+"""API keys at the gRPC edge: an interceptor. Probes stay open."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from model_server.errors import ServingError
+from model_server.guard import Guard
+
+_SERVICE = "/inference.GRPCInferenceService/"
+_OPEN = frozenset({f"{_SERVICE}{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
+_ADMIN = frozenset({f"{_SERVICE}{call}" for call in ("RepositoryModelLoad", "RepositoryModelUnload")})
+_HEALTH = "/grpc.health.v1.Health/"
+
+
+class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """The gRPC edge's guard."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        if details.method in _OPEN or details.method.startswith(_HEALTH):
+            return await continuation(details)
+        presented = {name: value for name, value in details.invocation_metadata or () if isinstance(value, str)}
+        try:
+            admin = details.method in _ADMIN
+            self._guard.admit(presented.get("authorization"), presented.get("x-api-key"), admin=admin)
+        except ServingError as error:
+            return _refusing(error)
+        return await continuation(details)
+
+
+def _refusing(error: ServingError) -> Any:
+    """A handler that ends any call with the error."""
+
+    async def refuse(_: Any, context: Any) -> None:
+        await context.abort(error.code, str(error), retry_metadata(error))
+
+    return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def retry_metadata(error: Exception) -> tuple[tuple[str, str], ...]:
+    """Trailing metadata that say when to try again, as clients read it and as gRPC's own retry policies do."""
+    seconds = getattr(error, "retry_after", None)
+    return () if seconds is None else (("retry-after", str(seconds)), ("grpc-retry-pushback-ms", f"{seconds}000"))

@@ -1,0 +1,34 @@
+"""Who may do what by its API key; `rest_guard` and `grpc_guard` ask it before a request is read."""
+
+import time
+
+from model_server.errors import Forbidden, Overloaded, ServingError, Unauthenticated
+from model_server.keys import KeyFile, current_key
+from model_server.metrics import Metrics
+
+_REASONS = {Unauthenticated: "unauthenticated", Forbidden: "forbidden", Overloaded: "rate_limit"}
+
+
+class Guard:
+    """Let a request in by its key."""
+
+    def __init__(self, keys: KeyFile, metrics: Metrics) -> None:
+        self._keys, self._metrics = keys, metrics
+
+    def admit(self, authorization: str | None, api_key: str | None, *, admin: bool) -> None:
+        """Check what was presented and make it the task's `current_key`.
+
+        Raises:
+            Unauthenticated, Forbidden, Overloaded: no key, not an admin's, over its limit.
+        """
+        scheme, _, bearer = (authorization or "").partition(" ")
+        try:
+            key = self._keys.find(bearer.strip() if scheme.lower() == "bearer" else api_key)
+            if admin and not key.entry.admin:
+                raise Forbidden(f"key {key.entry.name!r} may not load or unload models")
+            if not admin:
+                key.enter(time.monotonic())
+        except ServingError as error:
+            self._metrics.rejected.labels(_REASONS[type(error)]).inc()
+            raise
+        current_key.set(key)

@@ -1,0 +1,49 @@
+"""The parameters of a request that change its answer, read alike from V2, V1 and `/predict`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from model_server.errors import InvalidInput
+
+Truncation = Literal["head", "head_tail", "window", "error"]
+TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
+_OFFERED = ("truncation", "explain")
+# Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
+_HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to do with a text over the release's tokens, None for the release's own way; and are answers explained?"""
+
+    truncation: Truncation | None = None
+    explain: bool = False
+
+
+DEFAULT = Options()
+
+
+def parse_options(parameters: object, where: str = "parameters") -> Options:
+    """The options among a request's parameters. InvalidInput for unknown parameters and values."""
+    if parameters is None:
+        return DEFAULT
+    if not isinstance(parameters, Mapping):
+        raise InvalidInput(f"{where} is of type {type(parameters).__name__}; send an object")
+    for name in parameters:
+        if name not in _OFFERED and name not in _HARMLESS:
+            raise InvalidInput(
+                f"{where}.{name} is unknown; there is: truncation ({', '.join(TRUNCATIONS)}), explain (true, false)"
+            )
+    truncation = parameters.get("truncation")
+    if truncation is not None and truncation not in TRUNCATIONS:
+        raise InvalidInput(f"{where}.truncation is {truncation!r}; choose one of {', '.join(TRUNCATIONS)}")
+    return Options(truncation, _flag(parameters.get("explain", False), f"{where}.explain"))
+
+
+def _flag(value: object, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):  # gRPC clients that send every parameter as a string
+        return value == "true"
+    raise InvalidInput(f"{where} is {value!r}; send true or false")

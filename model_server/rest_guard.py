@@ -1,0 +1,36 @@
+"""API keys at the REST edge: an ASGI middleware. Probes and metrics stay open."""
+
+import re
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from model_server.errors import ServingError, Unauthenticated
+from model_server.exchange import error_response
+from model_server.guard import Guard
+
+_OPEN = re.compile(
+    r"/metrics|/health|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
+)
+_ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
+
+
+class KeyMiddleware:
+    """The REST edge's guard; it answers before a body is read."""
+
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+        self._app, self._guard = app, guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
+            headers = Headers(scope=scope)
+            admin = _ADMIN.fullmatch(scope["path"]) is not None
+            try:
+                self._guard.admit(headers.get("authorization"), headers.get("x-api-key"), admin=admin)
+            except ServingError as error:
+                response = error_response(error)
+                if isinstance(error, Unauthenticated):
+                    response.headers["WWW-Authenticate"] = "Bearer"
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
