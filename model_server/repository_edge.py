@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from model_server.errors import InvalidInput
-from model_server.exchange import error_response, json_response, read_body
+from model_server.exchange import answering_errors, json_response, read_body
 from model_server.switch import ReleaseSwitch
 from model_server.v2 import load_json
 
@@ -35,22 +35,18 @@ def wanted_release(document: dict[str, Any]) -> str | None:
 def repository_routes(switch: ReleaseSwitch) -> list[Route]:
     """`POST /v2/repository/models/{name}/load` and `…/unload`."""
 
+    @answering_errors
     async def load(request: Request) -> Response:
-        try:
-            body = await read_body(request, _MAX_BODY_BYTES)
-            release = wanted_release(load_json(body) if body else {})
-            name = request.path_params["name"]
-            version = await switch.load(name, release)
-        except Exception as error:  # as in `rest.counted`
-            return error_response(error)
+        body = await read_body(request, _MAX_BODY_BYTES)
+        release = wanted_release(load_json(body) if body else {})
+        name = request.path_params["name"]
+        version = await switch.load(name, release)
         return json_response({"name": name, "load": True, "version": version})
 
+    @answering_errors
     async def unload(request: Request) -> Response:
-        try:
-            name = request.path_params["name"]
-            await switch.unload(name)
-        except Exception as error:  # as in `rest.counted`
-            return error_response(error)
+        name = request.path_params["name"]
+        await switch.unload(name)
         return json_response({"name": name, "unload": True})
 
     path = "/v2/repository/models/{name}"
