@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.features import replace_surrogates
 from model_server.about import version
+from model_server.documentation import DocumentedApp, HealthAnswer
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.predictor import as_v1
 from model_server.rest import Rest, client_of, counted, error_response, json_response, read_body, while_connected
 from model_server.service import TRUNCATIONS, Asked
 from model_server.state import Phase, ServerState
+from model_server.timing import ServerTiming
 from model_server.v2 import load_json
 from prediction_log import LogError, UnknownPrediction, add_feedback_async
 
@@ -134,7 +136,14 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         openapi_extra=_schema_of(FeedbackBody),
         summary="The true label of a prediction",
     )
-    app.add_api_route("/health", health, methods=["GET"], summary="Phase, release and log of this server")
+    app.add_api_route(
+        "/health",
+        health,
+        methods=["GET"],
+        response_model=HealthAnswer,
+        responses={503: {"model": HealthAnswer}},
+        summary="Phase, release and log of this server",
+    )
     app.add_api_route("/metrics", metrics, methods=["GET"], summary="Prometheus metrics")
 
 
@@ -155,7 +164,7 @@ class _Closing:
 
 def make_app(state: ServerState) -> FastAPI:
     """The REST application of a server state."""
-    app = FastAPI(
+    app = DocumentedApp(
         title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
     )
 
@@ -172,6 +181,7 @@ def make_app(state: ServerState) -> FastAPI:
     app.router.routes.extend(Rest(state).routes())
     _friendly(app, state)
     app.add_middleware(_Closing, state=state)
+    app.add_middleware(ServerTiming)
     if state.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(state.settings.cors_origins), allow_methods=["*"], allow_headers=["*"]

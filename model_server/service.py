@@ -16,6 +16,7 @@ from model_server.batcher import Batcher
 from model_server.errors import InvalidInput, TooLarge
 from model_server.metrics import Metrics
 from model_server.settings import ServerSettings
+from model_server.timing import phase
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 Truncation = Literal["head", "head_tail", "window", "error"]
@@ -65,12 +66,14 @@ class InferenceService:
         """
         started = time.perf_counter()
         self._check(texts)
-        if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, asked.truncation)
-        else:
-            loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.truncation)
-        rows = await self.batcher.submit([encoding for group in groups for encoding in group])
+        with phase("tokenise"):
+            if sum(map(len, texts)) <= INLINE_CHARACTERS:
+                groups = self._encode(texts, asked.truncation)
+            else:
+                loop = asyncio.get_running_loop()
+                groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, asked.truncation)
+        with phase("model"):
+            rows = await self.batcher.submit([encoding for group in groups for encoding in group])
         logits, embedding = _per_text(rows, [len(group) for group in groups])
         return self._finish(texts, groups, logits, embedding, asked, started)
 
