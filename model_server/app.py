@@ -104,6 +104,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
 
     async def health(_: Request) -> Response:
         service = state.model.service
+        requests, errors = state.metrics.totals()
         document = {
             "status": state.phase.value,
             "model": state.settings.model_name,
@@ -111,6 +112,8 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             "variant": service and (state.settings.variant or service.scorer.manifest.default_variant),
             "version": version(),
             "queue": service.batcher.waiting if service else 0,
+            "requests": requests,
+            "errors": errors,
             "log": asdict(state.log.stats()),
         }
         return json_response(document, 200 if state.phase is Phase.READY else 503)

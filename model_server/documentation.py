@@ -72,7 +72,7 @@ class V2Metadata(BaseModel):
 
 
 class HealthAnswer(BaseModel):
-    """Phase, release and log of one server process."""
+    """Phase, release and log of one server process; `requests` and `errors` count from its start."""
 
     status: Literal["starting", "ready", "draining"]
     model: str
@@ -80,6 +80,8 @@ class HealthAnswer(BaseModel):
     variant: str | None
     version: str
     queue: int
+    requests: int
+    errors: int
     log: WriterStats
 
 

@@ -92,6 +92,13 @@ class Metrics:
             self.requests.labels(route)
             self.errors.labels(route)
 
+    def totals(self) -> tuple[int, int]:
+        """Requests, and those of them that failed through the server's fault, since the start."""
+        found = {"ml_requests": 0.0, "ml_errors": 0.0}
+        for family in (*self.requests.collect(), *self.errors.collect()):
+            found[family.name] += sum(sample.value for sample in family.samples if sample.name.endswith("_total"))
+        return int(found["ml_requests"]), int(found["ml_errors"])
+
     def watch_queue(self, depth: Callable[[], float], age: Callable[[], float]) -> None:
         Gauge("ml_queue_depth", "Texts that wait for the engine", registry=self.registry).set_function(depth)
         Gauge("ml_queue_age_seconds", "Age of the longest waiting text", registry=self.registry).set_function(age)

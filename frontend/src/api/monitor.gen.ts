@@ -1,5 +1,41 @@
 // Made by `make frontend-types` from openapi/monitor.json.
 export interface paths {
+    "/api/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The champion's card */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The champion's card */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReleaseCard"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/drift": {
         parameters: {
             query?: never;
@@ -35,6 +71,42 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Mistake"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drift/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Texts that look new to the release */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Texts that look new to the release */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NewTexts"];
                     };
                 };
             };
@@ -227,12 +299,96 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Alert
+         * @description An alert that fires, as Alertmanager tells it.
+         */
+        Alert: {
+            /** Description */
+            description: string;
+            /** Name */
+            name: string;
+            /** Runbook */
+            runbook: string | null;
+            /** Severity */
+            severity: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Summary */
+            summary: string;
+        };
+        /**
+         * Card
+         * @description A release in full. `measured` and `text` are null where the release was published without.
+         */
+        Card: {
+            /** Base Model */
+            base_model: string;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /** Data Fingerprint */
+            data_fingerprint: string;
+            /** Decision Threshold */
+            decision_threshold: number;
+            /** Default Variant */
+            default_variant: string;
+            /** Facts */
+            facts: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** Git Commit */
+            git_commit: string | null;
+            /** Id */
+            id: string;
+            /** Labels */
+            labels: [
+                string,
+                string
+            ];
+            /** Max Tokens */
+            max_tokens: number;
+            measured: components["schemas"]["Measured"] | null;
+            /** Metrics */
+            metrics: {
+                [key: string]: components["schemas"]["Interval"];
+            };
+            /** Mlflow Run Id */
+            mlflow_run_id: string | null;
+            /** Temperature */
+            temperature: number;
+            /** Text */
+            text: string | null;
+            /** Truncation */
+            truncation: string;
+            /** Variants */
+            variants: components["schemas"]["Variant"][];
+        };
+        /**
          * Checks
          * @description Drift checks, the newest first.
          */
         Checks: {
             /** Checks */
             checks: components["schemas"]["DriftCheck"][];
+        };
+        /**
+         * Confusion
+         * @description Counts of the reference's rows by true label and answer.
+         */
+        Confusion: {
+            /** False Negative */
+            false_negative: number;
+            /** False Positive */
+            false_positive: number;
+            /** True Negative */
+            true_negative: number;
+            /** True Positive */
+            true_positive: number;
         };
         /**
          * Database
@@ -346,6 +502,24 @@ export interface components {
             value?: number | null;
         };
         /**
+         * Examples
+         * @description The texts of a check's window that look newest. `withheld` says why there are none to show, where so.
+         */
+        Examples: {
+            /** Check */
+            check: number;
+            /** Compared */
+            compared: number;
+            /** New Share */
+            new_share: number | null;
+            /** Release Id */
+            release_id: string;
+            /** Texts */
+            texts: components["schemas"]["NewText"][];
+            /** Withheld */
+            withheld: string | null;
+        };
+        /**
          * FeedbackAccuracy
          * @description The share of right answers among the last day's predictions with a true label.
          */
@@ -421,12 +595,52 @@ export interface components {
             last_success?: number | null;
         };
         /**
+         * Measured
+         * @description How the release answers its reference: rows that were held out, so training has not seen them.
+         */
+        Measured: {
+            accuracy: components["schemas"]["Interval"];
+            confusion: components["schemas"]["Confusion"];
+            /** Reliability */
+            reliability: components["schemas"]["ReliabilityBin"][];
+            /** Rows */
+            rows: number;
+            /** Slices */
+            slices: components["schemas"]["Slice"][];
+        };
+        /**
          * Mistake
          * @description What was wrong and what would be right.
          */
         Mistake: {
             /** Error */
             error: string;
+        };
+        /**
+         * NewText
+         * @description A logged text, cut after 600 characters; `novelty` above 1 is farther from the reference than 95 % of its own.
+         */
+        NewText: {
+            /** Label */
+            label: string;
+            /** Novelty */
+            novelty: number;
+            /** Probability */
+            probability: number;
+            /** Text */
+            text: string;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /**
+         * NewTexts
+         * @description Texts of the last check's window that look new; null before the first check, or before they were read.
+         */
+        NewTexts: {
+            examples: components["schemas"]["Examples"] | null;
         };
         /**
          * Promotion
@@ -463,6 +677,13 @@ export interface components {
             train_seconds: number | null;
         };
         /**
+         * ReleaseCard
+         * @description The champion's card; null before the first promotion, or before it was read.
+         */
+        ReleaseCard: {
+            card: components["schemas"]["Card"] | null;
+        };
+        /**
          * Releases
          * @description Releases and the audit trail of promotions, the newest first.
          */
@@ -473,10 +694,36 @@ export interface components {
             releases: components["schemas"]["Release"][];
         };
         /**
+         * ReliabilityBin
+         * @description Rows of near-equal confidence: how sure the model was on average, and how often it was right.
+         */
+        ReliabilityBin: {
+            accuracy: components["schemas"]["Interval"];
+            /** Confidence */
+            confidence: number;
+            /** Rows */
+            rows: number;
+        };
+        /**
+         * Slice
+         * @description Accuracy on a named part of the rows.
+         */
+        Slice: {
+            accuracy: components["schemas"]["Interval"];
+            /** Name */
+            name: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
          * Status
          * @description What runs, and whether the monitor's sources can be read (`read_at`: Unix seconds of each one's last reading).
+         *
+         *     `alerts` is null where no Alertmanager is asked.
          */
         Status: {
+            /** Alerts */
+            alerts: components["schemas"]["Alert"][] | null;
             /** Champion */
             champion: string | null;
             database: components["schemas"]["Database"] | null;
@@ -488,10 +735,51 @@ export interface components {
             read_at: {
                 [key: string]: number;
             };
+            traffic: components["schemas"]["Traffic"] | null;
             /** Up */
             up: {
                 [key: string]: boolean;
             };
+        };
+        /**
+         * Traffic
+         * @description The last 24 hours' predictions; means and percentiles (milliseconds) are null where there is none.
+         */
+        Traffic: {
+            /** By Label */
+            by_label: {
+                [key: string]: number;
+            };
+            /** By Release */
+            by_release: {
+                [key: string]: number;
+            };
+            /** By Source */
+            by_source: {
+                [key: string]: number;
+            };
+            /** Mean Confidence */
+            mean_confidence: number | null;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+            /** Predictions */
+            predictions: number;
+        };
+        /**
+         * Variant
+         * @description One way to run the model.
+         */
+        Variant: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Precision */
+            precision: string;
         };
     };
     responses: never;

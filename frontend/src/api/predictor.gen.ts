@@ -201,9 +201,11 @@ export interface components {
         };
         /**
          * HealthAnswer
-         * @description Phase, release and log of one server process.
+         * @description Phase, release and log of one server process; `requests` and `errors` count from its start.
          */
         HealthAnswer: {
+            /** Errors */
+            errors: number;
             log: components["schemas"]["WriterStats"];
             /** Model */
             model: string;
@@ -211,6 +213,8 @@ export interface components {
             queue: number;
             /** Release Id */
             release_id: string | null;
+            /** Requests */
+            requests: number;
             /**
              * Status
              * @enum {string}
