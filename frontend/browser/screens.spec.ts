@@ -20,7 +20,35 @@ const PAGES: { name: string; open: (page: Page, address: string) => Promise<void
       await expect(page.getByTestId("label")).toBeVisible();
     },
   },
+  {
+    name: "health",
+    open: async (page, address) => {
+      await page.goto(`${address}/#/health`);
+      await expect(page.getByRole("img", { name: /^Predictions by hour/ })).toBeVisible();
+    },
+  },
+  {
+    name: "drift",
+    open: async (page, address) => {
+      await page.goto(`${address}/#/drift`);
+      await expect(page.getByTestId("verdict")).toBeVisible();
+      await expect(page.getByText(/ novelty$/).first()).toBeAttached();
+    },
+  },
+  {
+    name: "model",
+    open: async (page, address) => {
+      await page.goto(`${address}/#/model`);
+      await expect(page.getByRole("img", { name: /^Reliability/ })).toBeVisible();
+    },
+  },
 ];
+
+test.beforeAll(async ({ stand }) => {
+  test.setTimeout(180_000);
+  await stand.tell("traffic");
+  await stand.tell("drift");
+});
 
 for (const look of LOOKS) {
   for (const { name, open } of PAGES) {

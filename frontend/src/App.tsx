@@ -1,4 +1,4 @@
-import { Suspense, useEffect, useRef, useState } from "react";
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
 import { type PageName, link, usePlace } from "./lib/router";
 import { type Theme, applyTheme, storedTheme } from "./lib/theme";
 import { explainError } from "./lib/words";
@@ -7,7 +7,10 @@ import { ErrorBoundary } from "./ui/ErrorBoundary";
 import { ServerProvider, awayOf, useServer } from "./ui/Server";
 import { Code, Loading, Notice } from "./ui/kit";
 
-const NAMES: Record<PageName, string> = { try: "Try it" };
+const HealthPage = lazy(() => import("./pages/health/HealthPage"));
+const DriftPage = lazy(() => import("./pages/drift/DriftPage"));
+const ModelPage = lazy(() => import("./pages/model/ModelPage"));
+const NAMES: Record<PageName, string> = { try: "Try it", health: "Health", drift: "Drift", model: "Model" };
 
 function ThemeSwitch() {
   const [theme, setTheme] = useState<Theme>(storedTheme);
@@ -73,6 +76,9 @@ function Frame() {
         <ErrorBoundary key={page}>
           <Suspense fallback={<Loading what="the page" className="h-96" />}>
             {page === "try" && <TryPage />}
+            {page === "health" && <HealthPage />}
+            {page === "drift" && <DriftPage />}
+            {page === "model" && <ModelPage />}
           </Suspense>
         </ErrorBoundary>
       </main>

@@ -1,7 +1,7 @@
 // Pages live behind the address's hash, so that any server of plain files can serve them and no text reaches its log.
 import { useSyncExternalStore } from "react";
 
-export const PAGES = ["try"] as const;
+export const PAGES = ["try", "health", "drift", "model"] as const;
 export type PageName = (typeof PAGES)[number];
 
 export interface Place {

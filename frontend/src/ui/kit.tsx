@@ -146,7 +146,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   return (
     <div className="border-line rounded-lg border border-dashed p-6 text-center">
       <p className="font-medium">{title}</p>
-      {children && <p className="text-soft mx-auto mt-1 max-w-prose text-sm">{children}</p>}
+      {children && <p className="text-soft mx-auto mt-1 max-w-prose text-sm">{typeof children === "string" ? <Code text={children} /> : children}</p>}
     </div>
   );
 }
