@@ -32,7 +32,7 @@ export function HourlyCharts({ hours }: { hours: Hour[] }) {
           <LineChart data={rows} margin={MARGIN}>
             <CartesianGrid {...GRID} />
             <XAxis dataKey="name" {...AXIS} minTickGap={24} />
-            <YAxis {...AXIS} domain={[0.5, 1]} tickFormatter={(value) => percent(Number(value), 0)} width={66} />
+            <YAxis {...AXIS} domain={[0.5, 1]} ticks={[0.5, 0.6, 0.7, 0.8, 0.9, 1]} tickFormatter={(value) => percent(Number(value), 0)} width={66} />
             <ReferenceLine y={0.8} stroke="var(--good)" strokeDasharray="4 4" />
             <ReferenceLine y={0.6} stroke="var(--bad)" strokeDasharray="4 4" />
             <Tooltip {...TOOLTIP} formatter={(value) => [percent(Number(value)), "confidence"]} />

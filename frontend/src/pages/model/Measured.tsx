@@ -16,7 +16,7 @@ const SHARES: Record<string, string> = {
 function IntervalBar({ interval }: { interval: Interval }) {
   const at = (value: number): string => `${Math.min(100, Math.max(0, value * 100))}%`;
   return (
-    <span aria-hidden className="bg-well relative block h-2 rounded-full">
+    <span aria-hidden className="bg-well relative mt-1.5 block h-2 rounded-full">
       <span
         className="bg-accent/40 absolute inset-y-0 rounded-full"
         style={{ left: at(interval.low), width: at(interval.high - interval.low) }}
@@ -64,14 +64,15 @@ export function Reliability({ measured }: { measured: Measured }) {
     rows: bin.rows,
   }));
   const gap = points.reduce((sum, point) => sum + (point.rows / measured.rows) * Math.abs(point.accuracy - point.confidence), 0);
+  const points100 = `${(gap * 100).toFixed(1)} points`;
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   const share = (value: unknown): string => percent(Number(value), 0);
   return (
     <Card
       title="Reliability"
-      note={`Confidence and accuracy differ by ${percent(gap)} on average, on ${count(measured.rows)} held-out texts. On the line, nine in ten answers given with 90 % are right.`}
+      note={`Confidence and accuracy differ by ${points100} on average, on ${count(measured.rows)} held-out texts. On the line, nine in ten answers given with 90 % are right.`}
     >
-      <Chart label={`Reliability: confidence and accuracy differ by ${percent(gap)} on average`} height="h-72">
+      <Chart label={`Reliability: confidence and accuracy differ by ${points100} on average`} height="h-72">
         <ScatterChart margin={{ top: 8, right: 12, bottom: 16, left: 0 }}>
           <CartesianGrid {...GRID} vertical />
           <XAxis type="number" dataKey="confidence" domain={[0.5, 1]} ticks={[0.5, 0.6, 0.7, 0.8, 0.9, 1]} tickFormatter={share} {...AXIS} label={{ value: "confidence", position: "bottom", offset: 0, fill: "var(--soft)", fontSize: 12 }} />
