@@ -12,7 +12,7 @@ TEMPLATE = (Path(__file__).parents[2] / "frontend/nginx/default.conf.template").
 
 
 def test_the_headers_are_those_of_serve_ui() -> None:
-    server = TEMPLATE.partition("location")[0]
+    server = TEMPLATE.partition("\n    location")[0]
     given = dict(re.findall(r'add_header ([A-Za-z-]+) "([^"]+)";', server))
     assert given == HEADERS
 
