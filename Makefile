@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance lint format lock clean images push kind-up kind-down deploy port-forward uninstall manifests e2e
+.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
 # The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
@@ -48,6 +48,17 @@ lock: setup ## Write lock/constraints.txt from what is installed
 	   $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton|torch=)' | sort -f; \
 	   grep '^torch==' lock/constraints.txt; } > lock/new && mv lock/new lock/constraints.txt
 
+frontend: ## Build the page and run its unit tests (it needs Node.js 20.19 or newer)
+	cd frontend && npm ci --no-audit --no-fund
+	cd frontend && npm run check && npm test && npm run build
+
+frontend-types: setup ## Write the page's types from what the programs' OpenAPI says
+	@PYTHONPATH=. $(BIN)/python scripts/openapi.py
+	cd frontend && npm run types
+
+browser-test: setup frontend ## The page in Chromium, before real programs (CHROMIUM=/usr/bin/chromium); pictures in var/screens
+	cd frontend && npm run browser
+
 images: ## Build the container images and print their sizes (TORCH_INDEX=..., DOCKER_BUILD_ARGS=...)
 	@scripts/images.sh build
 
@@ -78,4 +89,4 @@ e2e: setup ## The whole stack on kind, from nothing to nothing (TRAIN_DATA=rows.
 	@PYTHONPATH=tests:. $(BIN)/python tests/e2e/run.py
 
 clean: ## Remove caches and var/ (releases, databases and reports made here)
-	rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf var frontend/dist frontend/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,7 +17,8 @@ from model_server.about import version
 from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.exchange import error_response, json_response, read_body, while_connected
-from model_server.openapi import BODY_ERRORS, WORK_ERRORS, error_responses, protocol_paths
+from model_server.health import HealthAnswer
+from model_server.openapi import BODY_ERRORS, SCHEMAS, WORK_ERRORS, error_responses, protocol_paths
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
 from model_server.repository_edge import repository_routes
@@ -26,6 +27,7 @@ from model_server.rest_guard import KeyMiddleware
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
+from model_server.timing import ServerTiming
 from model_server.v2 import load_json
 from prediction_log import LogError, UnknownPrediction, add_feedback_async
 
@@ -106,6 +108,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
 
     async def health(_: Request) -> Response:
         service = state.model.service
+        requests, errors = state.metrics.totals()
         document = {
             "status": state.phase.value,
             "model": state.settings.model_name,
@@ -113,6 +116,8 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             "variant": service and (state.settings.variant or service.scorer.manifest.default_variant),
             "version": version(),
             "queue": service.batcher.waiting if service else 0,
+            "requests": requests,
+            "errors": errors,
             "log": asdict(state.log.stats()),
         }
         return json_response(document, 200 if state.phase is Phase.READY else 503)
@@ -142,7 +147,8 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         "/health",
         health,
         methods=["GET"],
-        responses={503: {"description": "Not ready; the same document"}},
+        response_model=HealthAnswer,
+        responses={503: {"model": HealthAnswer, "description": "Not ready; the same document"}},
         summary="Phase, release and log of this server",
     )
     app.add_api_route(
@@ -189,12 +195,15 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         document = documented()
-        return document | {"paths": document["paths"] | protocol_paths()}
+        components = document.get("components", {})
+        named = components | {"schemas": components.get("schemas", {}) | SCHEMAS}
+        return document | {"components": named, "paths": document["paths"] | protocol_paths()}
 
     app.openapi = openapi  # type: ignore[method-assign]
     if state.guard:
         app.add_middleware(KeyMiddleware, guard=state.guard)
     app.add_middleware(_Closing, state=state)
+    app.add_middleware(ServerTiming)
     if state.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(state.settings.cors_origins), allow_methods=["*"], allow_headers=["*"]

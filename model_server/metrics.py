@@ -126,6 +126,13 @@ class Metrics:
         self.predicted_wait.set_function(lambda: batcher.predicted_wait)
         self.drain_rate.set_function(lambda: batcher.tokens_per_second)
 
+    def totals(self) -> tuple[int, int]:
+        """Requests, and those of them that failed through the server's fault, since the start."""
+        found = {"ml_requests": 0.0, "ml_errors": 0.0}
+        for family in (*self.requests.collect(), *self.errors.collect()):
+            found[family.name] += sum(sample.value for sample in family.samples if sample.name.endswith("_total"))
+        return int(found["ml_requests"]), int(found["ml_errors"])
+
     def watch_log(self, stats: Callable[[], WriterStats]) -> None:
         self.registry.register(_LogCollector(stats))
 

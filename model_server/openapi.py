@@ -78,6 +78,14 @@ _METADATA = _object(
     {"name": _STRING, "versions": _list(_STRING), "platform": _STRING, "inputs": _TENSORS, "outputs": _TENSORS},
     ("name", "platform", "inputs", "outputs"),
 )
+# By these names clients find the types of what they send and get.
+SCHEMAS = {"V2Request": _REQUEST, "V2Answer": _RESPONSE, "V2Metadata": _METADATA}
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 _SERVER = _object(
     {"name": _STRING, "version": _STRING, "extensions": _list(_STRING)}, ("name", "version", "extensions")
 )
@@ -156,10 +164,16 @@ def protocol_paths() -> dict[str, Schema]:
         "content": {"application/json": {"schema": ready}},
     }
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        get(model, "Model metadata", _METADATA, 404)
+        get(model, "Model metadata", _named("V2Metadata"), 404)
         get(f"{model}/ready", "Can the model be asked?", _READY, 404, 503)
         infer = _operation(
-            f"{model}/infer", "Sentiment of texts", _RESPONSE, *WORK_ERRORS, 404, body=_REQUEST, binary=True
+            f"{model}/infer",
+            "Sentiment of texts",
+            _named("V2Answer"),
+            *WORK_ERRORS,
+            404,
+            body=_named("V2Request"),
+            binary=True,
         )
         infer["description"] = (
             f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON. "

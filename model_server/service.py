@@ -21,6 +21,7 @@ from model_server.keys import current_key
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
 from model_server.settings import ServerSettings
+from model_server.timing import phase
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 # What is kept of an answer: its counts of tokens (without the ids), logits f32[2], embedding f32[h].
@@ -100,12 +101,14 @@ class InferenceService:
     ) -> tuple[list[list[Encoding]], list[Row]]:
         """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
         self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
-        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
-            groups = self._encode(texts, positions, options)
-        else:
-            loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
-        return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
+        with phase("tokenise"):
+            if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
+                groups = self._encode(texts, positions, options)
+            else:
+                loop = asyncio.get_running_loop()
+                groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
+        with phase("model"):
+            return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
 
     async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
         async def compute(positions: list[int]) -> list[Answer]:

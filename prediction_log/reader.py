@@ -60,6 +60,7 @@ class Summary:
     mean_confidence: float | None
     p50_ms: float | None
     p95_ms: float | None
+    p99_ms: float | None
     first: datetime | None
     last: datetime | None
 
@@ -145,6 +146,7 @@ class WindowReader:
                 mean_confidence=None if mean is None else float(mean),
                 p50_ms=await _quantile(connection, 0.5, count, where),
                 p95_ms=await _quantile(connection, 0.95, count, where),
+                p99_ms=await _quantile(connection, 0.99, count, where),
                 first=first,
                 last=last,
             )

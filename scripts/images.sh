@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Build our images, or push them, and print their sizes.
-#   scripts/images.sh build | push   [server training drift mlflow]
+#   scripts/images.sh build | push   [server training drift mlflow frontend]
 #   IMAGE_REGISTRY  prefix such as registry.example/team (none)
 #   IMAGE_TAG       (the chart's appVersion)
 #   TORCH_INDEX     where the trainer's torch comes from (PyTorch's CPU index)
+#   NPM_REGISTRY    where the page's packages come from (npm's own registry)
 #   DOCKER_BUILD_ARGS  further arguments of `docker build`
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,6 +13,7 @@ declare -A dockerfile=(
   [training]=training_job/Dockerfile
   [drift]=drift_cronjob/Dockerfile
   [mlflow]=k8s/mlflow/Dockerfile
+  [frontend]=frontend/Dockerfile
 )
 action=${1:-build}
 shift || true
@@ -19,7 +21,7 @@ tag=${IMAGE_TAG:-$(sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' char
 prefix=${IMAGE_REGISTRY:+${IMAGE_REGISTRY%/}/}sentiment
 commit=$(git rev-parse HEAD 2> /dev/null || true)
 
-[ $# -gt 0 ] || set -- server training drift mlflow
+[ $# -gt 0 ] || set -- server training drift mlflow frontend
 for name in "$@"; do
   if [ -z "${dockerfile[$name]:-}" ]; then
     echo "error: there is no image $name; take of: ${!dockerfile[*]}" >&2
@@ -32,6 +34,9 @@ for name in "$@"; do
       arguments=(--file "${dockerfile[$name]}" --tag "$image" --build-arg "GIT_COMMIT=$commit")
       if [ "$name" = training ] && [ -n "${TORCH_INDEX:-}" ]; then
         arguments+=(--build-arg "TORCH_INDEX=$TORCH_INDEX")
+      fi
+      if [ "$name" = frontend ] && [ -n "${NPM_REGISTRY:-}" ]; then
+        arguments+=(--build-arg "NPM_REGISTRY=$NPM_REGISTRY")
       fi
       # shellcheck disable=SC2086 # the user's arguments are words
       DOCKER_BUILDKIT=1 docker build --quiet "${arguments[@]}" ${DOCKER_BUILD_ARGS:-} . > /dev/null

@@ -18,7 +18,7 @@ kubectl config use-context kind-sentiment > /dev/null
 k8s/install-kserve.sh
 
 tag=${IMAGE_TAG:-$(sed -n 's/^appVersion: *"\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' charts/sentiment/Chart.yaml)}
-for name in server drift mlflow training; do
+for name in server drift mlflow training frontend; do
   image=sentiment/$name:$tag
   id=$(docker image inspect --format '{{.Id}}' "$image" 2> /dev/null || true)
   if [ -z "$id" ]; then

@@ -6,6 +6,7 @@ namespace=${NAMESPACE:-sentiment}
 release=${RELEASE:-sentiment}
 # name, target, local port, its port, address
 parts="
+Page       svc/$release-frontend      8088 80   http://localhost:8088
 API        svc/$release-predictor     8080 80   http://localhost:8080/predict
 gRPC       deploy/$release-predictor  8081 8081 localhost:8081
 MLflow     svc/$release-mlflow        5000 5000 http://localhost:5000

@@ -99,11 +99,16 @@ def serve(
     releases_uri: Annotated[
         str | None, typer.Option(help="Where the releases are (RELEASES_URI, var/releases).", show_default=False)
     ] = None,
+    ui: Annotated[bool, typer.Option("--ui", help="Start the monitor and the page too (PAGE_PORT, 8088).")] = False,
+    page_port: Annotated[
+        int | None, typer.Option(help="Port of the page with --ui (PAGE_PORT, 8088).", show_default=False)
+    ] = None,
 ) -> None:
     """Serve the champion (or another release) by REST and gRPC until SIGTERM or Ctrl-C.
 
     The release's `serving/` files are fetched into var/cache, verified, and the server takes over this process, so
-    signals reach it. Its other settings are environment variables: DATABASE_URL, LOG_TEXT, SPILL_DIR, CORS_ORIGINS.
+    signals reach it. With --ui it runs below this process, beside the monitor and the page. Its other settings are
+    environment variables: DATABASE_URL, LOG_TEXT, SPILL_DIR, CORS_ORIGINS.
     """
     from importlib.util import find_spec
 
@@ -112,9 +117,13 @@ def serve(
     from model_release import ReleaseStore
     from sentiment_cli.settings import load_settings
 
-    settings = load_settings(releases_uri=releases_uri, http_port=http_port, grpc_port=grpc_port)
+    settings = load_settings(releases_uri=releases_uri, http_port=http_port, grpc_port=grpc_port, page_port=page_port)
     if find_spec("kserve") is None:
         raise ModuleNotFoundError("No module named 'kserve'", name="kserve")
+    if ui:
+        from sentiment_cli.page.files import check_built
+
+        check_built(settings.page_dir)
     store = ReleaseStore(settings.releases_uri)
     found = plan(store, settings.model_name, release, variant)
     folder = store.fetch(settings.model_name, found.release_id, settings.cache_dir, only=found.only)
@@ -125,4 +134,9 @@ def serve(
     )
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, server_command(found, folder, settings, variant))
+    command = server_command(found, folder, settings, variant)
+    if ui:
+        from sentiment_cli.page.run import run
+
+        raise typer.Exit(run(settings, command))
+    os.execv(sys.executable, command)

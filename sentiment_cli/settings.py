@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 
 class CliSettings(BaseSettings):
     """Settings of `serve`, `status`, `doctor` and `releases`; an option of a command overrides the environment."""
@@ -35,6 +37,18 @@ class CliSettings(BaseSettings):
 
     grpc_port: int = Field(8081, ge=1, le=65535)
     """GRPC_PORT: the server's gRPC port."""
+
+    page_host: str = Field("127.0.0.1", min_length=1)
+    """PAGE_HOST: the address that the page of `serve --ui` listens on."""
+
+    page_port: int = Field(8088, ge=1, le=65535)
+    """PAGE_PORT: the port of the page."""
+
+    page_dir: Path = REPOSITORY / "frontend" / "dist"
+    """PAGE_DIR: the page's built files."""
+
+    monitor_port: int = Field(8090, ge=1, le=65535)
+    """MONITOR_PORT: the port of the monitor, which the page asks for all but predictions."""
 
 
 def load_settings(**options: Any) -> CliSettings:

@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from drift_cronjob.monitor.card import Card
+from drift_cronjob.monitor.details import Alert, Examples, Traffic
 from drift_cronjob.monitor.exposition import registry
 from drift_cronjob.monitor.figures import (
     Database,
@@ -36,13 +38,18 @@ _DRAWING_POLICY = (
 
 
 class Status(BaseModel):
-    """What runs, and whether the monitor's sources can be read (`read_at`: Unix seconds of each one's last reading)."""
+    """What runs, and whether the monitor's sources can be read (`read_at`: Unix seconds of each one's last reading).
+
+    `alerts` is null where no Alertmanager is asked.
+    """
 
     champion: str | None
     last_check: DriftCheck | None
     feedback: FeedbackAccuracy | None
     jobs: list[JobState]
     database: Database | None
+    traffic: Traffic | None
+    alerts: list[Alert] | None
     up: dict[str, bool]
     read_at: dict[str, float]
 
@@ -64,6 +71,18 @@ class Hours(BaseModel):
     """Hours with predictions, the oldest first."""
 
     hours: list[Hour]
+
+
+class ReleaseCard(BaseModel):
+    """The champion's card; null before the first promotion, or before it was read."""
+
+    card: Card | None
+
+
+class NewTexts(BaseModel):
+    """Texts of the last check's window that look new; null before the first check, or before they were read."""
+
+    examples: Examples | None
 
 
 class Mistake(BaseModel):
@@ -110,6 +129,8 @@ class Api:
                 feedback=figures.feedback,
                 jobs=figures.jobs,
                 database=figures.database,
+                traffic=figures.traffic,
+                alerts=figures.alerts,
                 up=figures.up,
                 read_at=figures.read_at,
             )
@@ -138,6 +159,12 @@ class Api:
         figures = self._figures()
         return _shown(Releases(releases=figures.releases, promotions=figures.promotions))
 
+    async def card(self, _: Request) -> Response:
+        return _shown(ReleaseCard(card=self._figures().card))
+
+    async def examples(self, _: Request) -> Response:
+        return _shown(NewTexts(examples=self._figures().examples))
+
     async def hourly(self, request: Request) -> Response:
         hours = _number(request, "hours", 24, HOURS)
         return _shown(Hours(hours=recent(self._figures().hours, datetime.now(UTC), hours)))
@@ -151,6 +178,8 @@ _GET: dict[str, tuple[type[BaseModel], str, dict[str, int]]] = {
     "/api/drift": (Checks, "Drift checks", {"limit": LONGEST_LIST}),
     "/api/releases": (Releases, "Releases and promotions", {}),
     "/api/hourly": (Hours, "Predictions by hour", {"hours": HOURS}),
+    "/api/card": (ReleaseCard, "The champion's card", {}),
+    "/api/drift/examples": (NewTexts, "Texts that look new to the release", {}),
 }
 
 
@@ -207,6 +236,8 @@ def make_app(figures: Callable[[], Figures]) -> Starlette:
         Route("/healthz", api.health),
         Route("/api/status", api.status),
         Route("/api/drift", api.drift),
+        Route("/api/card", api.card),
+        Route("/api/drift/examples", api.examples),
         Route("/api/drift/{id:int}/{page}", api.report),
         Route("/api/releases", api.releases),
         Route("/api/hourly", api.hourly),

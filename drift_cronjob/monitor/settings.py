@@ -1,5 +1,7 @@
 """Settings of the monitor, from the environment or the command line."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,3 +29,9 @@ class MonitorSettings(BaseSettings):
     """How often the sources are read."""
     query_seconds: float = Field(10.0, validation_alias="MONITOR_QUERY_SECONDS", gt=0, le=600)
     """How long one query of the log may take."""
+    cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
+    """Where a release's reference and card are downloaded to."""
+    alertmanager_url: str | None = Field(None, validation_alias="ALERTMANAGER_URL", pattern=r"^https?://\S+$")
+    """The Alertmanager whose alerts are shown; none where there is none."""
+    show_texts: bool = Field(True, validation_alias="MONITOR_SHOW_TEXTS")
+    """Whether logged texts are shown: those that look new to the release. The interface asks for no password."""

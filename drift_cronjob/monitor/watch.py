@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from drift_cronjob.monitor import details
+from drift_cronjob.monitor.card import Card
+from drift_cronjob.monitor.details import Alert, Examples, Traffic
 from drift_cronjob.monitor.figures import (
     Database,
     DriftCheck,
@@ -39,6 +42,10 @@ class Figures:
     releases: list[Release] = field(default_factory=list)
     promotions: list[Promotion] = field(default_factory=list)
     jobs: list[JobState] = field(default_factory=list)
+    traffic: Traffic | None = None
+    card: Card | None = None
+    examples: Examples | None = None
+    alerts: list[Alert] | None = None
     up: dict[str, bool] = field(default_factory=dict)
     read_at: dict[str, float] = field(default_factory=dict)
 
@@ -64,6 +71,9 @@ class Watch:
         self._cluster: ClusterSource | None = None
         self._log, self._store = LogSource(settings), StoreSource(settings)
         self._work: dict[str, Callable[[], Any]] = {"store": self._read_store, "database": self._read_log}
+        self._work |= {"traffic": self._read_traffic, "card": self._read_card, "examples": self._read_examples}
+        if settings.alertmanager_url:
+            self._work["alerts"] = self._read_alerts
         if settings.kube_namespace:
             self._work["cluster"] = self._read_cluster
         self._threads = [
@@ -134,3 +144,20 @@ class Watch:
         if self._cluster is None:
             self._cluster = ClusterSource(self._settings.kube_namespace or "default")
         self._figures.jobs = remember(self._figures.jobs, self._cluster.jobs())
+
+    def _read_traffic(self) -> None:
+        self._figures.traffic = details.traffic(self._settings)
+
+    def _read_card(self) -> None:
+        champion, known = self._figures.champion, self._figures.card
+        if champion and (known is None or known.id != champion):
+            self._figures.card = details.card(self._settings, champion)
+
+    def _read_examples(self) -> None:
+        newest = self._figures.checks[0] if self._figures.checks else None
+        known = self._figures.examples
+        if newest and (known is None or known.check != newest.id):
+            self._figures.examples = details.examples(self._settings, newest)
+
+    def _read_alerts(self) -> None:
+        self._figures.alerts = details.alerts(self._settings.alertmanager_url or "")

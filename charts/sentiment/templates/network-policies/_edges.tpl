@@ -66,6 +66,10 @@ edges:
   - {from: visitors, to: prometheus, port: 9090}
   - {from: visitors, to: alertmanager, port: 9093}
   - {from: visitors, to: grafana, port: 3000}
+  - {from: visitors, to: frontend, port: 8080}
+  - {from: frontend, to: server, port: 8080}
+  - {from: frontend, to: monitor, port: 8090}
+  - {from: monitor, to: alertmanager, port: 9093}
 {{- if $values.prometheus.enabled }}
   - {from: prometheus, to: server, port: 8080}
   - {from: prometheus, to: monitor, port: 8090}
@@ -103,7 +107,7 @@ components:
       "log-maintenance" $values.logMaintenance.enabled "tests" $values.tests.enabled "postgres" $values.postgres.enabled
       "object-store" (eq $values.objectStore.engine "minio") "object-store-bucket" $values.objectStore.createBucket "mlflow" $values.mlflow.enabled
       "prometheus" $values.prometheus.enabled "alertmanager" $values.alertmanager.enabled
-      "grafana" $values.grafana.enabled }}
+      "grafana" $values.grafana.enabled "frontend" $values.frontend.enabled }}
 {{- if $there }}
   - {{ $name }}
 {{- end }}

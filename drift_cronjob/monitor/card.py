@@ -1,0 +1,169 @@
+"""What a release's card shows: its manifest, its text, and how good it is on its frozen reference sample."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from drift_cronjob.intervals import wilson
+from drift_cronjob.monitor.figures import Interval
+from model_release import Manifest
+from model_release.features import DESCRIPTORS
+from model_release.reference import Reference
+
+Bools = npt.NDArray[np.bool_]
+BINS = 10
+MIN_ROWS_A_BIN = 20
+
+
+class Confusion(BaseModel):
+    """Counts of the reference's rows by true label and answer."""
+
+    true_negative: int
+    false_positive: int
+    false_negative: int
+    true_positive: int
+
+
+class ReliabilityBin(BaseModel):
+    """Rows of near-equal confidence: how sure the model was on average, and how often it was right."""
+
+    rows: int
+    confidence: float
+    accuracy: Interval
+
+
+class Slice(BaseModel):
+    """Accuracy on a named part of the rows."""
+
+    name: str
+    rows: int
+    accuracy: Interval
+
+
+class Measured(BaseModel):
+    """How the release answers its reference: rows that were held out, so training has not seen them."""
+
+    rows: int
+    accuracy: Interval
+    confusion: Confusion
+    reliability: list[ReliabilityBin]
+    slices: list[Slice]
+
+
+class Variant(BaseModel):
+    """One way to run the model."""
+
+    name: str
+    kind: str
+    precision: str
+
+
+class Card(BaseModel):
+    """A release in full. `measured` and `text` are null where the release was published without."""
+
+    id: str
+    created: datetime
+    base_model: str
+    labels: tuple[str, str]
+    max_tokens: int
+    truncation: str
+    variants: list[Variant]
+    default_variant: str
+    decision_threshold: float
+    temperature: float
+    git_commit: str | None
+    mlflow_run_id: str | None
+    data_fingerprint: str
+    metrics: dict[str, Interval]
+    facts: dict[str, str | int | float | bool | None]
+    measured: Measured | None
+    text: str | None
+
+
+def _share(right: Bools) -> Interval:
+    return Interval(**asdict(wilson(int(right.sum()), right.size)))
+
+
+def _reliability(confidence: npt.NDArray[np.float64], right: Bools) -> Iterator[ReliabilityBin]:
+    """Bins of equal mass: rows crowd near confidence 1, where bins of equal width would leave most of them empty."""
+    bins = int(np.clip(confidence.size // MIN_ROWS_A_BIN, 1, BINS))
+    edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))
+    which = np.searchsorted(edges[1:-1], confidence, side="left")
+    for index in np.unique(which):
+        here = which == index
+        mean = float(confidence[here].mean())
+        yield ReliabilityBin(rows=int(here.sum()), confidence=mean, accuracy=_share(right[here]))
+
+
+def _parts(reference: Reference) -> Iterator[tuple[str, Bools]]:
+    tokens = reference.tokens
+    edges = [int(edge) for edge in np.quantile(tokens, [0.25, 0.5, 0.75], method="lower")]
+    yield f"up to {edges[0]} tokens", tokens <= edges[0]
+    for low, high in pairwise(edges):
+        yield f"{low + 1} to {high} tokens", (tokens > low) & (tokens <= high)
+    yield f"over {edges[-1]} tokens", tokens > edges[-1]
+    yield "cut at the token limit", np.asarray(reference.truncated, dtype=np.bool_)
+    for name, words in (("negations", "a negation"), ("html_tags", "HTML tags"), ("non_ascii_share", "other letters")):
+        present = reference.descriptors[:, DESCRIPTORS.index(name)] > 0
+        yield f"with {words}", present
+        yield f"without {words}", ~present
+
+
+def measure(reference: Reference, threshold: float) -> Measured | None:
+    """Every figure of n rows, `threshold` being the calibrated P(positive) from which a row counts as positive.
+
+    None for an empty reference. Parts that hold no row are left out.
+    """
+    if not len(reference):
+        return None
+    probability = reference.probability.astype(np.float64)
+    truth, answer = reference.label == 1, probability >= threshold
+    right = truth == answer
+    confidence = np.where(answer, probability, 1 - probability)
+    return Measured(
+        rows=len(reference),
+        accuracy=_share(right),
+        confusion=Confusion(
+            true_negative=int((~truth & ~answer).sum()),
+            false_positive=int((~truth & answer).sum()),
+            false_negative=int((truth & ~answer).sum()),
+            true_positive=int((truth & answer).sum()),
+        ),
+        reliability=list(_reliability(confidence, right)),
+        slices=[
+            Slice(name=name, rows=int(here.sum()), accuracy=_share(right[here]))
+            for name, here in _parts(reference)
+            if here.any()
+        ],
+    )
+
+
+def make_card(release_id: str, manifest: Manifest, reference: Reference | None, text: str | None) -> Card:
+    """The card of a release from what it was published with."""
+    return Card(
+        id=release_id,
+        created=datetime.fromisoformat(manifest.created_at),
+        base_model=manifest.base_model,
+        labels=manifest.labels,
+        max_tokens=manifest.max_tokens,
+        truncation=manifest.truncation,
+        variants=[
+            Variant(name=name, kind=variant.kind, precision=variant.precision)
+            for name, variant in sorted(manifest.variants.items())
+        ],
+        default_variant=manifest.default_variant,
+        decision_threshold=manifest.decision_threshold,
+        temperature=manifest.temperature,
+        git_commit=manifest.git_commit,
+        mlflow_run_id=manifest.mlflow_run_id,
+        data_fingerprint=manifest.data_fingerprint,
+        metrics={name: Interval(**metric.model_dump()) for name, metric in sorted(manifest.metrics.items())},
+        facts=dict(sorted(manifest.facts.items())),
+        measured=None if reference is None else measure(reference, manifest.decision_threshold),
+        text=text,
+    )

@@ -1,0 +1,179 @@
+"""What the page shows and no metric needs: the last day's traffic, the champion's card, texts that look new, alerts.
+
+Each is a source of its own, like those of `sources`.
+"""
+
+import json
+import urllib.request
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from drift_cronjob.errors import DriftError
+from drift_cronjob.monitor.card import Card, make_card
+from drift_cronjob.monitor.figures import DriftCheck
+from drift_cronjob.monitor.settings import MonitorSettings
+from drift_cronjob.novelty import novelty
+from drift_cronjob.sample import first_copies
+from drift_cronjob.sources import fetch_reference
+from model_release import ReleaseStore
+from model_release.reference import REFERENCE, Reference
+from prediction_log import WindowReader
+
+CARD = "MODEL_CARD.md"
+DAY = timedelta(hours=24)
+COMPARED_ROWS = 500
+SHOWN_TEXTS = 8
+SHOWN_CHARACTERS = 600
+ALERT_SECONDS = 5.0
+LARGEST_ANSWER = 4 * 2**20
+
+
+class Traffic(BaseModel):
+    """The last 24 hours' predictions; means and percentiles (milliseconds) are null where there is none."""
+
+    predictions: int
+    by_label: dict[str, int]
+    by_source: dict[str, int]
+    by_release: dict[str, int]
+    mean_confidence: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class NewText(BaseModel):
+    """A logged text, cut after 600 characters; `novelty` above 1 is farther from the reference than 95 % of its own."""
+
+    text: str
+    label: str
+    probability: float
+    novelty: float
+    time: datetime
+
+
+class Examples(BaseModel):
+    """The texts of a check's window that look newest. `withheld` says why there are none to show, where so."""
+
+    check: int
+    release_id: str
+    compared: int
+    new_share: float | None
+    texts: list[NewText]
+    withheld: str | None
+
+
+class Alert(BaseModel):
+    """An alert that fires, as Alertmanager tells it."""
+
+    name: str
+    severity: str
+    summary: str
+    description: str
+    since: datetime
+    runbook: str | None
+
+
+def traffic(settings: MonitorSettings) -> Traffic:
+    """Raises LogError: the log cannot be read."""
+    now = datetime.now(UTC)
+    found = asdict(WindowReader(settings.database_url, settings.query_seconds).summary(now - DAY, now))
+    return Traffic(**{name: found[name] for name in Traffic.model_fields})
+
+
+def reference_of(store: ReleaseStore, name: str, release_id: str, cache: Path) -> Reference | None:
+    """The release's reference sample; None where it was published without one."""
+    manifest = store.manifest(name, release_id)
+    if not any(entry.path == REFERENCE for entry in manifest.files):
+        return None
+    return fetch_reference(store, manifest, cache)
+
+
+def card(settings: MonitorSettings, release_id: str) -> Card:
+    """Raises ReleaseError: the release cannot be read."""
+    store, name = ReleaseStore(settings.releases_uri), settings.model_name
+    manifest, text = store.manifest(name, release_id), None
+    if any(entry.path == CARD for entry in manifest.files):
+        folder = store.fetch(name, release_id, settings.cache_dir, only=(CARD,))
+        text = (folder / CARD).read_text("utf-8")
+    return make_card(release_id, manifest, reference_of(store, name, release_id, settings.cache_dir), text)
+
+
+def examples(settings: MonitorSettings, check: DriftCheck) -> Examples:
+    """The window's different texts, the newest-looking first.
+
+    Raises:
+        LogError, ReleaseError: a source cannot be read.
+    """
+    nothing = Examples(check=check.id, release_id=check.release_id, compared=0, new_share=None, texts=[], withheld=None)
+    if not settings.show_texts:
+        return nothing.model_copy(update={"withheld": "MONITOR_SHOW_TEXTS is off: the monitor shows no logged text"})
+    reference = reference_of(
+        ReleaseStore(settings.releases_uri), settings.model_name, check.release_id, settings.cache_dir
+    )
+    if reference is None:
+        return nothing.model_copy(update={"withheld": "the release has no reference to compare with"})
+    reader = WindowReader(settings.database_url, settings.query_seconds)
+    window = reader.read(check.window_start, check.window_end, release_id=check.release_id, max_rows=COMPARED_ROWS)
+    sketches = window.sketch.astype(np.float64)
+    rows = [row for row in first_copies(window.text_hash) if np.isfinite(sketches[row]).all()]
+    if not rows:
+        return nothing.model_copy(update={"withheld": "the window's rows are no longer in the log"})
+    try:
+        scores = novelty(reference.sketch.astype(np.float64), sketches[rows])
+    except ValueError as error:
+        return nothing.model_copy(update={"withheld": str(error)})
+    found: list[NewText] = []
+    for place in np.argsort(-scores, kind="stable"):
+        row = rows[int(place)]
+        text = window.text[row]
+        if text is None or len(found) == SHOWN_TEXTS:
+            continue
+        found.append(
+            NewText(
+                text=text[:SHOWN_CHARACTERS],
+                label="positive" if window.label[row] else "negative",
+                probability=float(window.probability[row]),
+                novelty=float(scores[place]),
+                time=window.time[row].item().replace(tzinfo=UTC),
+            )
+        )
+    told = {
+        "compared": len(rows),
+        "new_share": float((scores > 1).mean()),
+        "texts": found,
+        "withheld": None if found else "the log keeps no texts (LOG_TEXT=hash)",
+    }
+    return nothing.model_copy(update=told)
+
+
+def _alert(document: dict[str, Any]) -> Alert:
+    labels, notes = document["labels"], document.get("annotations", {})
+    return Alert(
+        name=labels["alertname"],
+        severity=labels.get("severity", "none"),
+        summary=notes.get("summary", ""),
+        description=notes.get("description", ""),
+        since=datetime.fromisoformat(document["startsAt"]),
+        runbook=notes.get("runbook_url"),
+    )
+
+
+def alerts(url: str) -> list[Alert]:
+    """The alerts that fire and are not silenced, the oldest first.
+
+    Raises:
+        DriftError: what answers is no Alertmanager.
+        OSError: nothing answers.
+    """
+    address = f"{url.rstrip('/')}/api/v2/alerts?active=true&silenced=false&inhibited=false"
+    with urllib.request.urlopen(address, timeout=ALERT_SECONDS) as answer:
+        raw = answer.read(LARGEST_ANSWER)
+    try:
+        return sorted((_alert(one) for one in json.loads(raw)), key=lambda alert: alert.since)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DriftError(f"ALERTMANAGER_URL {url} does not answer as an Alertmanager: {error}") from error

@@ -1,0 +1,22 @@
+/** Milliseconds of one request: `server` is null where the server does not tell. */
+export interface Timing {
+  total: number;
+  server: number | null;
+  parts: { name: string; milliseconds: number }[];
+}
+
+/** Read the header Server-Timing: `tokenise;dur=0.4, model;dur=7.1, total;dur=8.0`. */
+export function readTiming(header: string | null, total: number): Timing {
+  const told = new Map<string, number>();
+  for (const [, name, value] of (header ?? "").matchAll(/([\w-]+);dur=([\d.]+)/g)) told.set(name!, Number(value));
+  const server = told.get("total");
+  if (server === undefined) return { total, server: null, parts: [] };
+  const [tokenise, model] = [told.get("tokenise") ?? 0, told.get("model") ?? 0];
+  const parts = [
+    { name: "Network and browser", milliseconds: Math.max(0, total - server) },
+    { name: "Reading, logging", milliseconds: Math.max(0, server - tokenise - model) },
+    { name: "Tokens", milliseconds: tokenise },
+    { name: "Model, its queue", milliseconds: model },
+  ];
+  return { total, server, parts };
+}

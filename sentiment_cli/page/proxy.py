@@ -1,0 +1,84 @@
+"""One address for the page, the predictor and the monitor, as nginx gives it in a cluster."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from sentiment_cli.page.files import PageFiles
+
+TIMEOUT = httpx.Timeout(60.0, connect=3.0)
+# Paths of the predictor; `/api/` goes to the monitor. All others are files of the page.
+PREDICTOR_PATHS = ("/v2/{rest:path}", "/predict", "/feedback", "/health")
+CLIENT_GONE = 499  # nobody reads the answer
+# A connection's own headers (RFC 9110, 7.6.1), which end at a proxy, and those that each server gives its own answers.
+_OWN = frozenset("connection keep-alive proxy-connection te trailer transfer-encoding upgrade host date".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A server that stands behind the page: its name for people, and its address."""
+
+    name: str
+    url: str
+
+
+def _told(status: int, text: str) -> Response:
+    return Response(json.dumps({"error": text}), status, media_type="application/json")
+
+
+class Forward:
+    """Pass a request on and its answer back, in pieces. An upstream that is away is told as 502, a slow one as 504."""
+
+    def __init__(self, client: httpx.AsyncClient, upstream: Upstream) -> None:
+        self._client, self._upstream = client, upstream
+
+    async def answer(self, request: Request) -> Response:
+        # The path as it was sent: decoded and encoded again it might mean another resource.
+        path = request.scope.get("raw_path", b"/").decode("ascii", "replace")
+        query = f"?{request.url.query}" if request.url.query else ""
+        headers = [(name, value) for name, value in request.headers.items() if name not in _OWN]
+        asked = self._client.build_request(
+            request.method,
+            f"{self._upstream.url}{path}{query}",
+            headers=headers,
+            content=request.stream() if request.method == "POST" else None,
+        )
+        try:
+            answer = await self._client.send(asked, stream=True)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_GONE)
+        except httpx.TimeoutException:
+            return _told(504, f"the {self._upstream.name} takes too long to answer")
+        except httpx.HTTPError:
+            return _told(502, f"the {self._upstream.name} does not answer at {self._upstream.url}")
+        passed = {name: value for name, value in answer.headers.items() if name not in _OWN}
+        return StreamingResponse(
+            answer.aiter_raw(), answer.status_code, headers=passed, background=BackgroundTask(answer.aclose)
+        )
+
+
+def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> Starlette:
+    """The page's files, and the two servers below their paths."""
+    client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+
+    @asynccontextmanager
+    async def closing(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await client.aclose()
+
+    to_predictor, to_monitor = Forward(client, predictor).answer, Forward(client, monitor).answer
+    routes: list[BaseRoute] = [
+        *(Route(path, to_predictor, methods=["GET", "POST"]) for path in PREDICTOR_PATHS),
+        Route("/api/{rest:path}", to_monitor, methods=["GET"]),
+        Mount("/", PageFiles(folder)),
+    ]
+    return Starlette(routes=routes, lifespan=closing)

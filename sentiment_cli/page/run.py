@@ -1,0 +1,102 @@
+"""`serve --ui`: the predictor and the monitor as processes, the page in this one; they live and end together."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from rich.console import Console
+
+from sentiment_cli.demo.processes import describe_exit, stop_process
+from sentiment_cli.errors import CliError
+from sentiment_cli.page.proxy import Upstream, make_app
+from sentiment_cli.settings import CliSettings
+
+LOOPBACK = "127.0.0.1"
+LOOK_SECONDS = 0.2
+STOP_SECONDS = 60.0  # the predictor answers what it has taken, and flushes its log
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: uvicorn would raise them again, and end this process before those below it."""
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise CliError(
+            f"PAGE_PORT {port} of {host} cannot be listened on ({error.strerror}); choose another by --page-port"
+        ) from None
+    return listener
+
+
+def _start(command: Sequence[str], **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.DEVNULL, text=True)
+
+
+def _watch(programs: "dict[str, subprocess.Popen[str]]", server: uvicorn.Server, ended: threading.Event) -> None:
+    """Stop the page when one of the programs ends."""
+    while not ended.wait(LOOK_SECONDS):
+        if any(program.poll() is not None for program in programs.values()):
+            server.should_exit = True
+            return
+
+
+def _first_end(programs: "dict[str, subprocess.Popen[str]]") -> int:
+    """The exit code of a program that ended by itself, and a line about it; 0 where all still run."""
+    for name, program in programs.items():
+        code = program.poll()
+        if code is not None:
+            Console(stderr=True, highlight=False).print(f"the {name} ended with {describe_exit(code)}", soft_wrap=True)
+            return code if code > 0 else 1
+    return 0
+
+
+def run(settings: CliSettings, server_command: Sequence[str]) -> int:
+    """Serve until SIGTERM, Ctrl-C or the end of one of the programs; the exit code.
+
+    Raises:
+        CliError: the page's port is taken; nothing was started.
+    """
+    listener = _bind(settings.page_host, settings.page_port)
+    app = make_app(
+        settings.page_dir,
+        Upstream("predictor", f"http://{LOOPBACK}:{settings.http_port}"),
+        Upstream("monitor", f"http://{LOOPBACK}:{settings.monitor_port}"),
+    )
+    server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", server_header=False))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    monitor_command = [sys.executable, "-m", "drift_cronjob", "monitor", "--host", LOOPBACK]
+    monitor_command += ["--port", str(settings.monitor_port)]
+    ended, code = threading.Event(), 1
+    programs: dict[str, subprocess.Popen[str]] = {}
+    try:
+        programs["predictor"] = _start(server_command)
+        programs["monitor"] = _start(monitor_command, MONITOR_SECONDS=os.environ.get("MONITOR_SECONDS", "5"))
+        threading.Thread(target=_watch, args=(programs, server, ended), daemon=True).start()
+        shown = f"[{settings.page_host}]" if ":" in settings.page_host else settings.page_host
+        Console(stderr=True, highlight=False).print(f"page: [bold]http://{shown}:{settings.page_port}[/bold]")
+        server.run([listener])
+        code = _first_end(programs)
+    finally:
+        ended.set()
+        for program in programs.values():
+            if program.poll() is None:
+                program.terminate()
+        for program in programs.values():
+            stop_process(program, STOP_SECONDS)
+    return code

@@ -1,0 +1,31 @@
+"""The page's nginx gives what `sentiment serve --ui` gives: the same headers, the same paths to the same servers."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sentiment_cli.page.files import HEADERS
+from sentiment_cli.page.proxy import PREDICTOR_PATHS
+
+TEMPLATE = (Path(__file__).parents[2] / "frontend/nginx/default.conf.template").read_text("utf-8")
+
+
+def test_the_headers_are_those_of_serve_ui() -> None:
+    server = TEMPLATE.partition("\n    location")[0]
+    given = dict(re.findall(r'add_header ([A-Za-z-]+) "([^"]+)";', server))
+    assert given == HEADERS
+
+
+@pytest.mark.parametrize("path", [path.replace("{rest:path}", "models/x") for path in PREDICTOR_PATHS])
+def test_the_predictors_paths_are_those_of_serve_ui(path: str) -> None:
+    (pattern,) = re.findall(r"location ~ (\S+) \{", TEMPLATE)
+    assert re.search(pattern, path)
+    assert not re.search(pattern, f"/x{path}")
+
+
+def test_no_variable_is_left_without_a_value() -> None:
+    dockerfile = (Path(__file__).parents[2] / "frontend/Dockerfile").read_text("utf-8")
+    entrypoint = (Path(__file__).parents[2] / "frontend/nginx/entrypoint.sh").read_text("utf-8")
+    for name in re.findall(r"\$\{([A-Z_]+)\}", TEMPLATE):
+        assert f"{name}=" in dockerfile + entrypoint
