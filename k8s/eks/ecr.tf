@@ -1,7 +1,7 @@
 # A repository for each image. `make push` with IMAGE_REGISTRY=`image_registry` (an output) fills them.
 
 locals {
-  images         = toset(["server", "training", "drift", "mlflow"])
+  images         = toset(["server", "training", "drift", "mlflow", "frontend"])
   registry_host  = "${local.account_id}.dkr.ecr.${var.region}.${data.aws_partition.current.dns_suffix}"
   image_registry = "${local.registry_host}/${var.name}"
 }

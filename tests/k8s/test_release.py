@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/release.yml"
 VERSION = yaml.safe_load((ROOT / "charts/sentiment/Chart.yaml").read_text("utf-8"))["version"]
-_OURS = re.compile(r"image: (\S*sentiment/(?:server|training|drift|mlflow):\S+)")
+_OURS = re.compile(r"image: (\S*sentiment/(?:server|training|drift|mlflow|frontend):\S+)")
 # Programs that would leave this machine: they note what they were asked for.
 _NOTED = """#!/bin/bash
 name=$(basename "$0")
@@ -64,7 +64,7 @@ def test_names_are_lower_case(published: tuple[Path, list[str]]) -> None:
     _, sent = published
     assert f"helm push dist/sentiment-{VERSION}.tgz oci://ghcr.io/some-body/charts" in sent
     pushed = {line.split()[-1] for line in sent if line.startswith("docker push")}
-    assert f"ghcr.io/some-body/sentiment/server:{VERSION}" in pushed and len(pushed) == 4
+    assert f"ghcr.io/some-body/sentiment/server:{VERSION}" in pushed and len(pushed) == 5
 
 
 def test_the_published_chart_pulls_the_published_images(published: tuple[Path, list[str]]) -> None:
