@@ -201,7 +201,16 @@ export function Many({ model, options }: { model: string; options: Options }) {
         )}
         {table && (
           <>
-            <progress aria-label="Texts judged" value={finished} max={total} className="accent-accent h-2 w-full" />
+            <div
+              role="progressbar"
+              aria-label="Texts judged"
+              aria-valuenow={finished}
+              aria-valuemin={0}
+              aria-valuemax={total}
+              className="bg-well h-2 overflow-hidden rounded-full"
+            >
+              <div className="bg-accent h-full" style={{ width: `${(100 * finished) / total}%` }} />
+            </div>
             <div className="flex flex-wrap items-center justify-between gap-3 text-sm">
               <p role="status">
                 {count(finished)} of {count(total)}
