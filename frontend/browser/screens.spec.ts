@@ -21,6 +21,15 @@ const PAGES: { name: string; open: (page: Page, address: string) => Promise<void
     },
   },
   {
+    name: "many",
+    open: async (page, address) => {
+      await page.goto(address);
+      await page.getByLabel("Texts, one a line").fill(`${TEXT}\nTwo hours I will not get back.\nA warm, funny film.`);
+      await page.getByRole("button", { name: "Judge the list" }).click();
+      await expect(page.getByText(/^3 of 3/)).toBeVisible();
+    },
+  },
+  {
     name: "health",
     open: async (page, address) => {
       await page.goto(`${address}/#/health`);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "./stand";
 
 const TEXT = "A warm, funny film that never puts a foot wrong.";
@@ -28,10 +29,10 @@ test("a typed review is judged, and the answer is whole", async ({ page, stand }
 test("a long text is told to be cut", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByLabel("Text to judge").fill("the plot ".repeat(80));
-  await page.getByRole("button", { name: "Judge" }).click();
+  await page.getByRole("button", { name: "Judge", exact: true }).click();
   await expect(page.getByRole("region", { name: "Answer" })).toContainText("a part of it was cut");
   await page.getByLabel("A text too long").selectOption({ label: "Refuse it" });
-  await page.getByRole("button", { name: "Judge" }).click();
+  await page.getByRole("button", { name: "Judge", exact: true }).click();
   await expect(page.getByRole("alert")).toContainText("shorten it or set truncation");
 });
 
@@ -69,12 +70,44 @@ test("the request can be copied for other clients, by keyboard alone", async ({ 
   }
 });
 
+test("a CSV file is judged and comes back with its own columns", async ({ page, stand }) => {
+  await page.goto(stand.page);
+  const rows = Array.from({ length: 40 }, (_, index) => `${index},"a wonderful, warm film ${index}"`);
+  const buffer = Buffer.from(`id,text\n${rows.join("\n")}\n40,\n`);
+  // The server has too much to do once: the page waits and asks again.
+  let refused = 0;
+  await page.route("**/infer", async (route) => {
+    refused += 1;
+    if (refused === 2) await route.fulfill({ status: 429, headers: { "Retry-After": "1" }, json: { error: "full" } });
+    else await route.continue();
+  });
+  await page.getByLabel("or a CSV file").setInputFiles({ name: "reviews.csv", mimeType: "text/csv", buffer });
+  await expect(page.getByText("41 of 41")).toBeVisible();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Download CSV" }).click(),
+  ]);
+  const lines = readFileSync(await download.path(), "utf8").trimEnd().split("\r\n");
+  expect(lines[0]).toBe("id,text,label,confidence,probability_positive,tokens,truncated,prediction_id,release_id,problem");
+  expect(lines).toHaveLength(42);
+  expect(lines[40]).toMatch(new RegExp(`^39,"a wonderful, warm film 39",(positive|negative),0\\..*,${stand.release},$`));
+  expect(lines[41]).toMatch(/the text is empty$/);
+});
+
+test("a pasted list is judged line by line", async ({ page, stand }) => {
+  await page.goto(stand.page);
+  await page.getByLabel("Texts, one a line").fill("warm and funny\n\ndull and tedious");
+  await page.getByRole("button", { name: "Judge the list" }).click();
+  await expect(page.getByText(/^2 of 2, \d+ % of them positive/)).toBeVisible();
+  await expect(page.getByRole("cell", { name: "dull and tedious" })).toBeVisible();
+});
+
 test("a server that goes is told, and noticed when it is back", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByRole("button", { name: "Warm" }).click();
   await expect(page.getByTestId("label")).toBeVisible();
   await stand.tell("stop predictor");
-  await page.getByRole("button", { name: "Judge" }).click();
+  await page.getByRole("button", { name: "Judge", exact: true }).click();
   await expect(page.getByRole("alert")).toContainText("The predictor does not answer");
   const banner = page.getByRole("status").filter({ hasText: "The predictor does not answer" });
   await expect(banner).toBeVisible();

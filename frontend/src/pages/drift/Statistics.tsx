@@ -1,7 +1,7 @@
 import type { Check, Statistic } from "../../api/monitor";
 import { FAMILIES, outcome, sizeOf, titleOf } from "../../lib/drift";
 import { count } from "../../lib/format";
-import { Badge, Card, Empty } from "../../ui/kit";
+import { Badge, Card, Empty, toneText } from "../../ui/kit";
 
 const figure = (value: number | null | undefined): string => {
   if (value == null) return "–";
@@ -16,7 +16,7 @@ const FILLS: Record<string, string> = { bad: "bg-bad", warn: "bg-warn", plain: "
 function Bar({ statistic }: { statistic: Statistic }) {
   const share = Math.min(100, Math.max(0, 50 * sizeOf(statistic)));
   return (
-    <span aria-hidden className="bg-well relative mt-1 block h-2 w-28 overflow-hidden rounded-full">
+    <span aria-hidden className="bg-well relative mt-1 block h-2 w-20 sm:w-28 overflow-hidden rounded-full">
       <span className={`absolute inset-y-0 left-0 rounded-full ${FILLS[outcome(statistic).tone]}`} style={{ width: `${share}%` }} />
       <span className="bg-ink absolute inset-y-0 left-1/2 w-0.5" />
     </span>
@@ -28,7 +28,7 @@ function Row({ statistic }: { statistic: Statistic }) {
   return (
     <>
       <tr className="border-line border-t align-top">
-        <th scope="row" className="py-2 pr-3 text-left font-medium">
+        <th scope="row" className="min-w-20 py-2 pr-3 text-left font-medium">
           {titleOf(statistic.name)}
           {statistic.primary && <span className="text-soft text-sm font-normal"> · decides</span>}
           {statistic.note && <span className="text-soft hidden text-sm font-normal sm:block">{statistic.note}</span>}
@@ -42,7 +42,10 @@ function Row({ statistic }: { statistic: Statistic }) {
           {count(statistic.n_reference ?? 0)} / {count(statistic.n_window ?? 0)}
         </td>
         <td className="py-2 text-right">
-          <Badge tone={tone}>{word}</Badge>
+          <span className="hidden sm:inline">
+            <Badge tone={tone}>{word}</Badge>
+          </span>
+          <span className={`sm:hidden ${toneText(tone)}`}>{word}</span>
         </td>
       </tr>
       {statistic.note && (
@@ -63,10 +66,10 @@ function Tests({ caption, rows }: { caption: string; rows: Statistic[] }) {
       <thead className="text-soft">
         <tr>
           <th scope="col" className="py-1 pr-3 text-left font-normal">Test</th>
-          <th scope="col" className="w-32 py-1 pr-3 text-left font-normal">Size</th>
+          <th scope="col" className="py-1 pr-3 sm:w-32 text-left font-normal">Size</th>
           <th scope="col" className="hidden w-16 py-1 pr-3 text-left font-normal md:table-cell">p</th>
-          <th scope="col" className="hidden w-32 py-1 pr-3 text-left font-normal lg:table-cell">Reference / window</th>
-          <th scope="col" className="w-36 py-1 text-right font-normal">Outcome</th>
+          <th scope="col" className="hidden w-36 py-1 pr-3 text-left font-normal whitespace-nowrap lg:table-cell">Reference / window</th>
+          <th scope="col" className="py-1 text-right sm:w-36 font-normal">Outcome</th>
         </tr>
       </thead>
       <tbody>

@@ -4,6 +4,7 @@ import { link, usePlace } from "../../lib/router";
 import { CopyButton } from "../../ui/CopyButton";
 import { modelOf, useServer } from "../../ui/Server";
 import { Button, Card, Empty, ErrorNotice, Loading, PageTitle } from "../../ui/kit";
+import { Many } from "./Many";
 import { Result } from "./Result";
 import { Snippets } from "./Snippets";
 import { EXAMPLES } from "./examples";
@@ -163,6 +164,7 @@ export function TryPage() {
             )}
           </div>
         </Card>
+        <Many model={model} options={options} />
         <Snippets model={model} text={asked ? text : EXAMPLES[0]!.text} options={options} />
       </div>
     </>
