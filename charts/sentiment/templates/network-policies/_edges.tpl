@@ -95,7 +95,7 @@ components:
       "training" $values.training.enabled "promotion" $values.training.enabled "drift" $values.drift.enabled
       "monitor" $values.monitor.enabled "migrations" $values.migrations.enabled
       "log-maintenance" $values.logMaintenance.enabled "tests" $values.tests.enabled "postgres" $values.postgres.enabled
-      "object-store" (eq $values.objectStore.engine "minio") "object-store-bucket" true "mlflow" $values.mlflow.enabled
+      "object-store" (eq $values.objectStore.engine "minio") "object-store-bucket" $values.objectStore.createBucket "mlflow" $values.mlflow.enabled
       "prometheus" $values.prometheus.enabled "alertmanager" $values.alertmanager.enabled
       "grafana" $values.grafana.enabled "frontend" $values.frontend.enabled }}
 {{- if $there }}
