@@ -26,6 +26,17 @@ test("a typed review is judged, and the answer is whole", async ({ page, stand }
   expect(complaints).toEqual([]);
 });
 
+test("the words that decided are coloured when asked for", async ({ page, stand }) => {
+  await page.goto(stand.page);
+  await page.getByLabel("Colour the words that decided").check();
+  await page.getByLabel("Text to judge").fill(TEXT);
+  await page.getByRole("button", { name: "Judge", exact: true }).click();
+  const why = page.getByRole("region", { name: "Answer" }).getByTestId("why");
+  await expect(why).toContainText(TEXT);
+  expect(await why.locator("mark").count()).toBeGreaterThan(3);
+  await page.screenshot({ path: "../var/screens/try-explained.png", fullPage: true });
+});
+
 test("a long text is told to be cut", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByLabel("Text to judge").fill("the plot ".repeat(80));

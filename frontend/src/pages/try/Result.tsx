@@ -39,15 +39,17 @@ function ColouredText({ judgement }: { judgement: Judgement }) {
   return (
     <div>
       <h3 className="text-sm font-semibold">Words that decided</h3>
-      <p className="bg-page border-line mt-1 max-h-56 overflow-auto rounded-lg border p-3 leading-8 whitespace-pre-wrap">
+      <p data-testid="why" className="bg-page border-line mt-1 max-h-56 overflow-auto rounded-lg border p-3 leading-8 whitespace-pre-wrap">
         {pieces(text, attributions).map((piece, index) => {
           const side = piece.strength > 0 ? "var(--positive)" : "var(--negative)";
           const share = Math.round(Math.abs(piece.strength) * 45);
           const background = share ? `color-mix(in srgb, ${side} ${share}%, transparent)` : undefined;
+          const key = `${index}-${piece.text}`;
+          if (!background) return <span key={key}>{piece.text}</span>;
           return (
-            <span key={`${index}-${piece.text}`} className="rounded py-1" style={{ background }}>
+            <mark key={key} className="rounded py-1 text-inherit" style={{ background }}>
               {piece.text}
-            </span>
+            </mark>
           );
         })}
       </p>
