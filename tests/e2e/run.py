@@ -28,12 +28,12 @@ def stack(account: Account) -> None:
         found.update(steps.promote(steps.newest_release()))
     with account.step("200 V2 calls by REST and gRPC, and their rows in Postgres") as found:
         found.update(steps.serve_and_log())
-    with account.step("Metrics in Prometheus, and every query of every dashboard") as found:
-        found.update(steps.metrics_and_dashboards())
     with account.step("The drift job on traffic like the training rows") as found:
         found.update(steps.drift_on_like_traffic())
     with account.step("The drift job on foreign traffic; it starts the next training once") as found:
         found.update(steps.drift_on_foreign_traffic())
+    with account.step("Metrics in Prometheus, and every query of every dashboard") as found:
+        found.update(steps.metrics_and_dashboards())
     with account.step("An alert reaches the webhook") as found:
         found.update(steps.alert_arrives())
     with account.step("The training pod is deleted; the Job resumes and ends with the same weights") as found:

@@ -189,22 +189,17 @@ def _rows_file() -> Path:
     return Path(given) if given else traffic.SAMPLES
 
 
-def _like_texts() -> list[str]:
-    return traffic.texts_of(_rows_file(), 200)
-
-
 def _predictor() -> str:
     pods = objects("pods", "serving.kserve.io/inferenceservice=sentiment")
     return f"pod/{pods[0]['metadata']['name']}"
 
 
 def serve_and_log() -> dict[str, Any]:
-    """100 calls each way; every prediction id stands in the log; the documented query answers."""
-    texts, pod = _like_texts(), _predictor()
-    with forwarded(pod, 8080) as rest:
-        ids = traffic.ask_rest(rest, texts[:100])
-    with forwarded(pod, 8081) as rpc:
-        ids += traffic.ask_grpc(rpc, texts[100:])
+    """100 calls each way; every prediction id stands in the log; feedback is taken; the documented query answers."""
+    (texts, labels), pod = traffic.rows_of(_rows_file(), 200), _predictor()
+    with forwarded(pod, 8080) as rest, forwarded(pod, 8081) as rpc:
+        ids = traffic.ask_rest(rest, texts[:100]) + traffic.ask_grpc(rpc, texts[100:])
+        traffic.give_feedback(rest, ids, labels)
     known = ",".join(f"'{one}'" for one in ids)
     count = f"SELECT count(*) FROM predictions WHERE id IN ({known})"
     wait_for(lambda: int(rows_of(count)[0][0]) == len(ids), f"{len(ids)} rows in Postgres", 60)
@@ -213,7 +208,9 @@ def serve_and_log() -> dict[str, Any]:
         "WHERE predicted_at >= NOW() - INTERVAL '24 hours' GROUP BY hour"
     )
     expect(bool(hourly), "the hourly query of prediction_logs gives no row")
-    return {"answers": len(ids), "rows": len(ids), "confidence this hour": hourly[-1][2][:6]}
+    told = int(rows_of("SELECT count(*) FROM feedback")[0][0])
+    expect(told == len(ids), f"{told} of {len(ids)} labels stand in the log")
+    return {"answers": len(ids), "rows": len(ids), "labels": told, "confidence this hour": hourly[-1][2][:6]}
 
 
 def _ask_prometheus(port: int, query: str) -> list[Any]:

@@ -19,10 +19,12 @@ SAMPLES = ROOT / "training_job/sample_reviews.csv"
 FOREIGN = ROOT / "sentiment_cli/demo_data/foreign.csv"
 
 
-def texts_of(path: Path, count: int) -> list[str]:
-    """Up to `count` texts of a file of rows, drawn from all of it: files are often sorted by their labels."""
-    texts = list(dict.fromkeys(read_rows(str(path), "train", ("text", "label")).texts))
-    return random.Random(2026).sample(texts, min(count, len(texts)))
+def rows_of(path: Path, count: int) -> tuple[list[str], list[str]]:
+    """Up to `count` texts of a file of rows and their labels, drawn from all of it: files are often sorted by label."""
+    rows = read_rows(str(path), "train", ("text", "label"))
+    labels = dict(zip(rows.texts, ("positive" if label else "negative" for label in rows.labels), strict=True))
+    texts = random.Random(2026).sample(list(labels), min(count, len(labels)))
+    return texts, [labels[text] for text in texts]
 
 
 def foreign_texts() -> list[str]:
@@ -42,6 +44,17 @@ def ask_rest(port: int, texts: Sequence[str], outputs: Sequence[str] = ("predict
             answer = json.loads(response.read())
         ids.extend(next(one["data"] for one in answer["outputs"] if one["name"] == "prediction_id"))
     return ids
+
+
+def give_feedback(port: int, ids: Sequence[str], labels: Sequence[str]) -> None:
+    """The true label of each prediction."""
+    for prediction_id, label in zip(ids, labels, strict=True):
+        body = json.dumps({"prediction_id": prediction_id, "label": label, "who": "e2e"}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/feedback", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            expect(response.status == 200, f"feedback for {prediction_id} was not taken")
 
 
 def ask_grpc(port: int, texts: Sequence[str]) -> list[str]:
