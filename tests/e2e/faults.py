@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import steps
-from kit import NAMESPACE, Failed, console, expect, kubectl, objects, rows_of, run, shown, wait_for
+from kit import NAMESPACE, Failed, console, expect, kubectl, objects, rows_of, shown, wait_for
 
 CLIENTS, RATE = 8, 20.0
 SERVER = "serving.kserve.io/inferenceservice=sentiment"
@@ -137,16 +137,7 @@ def training_pod_deleted() -> dict[str, Any]:
     job = steps.retraining_job()
     first = steps.newest_release()
     victim = _delete_once_trained(job)
-    run(
-        "kubectl",
-        "--namespace",
-        NAMESPACE,
-        "wait",
-        "--for=condition=Complete",
-        f"job/{job}",
-        "--timeout=1200s",
-        timeout=1260,
-    )
+    steps.job_completed(job, 1200)
     second = wait_for(lambda: (newest := steps.newest_release()) != first and newest, "a second release", 30)
     one, two = steps.weights_hash(first), steps.weights_hash(second)
     expect(one == two, f"weights differ: {one} undisturbed, {two} resumed")

@@ -237,10 +237,27 @@ def metrics_and_dashboards() -> dict[str, Any]:
     return {"targets": targets, "dashboard queries": len(queries)}
 
 
+def job_completed(name: str, seconds: float) -> None:
+    """Wait for the Job's end.
+
+    Raises:
+        Failed: it failed, with the end of its log, or has not ended in time.
+    """
+
+    def ended() -> str | None:
+        conditions = json.loads(kubectl("get", f"job/{name}", "--output", "json"))["status"].get("conditions", [])
+        kinds = {one["type"] for one in conditions if one["status"] == "True"}
+        return next((kind for kind in ("Complete", "Failed") if kind in kinds), None)
+
+    if wait_for(ended, f"the end of job {name}", seconds) == "Failed":
+        said = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={name}", "--tail=20", check=False)
+        raise Failed(f"job {name} failed:\n{said}")
+
+
 def _drift_check(name: str) -> dict[str, Any]:
     """One run of the drift CronJob; what it wrote into drift_reports."""
     kubectl("create", "job", name, "--from=cronjob/sentiment-drift")
-    kubectl("wait", "--for=condition=Complete", f"job/{name}", "--timeout=600s", timeout=660)
+    job_completed(name, 600)
     verdict, reason = rows_of("SELECT verdict, reason FROM drift_reports ORDER BY created_at DESC LIMIT 1")[0]
     return {"verdict": verdict, "reason": reason}
 
