@@ -258,7 +258,7 @@ def _drift_check(name: str) -> dict[str, Any]:
     """One run of the drift CronJob; what it wrote into drift_reports."""
     kubectl("create", "job", name, "--from=cronjob/sentiment-drift")
     job_completed(name, 600)
-    verdict, reason = rows_of("SELECT verdict, reason FROM drift_reports ORDER BY created_at DESC LIMIT 1")[0]
+    verdict, reason = rows_of("SELECT verdict, reason FROM drift_reports ORDER BY created DESC LIMIT 1")[0]
     return {"verdict": verdict, "reason": reason}
 
 
