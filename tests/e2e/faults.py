@@ -1,6 +1,7 @@
 """What is broken on purpose, and what a caller of the Service notices of it."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -115,18 +116,19 @@ def upgrade() -> dict[str, Any]:
     return found
 
 
-def _delete_once_trained(job: str, steps_done: int = 20) -> str:
-    """Delete the Job's pod once it has written a checkpoint; the pod's name."""
+def _delete_once_trained(job: str, percent: int = 30) -> str:
+    """Delete the Job's pod once it has done so much of its training, by when there are checkpoints; the pod's name."""
     selector = f"batch.kubernetes.io/job-name={job}"
 
     def trained() -> str | None:
         for pod in objects("pods", selector):
             name = str(pod["metadata"]["name"])
-            if pod["status"]["phase"] == "Running" and "checkpoint" in kubectl("logs", name, "--tail=-1"):
+            done = [int(share) for share in re.findall(r"train: (\d+) %", kubectl("logs", name, "--tail=-1"))]
+            if pod["status"]["phase"] == "Running" and max(done, default=0) >= percent:
                 return name
         return None
 
-    victim = wait_for(trained, f"a checkpoint of {job}", seconds=900)
+    victim = wait_for(trained, f"{percent} % of {job}", seconds=900)
     kubectl("delete", "pod", victim, "--grace-period=0", "--force")
     return victim
 
@@ -139,6 +141,8 @@ def training_pod_deleted() -> dict[str, Any]:
     victim = _delete_once_trained(job)
     steps.job_completed(job, 1200)
     second = wait_for(lambda: (newest := steps.newest_release()) != first and newest, "a second release", 30)
+    said = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={job}", "--tail=-1")
+    expect("goes on after step" in said, f"{job} did not go on from a checkpoint:\n{said[-1000:]}")
     one, two = steps.weights_hash(first), steps.weights_hash(second)
     expect(one == two, f"weights differ: {one} undisturbed, {two} resumed")
     pods = [pod["metadata"]["name"] for pod in objects("pods", f"batch.kubernetes.io/job-name={job}")]
