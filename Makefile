@@ -71,9 +71,11 @@ kind-up: images ## Make a kind cluster with KServe, and load the images into it
 kind-down: ## Delete the kind cluster
 	@kind delete cluster --name sentiment
 
+# KServe counts an InferenceService's observed generation ahead of its generation, which Helm's own watcher takes for work
+# that is never done; the legacy way of waiting looks at Deployments, StatefulSets and their like alone.
 deploy: ## Install or upgrade the chart in the cluster of your kubeconfig (NAMESPACE=..., HELM_ARGS=...)
 	helm upgrade --install sentiment charts/sentiment --namespace $(NAMESPACE) --create-namespace \
-	  --wait --timeout 10m $(HELM_ARGS)
+	  --wait=legacy --timeout 10m $(HELM_ARGS)
 
 port-forward: ## Bring what is installed to fixed ports of this machine, until Ctrl-C
 	@scripts/port_forward.sh
