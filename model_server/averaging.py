@@ -37,8 +37,6 @@ def check_offered(request: InferRequest) -> None:
             raise InvalidInput(
                 f"outputs[{index}].name {name!r} is one release's own; an average has {', '.join(OFFERED)}"
             )
-    if request.options.explain:
-        raise InvalidInput("parameters.explain: an explanation is one release's own; ask that release")
     if request.classes:
         raise InvalidInput("classification is a release's own extension; ask an average for its probabilities")
 

@@ -129,7 +129,7 @@ def test_only_the_outputs_asked_for_are_given(averager):
     [
         ({"inputs": []}, 400, "inputs"),
         (json_request(["a"], ["tokens"]), 400, "one release's own"),
-        (json_request(["a"], parameters={"explain": True}), 400, "ask that release"),
+        (json_request(["a"], parameters={"explain": True}), 400, "'attributions' is one release's own"),
         (
             json_request(["a"]) | {"outputs": [{"name": "probabilities", "parameters": {"classification": 1}}]},
             400,

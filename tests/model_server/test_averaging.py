@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from model_server.averaging import OFFERED, average, check_offered, question, tensors
 from model_server.errors import BadGateway, InvalidInput
+from model_server.options import Options
 from model_server.v2 import InferRequest, parse_request
 
 Step = dict[str, Any]
@@ -85,9 +86,9 @@ def test_what_is_no_ensembles_answer_is_refused(answer: bytes, said: str) -> Non
 
 def test_every_release_is_asked_the_same_for_probabilities_alone() -> None:
     texts = ["a film", "half a pair: \ud83d"]
-    asked = InferRequest(texts, "an id", ("label",), frozenset({"label"}), "head")
+    asked = InferRequest(texts, "an id", ("label",), frozenset({"label"}), Options("head"))
     again = parse_request(question(asked), None)
-    assert again.outputs == ("probabilities",) and again.truncation == "head" and not again.binary
+    assert again.outputs == ("probabilities",) and again.options.truncation == "head" and not again.binary
     assert again.texts == ["a film", "half a pair: �"]
     assert "parameters" not in orjson.loads(question(InferRequest(["a"])))
 
