@@ -70,7 +70,7 @@ def server_pods() -> list[dict[str, Any]]:
 
 def _promotion(change: Callable[[], Any]) -> dict[str, Any]:
     """Load that ends after the change has."""
-    with steady_load(150) as found:
+    with steady_load(200) as found:
         start = time.monotonic()
         change()
         found["change seconds"] = round(time.monotonic() - start, 1)
