@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chart.rendering import CHART, one, render
+from e2e.dashboards import panels as every_panel
 
 from drift_cronjob.monitor import exposition, figures
 from drift_cronjob.monitor.watch import Figures
@@ -20,12 +20,6 @@ _METRIC = re.compile(r"\bml_[a-z0-9_]+")
 _BY_NAME = ("_bucket", "_sum", "_count", "_total", "")
 
 
-def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for panel in panels:
-        yield panel
-        yield from _panels(panel.get("panels", []))
-
-
 def _dashboard(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return found
@@ -35,7 +29,7 @@ def _dashboard(path: Path) -> dict[str, Any]:
 def test_a_dashboard_is_of_the_classic_form(path: Path) -> None:
     dashboard = _dashboard(path)
     assert dashboard["title"] and dashboard["uid"] and dashboard["schemaVersion"] >= 36
-    panels = list(_panels(dashboard["panels"]))
+    panels = list(every_panel(dashboard["panels"]))
     assert len({panel["id"] for panel in panels}) == len(panels)
     for panel in panels:
         place, title = panel["gridPos"], panel["title"]

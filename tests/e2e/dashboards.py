@@ -10,10 +10,11 @@ _INTERVALS = {"__rate_interval": "2m", "__interval": "1m", "__range": "1h"}
 _VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?")
 
 
-def _panels(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for panel in panels:
+def panels(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """These panels, and those within rows of them."""
+    for panel in found:
         yield panel
-        yield from _panels(panel.get("panels", []))
+        yield from panels(panel.get("panels", []))
 
 
 def _filled(query: str) -> str:
@@ -26,6 +27,6 @@ def queries(folder: Path) -> list[tuple[str, str]]:
     return [
         (f"{path.stem}: {panel['title']}", _filled(target["expr"]))
         for path in sorted(folder.glob("*.json"))
-        for panel in _panels(json.loads(path.read_text("utf-8"))["panels"])
+        for panel in panels(json.loads(path.read_text("utf-8"))["panels"])
         for target in panel.get("targets", [])
     ]
