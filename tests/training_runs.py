@@ -1,10 +1,36 @@
 """Small trainings for tests: rows in files, settings that end in seconds, and what MLflow says of them."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from factories import make_texts
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads_kept() -> Iterator[None]:
+    """Trainings set torch's threads for the whole process."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    from training_job.settings import TrainSettings
+
+    for field in TrainSettings.model_fields.values():
+        monkeypatch.delenv(str(field.validation_alias), raising=False)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """What `make_files` writes."""
+    return make_files(tmp_path_factory.mktemp("rows"))
 
 
 def write_rows(path: Path, texts: list[str], labels: Any) -> str:

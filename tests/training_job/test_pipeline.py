@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from mlflow import MlflowClient
-from training_runs import make_files, make_progress, make_settings, statuses
+from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
@@ -20,27 +18,10 @@ from training_job import pipeline
 from training_job.errors import DataError, TrainingError
 from training_job.pipeline import TrainOutcome, search, train
 from training_job.registry import RegistryError
-from training_job.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for field in TrainSettings.model_fields.values():
-        monkeypatch.delenv(str(field.validation_alias), raising=False)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    return make_files(tmp_path_factory.mktemp("rows"))
+__all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
 
 @pytest.fixture(scope="module")

@@ -11,35 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from mlflow import MlflowClient
-from training_runs import make_files, make_progress, make_settings, statuses
+from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 
 from model_release import ReleaseStore
 from training_job import pipeline
 from training_job.pipeline import train
-from training_job.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 7 * 60  # of 112 rows in batches of 16, sixty times
 
-
-@pytest.fixture(scope="module", autouse=True)
-def threads_kept() -> Any:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for field in TrainSettings.model_fields.values():
-        monkeypatch.delenv(str(field.validation_alias), raising=False)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    return make_files(tmp_path_factory.mktemp("rows"))
+__all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
 
 def _start(folder: Path, files: tuple[str, str]) -> subprocess.Popen[bytes]:
