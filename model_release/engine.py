@@ -20,7 +20,10 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 Precision = Literal["int8", "bf16", "fp32"]
 
-KERNEL_SHAPES = 64  # shapes whose compiled kernels are kept; the default of 5,000 costs gigabytes under mixed traffic
+# Compiled kernels that are kept, of each kind; a shape has several. The batching policy and `scorer.pad` allow about
+# 80 shapes, of which none may push another out: that costs milliseconds at each change. OpenVINO's default of 5,000
+# costs gigabytes where shapes are not bounded.
+KERNELS_KEPT = 512
 
 _CGROUP2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
@@ -73,7 +76,7 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": threads or available_cpus(),
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,
-            "CPU_RUNTIME_CACHE_CAPACITY": KERNEL_SHAPES,
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
         }
         core = ov.Core()
         try:

@@ -22,7 +22,7 @@ from model_server.openapi import BODY_ERRORS, SCHEMAS, WORK_ERRORS, error_respon
 from model_server.options import TRUNCATIONS, Options, Truncation
 from model_server.predictor import as_v1
 from model_server.repository_edge import repository_routes
-from model_server.rest import Rest, client_of, counted
+from model_server.rest import InferFirst, Rest, client_of, counted
 from model_server.rest_guard import KeyMiddleware
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
@@ -189,7 +189,8 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
 
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
+    rest = Rest(state)
+    app.router.routes.extend(rest.routes() + repository_routes(switch))
     _friendly(app, state)
     documented = app.openapi  # makes the document of FastAPI's own routes, once
 
@@ -200,6 +201,7 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
         return document | {"components": named, "paths": document["paths"] | protocol_paths()}
 
     app.openapi = openapi  # type: ignore[method-assign]
+    app.add_middleware(InferFirst, handler=rest.counted_infer)  # the last one that a request comes to
     if state.guard:
         app.add_middleware(KeyMiddleware, guard=state.guard)
     app.add_middleware(_Closing, state=state)

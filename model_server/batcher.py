@@ -29,10 +29,36 @@ class BatchReport:
     waited: tuple[float, ...] = ()
 
 
+class _Request:
+    """The texts that were submitted together: one future for all of their rows."""
+
+    __slots__ = ("_left", "_rows", "future")
+
+    def __init__(self, future: "asyncio.Future[list[Row]]", texts: int) -> None:
+        self.future = future
+        self._rows: list[Row | None] = [None] * texts
+        self._left = texts
+        if not texts:
+            future.set_result([])
+
+    def settle(self, place: int, outcome: Row | Exception) -> None:
+        """Take the outcome of one text; the first failure is the request's."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+            return
+        self._rows[place] = outcome
+        self._left -= 1
+        if not self._left:
+            self.future.set_result([row for row in self._rows if row is not None])
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     encoding: Encoding
-    future: asyncio.Future[Row]
+    request: _Request
+    place: int  # among the request's texts
     since: float
     deadline: float | None  # monotonic seconds, as the others
     due: float  # when its turn was predicted
@@ -49,7 +75,7 @@ class Batcher:
         forward: the engine's call for one batch; only this thread calls it.
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
-        on_batch: told of each batch, on the engine's thread.
+        on_batch: told of each batch, on the event loop, once its answers are on their way.
         on_refused: told why texts were refused or dropped, and how many.
         tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
     """
@@ -65,7 +91,7 @@ class Batcher:
         tokens_per_second: float = 0.0,
     ) -> None:
         self._forward, self._on_batch, self._on_refused, self._limits = forward, on_batch, on_refused, limits
-        self._queue: BatchQueue[_Job] = BatchQueue(max_tokens, lambda job: job.future.cancelled())
+        self._queue: BatchQueue[_Job] = BatchQueue(max_tokens, lambda job: job.request.future.done())
         self._rate = DrainRate()
         if tokens_per_second:
             self._rate.measured(max_tokens, max_tokens / tokens_per_second)
@@ -137,18 +163,16 @@ class Batcher:
         with self._work:
             if not admitted:
                 self.check(len(encodings), deadline)
-            now, rate, jobs = time.monotonic(), self._rate.per_second, []
+            now, rate = time.monotonic(), self._rate.per_second
             due = now + self._backlog(now).wait(rate)
-            for encoding in encodings:
-                jobs.append(_Job(encoding, self._loop.create_future(), now, deadline, due))
-                self._queue.add(jobs[-1], len(encoding.ids), now)
+            request = _Request(self._loop.create_future(), len(encodings))
+            for place, encoding in enumerate(encodings):
+                self._queue.add(_Job(encoding, request, place, now, deadline, due), len(encoding.ids), now)
                 due += len(encoding.ids) / rate if rate else 0.0
             self._work.notify()
         try:
-            return list(await asyncio.gather(*(job.future for job in jobs)))
+            return await request.future
         except BaseException:  # the caller was cancelled, or the engine failed on one: nobody waits for the others
-            for job in jobs:
-                job.future.cancel()
             with self._work:
                 self._queue.forget_dropped()
             raise
@@ -170,7 +194,7 @@ class Batcher:
                 said = "the request's deadline passes before its turn"
                 self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
             if batch:
-                self._loop.call_soon_threadsafe(_settle, self._answer(batch, started))
+                self._answer(batch, started)
                 self._running = None
                 self._rate.measured(tokens, time.monotonic() - started)
 
@@ -189,21 +213,30 @@ class Batcher:
             late += self._queue.remove(hopeless)
         return late
 
-    def _answer(self, batch: list[_Job], started: float) -> list[tuple[_Job, Row | Exception]]:
+    def _answer(self, batch: list[_Job], started: float) -> None:
+        """Run a batch; where the engine fails, each of its texts alone, so that only the one at fault fails."""
         encodings = [job.encoding for job in batch]
         before = time.perf_counter()
         try:
             logits, embedding = self._forward(encodings)
         except Exception as error:  # whatever the engine raises must not end its thread
-            if len(batch) == 1:
-                log.exception("the engine failed on a text of %d tokens", len(encodings[0].ids))
-                return [(batch[0], EngineFailure(f"the engine failed: {type(error).__name__}"))]
-            return [outcome for job in batch for outcome in self._answer([job], started)]
+            if len(batch) > 1:
+                for job in batch:
+                    self._answer([job], started)
+                return
+            log.exception("the engine failed on a text of %d tokens", len(encodings[0].ids))
+            failure = EngineFailure(f"the engine failed: {type(error).__name__}")
+            self._loop.call_soon_threadsafe(_settle, [(batch[0], failure)])
+            return
         seconds = time.perf_counter() - before
-        lengths = [len(encoding.ids) for encoding in encodings]
+        outcomes = [(job, (logits[row], embedding[row])) for row, job in enumerate(batch)]
+        self._loop.call_soon_threadsafe(_settle, outcomes)
+        self._loop.call_soon_threadsafe(self._report, batch, started, seconds)
+
+    def _report(self, batch: list[_Job], started: float, seconds: float) -> None:
+        lengths = [len(job.encoding.ids) for job in batch]
         waited = tuple(started - job.since for job in batch)
         self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
-        return [(job, (logits[row], embedding[row])) for row, job in enumerate(batch)]
 
     def close(self) -> None:
         """Answer what is queued, then end the thread."""
@@ -215,9 +248,4 @@ class Batcher:
 
 def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:
     for job, outcome in outcomes:
-        if job.future.done():
-            continue
-        if isinstance(outcome, Exception):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome)
+        job.request.settle(job.place, outcome)

@@ -22,6 +22,16 @@ class Waiting(Generic[T]):
     since: float
 
 
+def whole_rows(count: int) -> int:
+    """The most rows up to `count` that a batch may have: 2^k or 3 * 2^k.
+
+    The engine prepares kernels for every shape (rows and width) that it meets, which costs tens of milliseconds and
+    most of a megabyte each; with two numbers of rows an octave a mixed load meets a few dozen shapes, not hundreds.
+    """
+    octave = 1 << (count.bit_length() - 1)
+    return octave + octave // 2 if octave > 1 and count >= octave + octave // 2 else octave
+
+
 def alike(shortest: int, longest: int) -> bool:
     """May rows between these lengths share a batch?"""
     return longest - shortest <= max(SLACK_TOKENS, PADDING_SHARE * longest)
@@ -31,8 +41,8 @@ class BatchQueue(Generic[T]):
     """Zero-delay batching under a token budget.
 
     Each batch is built around the text that waits longest, so a text waits for at most as many batches as there were
-    texts before it; texts of near-equal length join while the padded size stays within the budget. Nothing waits for
-    company: a batch is taken whenever the engine is free.
+    texts before it; texts of near-equal length join, the nearest first, while the padded size stays within the budget
+    and up to a number of `whole_rows`. Nothing waits for company: a batch is taken whenever the engine is free.
     """
 
     def __init__(self, max_tokens: int, dropped: Callable[[T], bool] = lambda _: False) -> None:
@@ -82,14 +92,14 @@ class BatchQueue(Generic[T]):
         if not self._waiting:
             return []
         first = self._waiting[0].tokens
-        chosen, longest, shortest = {0}, first, first
+        chosen, longest, shortest = [0], first, first
         near = sorted(range(1, len(self._waiting)), key=lambda at: abs(self._waiting[at].tokens - first))
         for at in near:
             tokens = self._waiting[at].tokens
             long, short = max(longest, tokens), min(shortest, tokens)
             if alike(short, long) and (len(chosen) + 1) * long <= self._max_tokens:
-                chosen.add(at)
+                chosen.append(at)
                 longest, shortest = long, short
-        batch = [entry for at, entry in enumerate(self._waiting) if at in chosen]
+        batch = [self._waiting[at] for at in sorted(chosen[: whole_rows(len(chosen))])]
         self._leave({id(entry) for entry in batch})
         return batch

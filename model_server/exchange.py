@@ -78,16 +78,24 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientGone: the client left.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None  # every handler runs in one
     left = asyncio.ensure_future(request.receive())  # once the body is read, the next message is the disconnect
-    left.add_done_callback(lambda _: task.cancel())
+    working = True
+
+    def gone(_: object) -> None:
+        if working and not left.cancelled():
+            task.cancel()
+
+    left.add_done_callback(gone)
     try:
-        return await task
+        return await work
     except asyncio.CancelledError:
-        if left.done() and not left.cancelled():
+        if left.done() and not left.cancelled() and not task.uncancel():
             raise ClientGone("the client left before its answer") from None
         raise
     finally:
+        working = False
         left.cancel()
 
 

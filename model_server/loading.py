@@ -6,11 +6,11 @@ from pathlib import Path
 
 from model_release import Engine, ReleaseError, Scorer
 from model_release.golden import read_golden, replay
-from model_release.scorer import read_manifest
+from model_release.scorer import WIDTH_MULTIPLE, read_manifest
 from model_server.errors import StartError
 from model_server.settings import ServerSettings
 
-_WARM_TOKENS = (16, 64, 256)
+_SPEED_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,13 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     )
     serving = path / "serving" if (path / "serving").is_dir() else path
     difference = replay(scorer, read_golden(serving / "golden.json"), manifest.variants[variant].golden_tolerance)
-    shapes = [(1, min(tokens, manifest.max_tokens)) for tokens in _WARM_TOKENS]
-    scorer.engine.warm(shapes)
+    longest = manifest.max_tokens
+    scorer.engine.warm([(1, min(tokens, longest)) for tokens in range(WIDTH_MULTIPLE, longest + 1, WIDTH_MULTIPLE)])
+    tokens = min(_SPEED_TOKENS, longest)
+    scorer.engine.warm([(1, tokens)])
     started = time.perf_counter()
-    scorer.engine.warm(shapes[-1:])
-    speed = shapes[-1][1] / (time.perf_counter() - started)
+    scorer.engine.warm([(1, tokens)])
+    speed = tokens / (time.perf_counter() - started)
     return LoadedRelease(scorer, variant, difference, speed)
 
 

@@ -40,7 +40,7 @@ class ServerSettings(BaseSettings):
     """Port of gRPC."""
     engine_threads: int = Field(0, ge=0, le=1024)
     """Threads of the engine; 0 takes the CPU quota."""
-    max_batch_tokens: int = Field(1024, ge=8)
+    max_batch_tokens: int = Field(512, ge=8)
     """Tokens in one batch, padding counted; a longer text rides alone."""
     max_queue_texts: int = Field(512, ge=1)
     """Texts that may wait; above it requests are refused at once."""

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,15 @@ def test_descriptors_count_what_their_names_say() -> None:
     assert described["words"] == 9
     assert described["non_ascii_share"] == 1 / described["chars"]
     assert described["digit_share"] == 2 / described["chars"]
+
+
+@given(st.one_of(st.text(st.characters(max_codepoint=127)), st.text(st.characters(exclude_categories=()))))
+def test_shares_of_characters_follow_unicode_in_any_script(text: str) -> None:
+    described, size = describe(text), len(text) or 1
+    assert described["upper_share"] == pytest.approx(sum(char.isupper() for char in text) / size)
+    assert described["digit_share"] == pytest.approx(sum(char.isdigit() for char in text) / size)
+    assert described["punctuation_share"] == pytest.approx(sum(not (char.isalnum() or char.isspace()) for char in text) / size)
+    assert described["non_ascii_share"] == pytest.approx(sum(char > "\x7f" for char in text) / size)
 
 
 @given(st.text(st.characters(exclude_categories=())))

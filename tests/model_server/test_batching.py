@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.batching import PADDING_SHARE, SLACK_TOKENS, BatchQueue, Waiting, alike
+from model_server.batching import PADDING_SHARE, SLACK_TOKENS, BatchQueue, Waiting, alike, whole_rows
 
 lengths = st.lists(st.integers(1, 600), max_size=60)
 budgets = st.integers(8, 2048)
@@ -63,13 +63,24 @@ def test_the_oldest_rides_next_whatever_keeps_arriving(tokens, budget, arriving)
 
 @given(lengths, budgets)
 def test_no_text_is_left_behind_that_the_whole_batch_had_room_for(tokens, budget):
-    """Zero delay is no excuse for small batches: what fits beside the extremes of a batch and is nearest joins it."""
+    """Zero delay is no excuse for small batches: what fits beside the extremes of a batch joins it, until the next
+    number of whole rows is out of reach."""
     queue = queue_of(tokens, budget)
     while batch := queue.take():
         sizes = [entry.tokens for entry in batch]
-        left = [entry.tokens for entry in list(queue._waiting)]
-        room = (len(batch) + 1) * max(sizes) <= budget
-        assert not (room and any(min(sizes) <= size <= max(sizes) for size in left))
+        within = sum(min(sizes) <= entry.tokens <= max(sizes) for entry in queue)
+        possible = min(len(batch) + within, budget // max(sizes))
+        assert len(batch) == max(1, whole_rows(max(1, possible)))
+
+
+@given(lengths, budgets)
+def test_batches_have_whole_rows(tokens, budget):
+    assert all(whole_rows(len(batch)) == len(batch) for batch in drained(queue_of(tokens, budget)))
+
+
+def test_whole_rows_are_two_an_octave():
+    assert sorted({whole_rows(count) for count in range(1, 66)}) == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    assert all(2 * count / 3 < whole_rows(count) <= count for count in range(1, 2000))
 
 
 @given(lengths, budgets, st.sets(st.integers(0, 59)))
