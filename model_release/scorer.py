@@ -90,7 +90,7 @@ def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[i
 
 
 class Scorer:
-    """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread at a time."""
+    """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread a stream of the engine."""
 
     def __init__(self, manifest: Manifest, tokenizer: Tokenizer, engine: Engine) -> None:
         self.manifest = manifest
@@ -122,6 +122,7 @@ class Scorer:
         Args:
             variant: a key of the manifest's variants; the default one when absent.
             threads: engine threads; 0 takes the CPU quota.
+            streams: forward passes that may run at once, with an equal part of the threads each.
             engine: an engine to use in place of the variant's own (torch's, for one).
             expect_id: the id that this release must have.
             verify: compare every file that lies here with the manifest's sha256.

@@ -1,4 +1,4 @@
-"""The shell around the batching policy: requests of the event loop in, one engine thread, answers back."""
+"""The shell around the batching policy: requests of the event loop in, a thread for each stream, answers back."""
 
 import asyncio
 import logging
@@ -69,10 +69,11 @@ class EngineFailure(ServingError):
 
 
 class Batcher:
-    """Queue encodings and run them in batches on one thread.
+    """Queue encodings and run them in batches, one at a time on each stream of the engine.
 
     Args:
-        forward: the engine's call for one batch; only this thread calls it.
+        forward: the engine's call for one batch.
+        streams: threads that call it at once.
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
         on_batch: told of each batch, on the event loop, once its answers are on their way.
@@ -89,18 +90,23 @@ class Batcher:
         on_batch: Callable[[BatchReport], None],
         on_refused: Callable[[Reason, int], None],
         tokens_per_second: float = 0.0,
+        streams: int = 1,
     ) -> None:
         self._forward, self._on_batch, self._on_refused, self._limits = forward, on_batch, on_refused, limits
         self._queue: BatchQueue[_Job] = BatchQueue(max_tokens, lambda job: job.request.future.done())
         self._rate = DrainRate()
         if tokens_per_second:
             self._rate.measured(max_tokens, max_tokens / tokens_per_second)
-        self._running: tuple[int, float] | None = None  # tokens in the engine, since when
+        self._running: dict[int, tuple[int, float]] = {}  # by stream: tokens in the engine, since when
         self._work = threading.Condition()
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, args=(stream,), name=f"engine-{stream}", daemon=True)
+            for stream in range(streams)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
@@ -123,7 +129,8 @@ class Batcher:
         return self._backlog(time.monotonic()).wait(self._rate.per_second)
 
     def _backlog(self, now: float) -> Backlog:
-        tokens, since = self._running or (0, now)
+        running = list(self._running.values())
+        tokens, since = sum(tokens for tokens, _ in running), min((since for _, since in running), default=now)
         oldest = next(iter(self._queue), None)
         overdue = 0.0 if oldest is None else now - oldest.item.due
         return Backlog(len(self._queue), self._queue.tokens, tokens, now - since, overdue)
@@ -177,7 +184,7 @@ class Batcher:
                 self._queue.forget_dropped()
             raise
 
-    def _run(self) -> None:
+    def _run(self, stream: int) -> None:
         while True:
             with self._work:
                 while not len(self._queue) and not self._closed:
@@ -188,15 +195,20 @@ class Batcher:
                 if not batch and not late and self._closed:
                     return
                 tokens = sum(len(job.encoding.ids) for job in batch)
-                self._running = (tokens, started) if batch else None
+                if batch:
+                    self._running[stream] = (tokens, started)
+                if len(self._queue):
+                    self._work.notify()  # another stream may be free
             if late:
                 self._on_refused("deadline", len(late))
                 said = "the request's deadline passes before its turn"
                 self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
             if batch:
                 self._answer(batch, started)
-                self._running = None
-                self._rate.measured(tokens, time.monotonic() - started)
+                with self._work:
+                    # Batches that run abreast share the engine's time.
+                    self._rate.measured(tokens, (time.monotonic() - started) / len(self._running))
+                    del self._running[stream]
 
     def _too_late(self, now: float) -> list[_Job]:
         """Take out what cannot be done in time, by its own tokens at the measured rate.
@@ -239,11 +251,12 @@ class Batcher:
         self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
 
     def close(self) -> None:
-        """Answer what is queued, then end the thread."""
+        """Answer what is queued, then end the threads."""
         with self._work:
             self._closed = True
-            self._work.notify()
-        self._thread.join(30)
+            self._work.notify_all()
+        for thread in self._threads:
+            thread.join(30)
 
 
 def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:

@@ -36,6 +36,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
         path,
         variant=variant,
         threads=settings.engine_threads,
+        streams=settings.engine_streams,
         engine=_torch_engine(path, variant, settings) if _kind(manifest.variants, variant) == "torch" else None,
         expect_id=settings.release_id,
     )

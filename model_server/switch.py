@@ -130,6 +130,7 @@ class ReleaseSwitch:
             on_batch=state.metrics.batch,
             on_refused=state.metrics.refused,
             tokens_per_second=loaded.tokens_per_second,
+            streams=settings.engine_streams,
         )
         former, self._folder, left = state.model.service, folder, self._folder
         state.serve(InferenceService(loaded.scorer, batcher, state.log, state.metrics, settings), loaded.variant)

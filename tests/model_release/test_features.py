@@ -29,7 +29,9 @@ def test_shares_of_characters_follow_unicode_in_any_script(text: str) -> None:
     described, size = describe(text), len(text) or 1
     assert described["upper_share"] == pytest.approx(sum(char.isupper() for char in text) / size)
     assert described["digit_share"] == pytest.approx(sum(char.isdigit() for char in text) / size)
-    assert described["punctuation_share"] == pytest.approx(sum(not (char.isalnum() or char.isspace()) for char in text) / size)
+    assert described["punctuation_share"] == pytest.approx(
+        sum(not (char.isalnum() or char.isspace()) for char in text) / size
+    )
     assert described["non_ascii_share"] == pytest.approx(sum(char > "\x7f" for char in text) / size)
 
 

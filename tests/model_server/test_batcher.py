@@ -42,7 +42,13 @@ class FakeEngine:
         return np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1)
 
     def batcher(
-        self, *, max_tokens: int = 64, max_waiting: int = 1000, max_wait: float = 1e6, speed: float = 0.0
+        self,
+        *,
+        max_tokens: int = 64,
+        max_waiting: int = 1000,
+        max_wait: float = 1e6,
+        speed: float = 0.0,
+        streams: int = 1,
     ) -> Batcher:
         return Batcher(
             self.forward,
@@ -51,6 +57,7 @@ class FakeEngine:
             on_batch=self.reports.append,
             on_refused=lambda reason, texts: self.refused.append((reason, texts)),
             tokens_per_second=speed,
+            streams=streams,
         )
 
     async def hold(self, batcher: Batcher) -> "asyncio.Task[list]":
@@ -84,6 +91,41 @@ async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine
     sent = [row.ids[0] for request in requests for row in request]
     assert sorted(value for batch in engine.batches for value in batch) == sorted(sent)
     assert max(map(len, engine.batches)) > 1  # they did ride together
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_each_stream_runs_a_batch_of_its_own_at_the_same_time():
+    together, batches = threading.Barrier(3, timeout=20), []
+
+    def forward(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+        values = [row.ids[0] for row in encodings]
+        batches.append(values)
+        together.wait()  # it passes only while all three streams are in the engine
+        rows = np.array(values, dtype=np.float32)[:, None]
+        return np.repeat(rows, 2, axis=1), rows
+
+    batcher = Batcher(
+        forward,
+        max_tokens=8,  # one text a batch
+        limits=Limits(100, 1e6),
+        on_batch=lambda _: None,
+        on_refused=lambda *_: None,
+        streams=3,
+    )
+    assert first_ids(await batcher.submit([encoding(value) for value in range(6)])) == list(range(6))
+    assert len(batches) == 6
+    await asyncio.to_thread(batcher.close)
+
+
+async def test_streams_keep_order_and_isolation(engine):
+    batcher = engine.batcher(max_tokens=16, streams=4)
+    requests = [[encoding(100 * request + row) for row in range(5)] for request in range(1, 40)]
+    tasks = [asyncio.create_task(batcher.submit(request)) for request in requests]
+    bad = asyncio.create_task(batcher.submit([encoding(POISON)]))
+    for request, task in zip(requests, tasks, strict=True):
+        assert first_ids(await task) == [row.ids[0] for row in request]
+    with pytest.raises(EngineFailure):
+        await bad
     await asyncio.to_thread(batcher.close)
 
 
