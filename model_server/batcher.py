@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from model_release.engine import FloatArray
 from model_server.admission import Backlog, DrainRate, Limits, Reason
 from model_server.batching import BatchQueue
 from model_server.errors import DeadlineExceeded, Overloaded, ServingError, Unavailable
+from model_server.timing import record
 
 log = logging.getLogger("model_server")
 Forward = Callable[[Sequence[Encoding]], tuple[FloatArray, FloatArray]]
@@ -36,6 +38,7 @@ class _Job:
     since: float
     deadline: float | None  # monotonic seconds, as the others
     due: float  # when its turn was predicted
+    taken: float = math.inf  # when the engine took it
 
 
 class EngineFailure(ServingError):
@@ -152,6 +155,8 @@ class Batcher:
             with self._work:
                 self._queue.forget_dropped()
             raise
+        finally:
+            _record(jobs, now)
 
     def _run(self) -> None:
         while True:
@@ -164,6 +169,8 @@ class Batcher:
                 if not batch and not late and self._closed:
                     return
                 tokens = sum(len(job.encoding.ids) for job in batch)
+                for job in batch:
+                    job.taken = started
                 self._running = (tokens, started) if batch else None
             if late:
                 self._on_refused("deadline", len(late))
@@ -211,6 +218,15 @@ class Batcher:
             self._closed = True
             self._work.notify()
         self._thread.join(30)
+
+
+def _record(jobs: Sequence[_Job], since: float) -> None:
+    """A request's time until the engine took the first of its texts, and from then to its last answer."""
+    now = time.monotonic()
+    taken = min((job.taken for job in jobs), default=now)
+    record("queue", since, min(taken, now))
+    if taken < now:
+        record("engine", taken, now)
 
 
 def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:
