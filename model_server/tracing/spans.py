@@ -1,5 +1,6 @@
 """The span of a request, its phases as children, and the way to the collector."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,7 +8,13 @@ from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.propagate import extract, get_global_textmap
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import (
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    OTELResourceDetector,
+    Resource,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
@@ -25,7 +32,8 @@ FLUSH_SECONDS = 5.0
 
 def exporting() -> TracerProvider:
     """A provider that sends spans in batches from a thread of its own, as the variables `OTEL_*` say."""
-    ours = Resource.create({SERVICE_NAME: "sentiment-server", SERVICE_VERSION: version()})
+    named = {SERVICE_NAME: "sentiment-server", SERVICE_VERSION: version(), SERVICE_INSTANCE_ID: socket.gethostname()}
+    ours = Resource.create(named)
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider

@@ -1,6 +1,9 @@
 """Traces: continued in REST and gRPC, phases as children, failures marked, no text, and nothing of it when off."""
 
+import hashlib
+import json
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +123,8 @@ def test_a_request_without_a_trace_begins_one(traced, collector):
     wait_for(lambda: len(collector.spans) > seen, "a span", 20)
     span = collector.spans[-1]
     assert (span.name, span.parent_span_id) == ("GET /v2/models/{name}", b"")
-    assert collector.resources[-1]["service.name"] == "sentiment-server"
+    resource = collector.resources[-1]
+    assert (resource["service.name"], resource["service.instance.id"]) == ("sentiment-server", socket.gethostname())
 
 
 @pytest.mark.parametrize(
@@ -189,6 +193,21 @@ def test_probes_have_no_spans_and_an_unsampled_trace_stays_so(traced, collector)
     assert rest(traced, "POST", INFER, last, json=json_request(["a film"])).status_code == 200
     last.server_span()  # spans are sent in order, so what came before has arrived
     assert not collector.of_trace(probe.id) and not collector.of_trace(unsampled.id)
+
+
+def test_who_is_not_let_in_has_a_span(serving, collector, tmp_path):
+    """Traces stand before the guard: an attack is to be seen too."""
+    keys = {"keys": [{"name": "page", "sha256": hashlib.sha256(b"key").hexdigest()}]}
+    (tmp_path / "keys.json").write_text(json.dumps(keys))
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    with model_server(serving, tmp_path, API_KEYS_FILE=str(tmp_path / "keys.json"), **environment) as guarded:
+        by_rest, by_grpc = Trace(collector), Trace(collector)
+        assert rest(guarded, "POST", INFER, by_rest, json=json_request([SECRET])).status_code == 401
+        with pytest.raises(grpc.RpcError):
+            rpc(guarded, "ModelInfer", grpc_request([SECRET]), by_grpc)
+        assert attributes(by_rest.server_span())["http.response.status_code"] == 401
+        assert attributes(by_grpc.server_span())["rpc.response.status_code"] == "UNAUTHENTICATED"
+        assert not by_rest.children() and not by_grpc.children()
 
 
 def test_no_text_has_left_in_any_span(traced, collector, trace):
