@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from model_release.engine import FloatArray
 from model_server.admission import Backlog, DrainRate, Limits, Reason
 from model_server.batching import BatchQueue
 from model_server.errors import DeadlineExceeded, Overloaded, ServingError, Unavailable
+from model_server.timing import record
 
 log = logging.getLogger("model_server")
 Forward = Callable[[Sequence[Encoding]], tuple[FloatArray, FloatArray]]
@@ -32,10 +34,11 @@ class BatchReport:
 class _Request:
     """The texts that were submitted together: one future for all of their rows."""
 
-    __slots__ = ("_left", "_rows", "future")
+    __slots__ = ("_left", "_rows", "future", "taken")
 
     def __init__(self, future: "asyncio.Future[list[Row]]", texts: int) -> None:
         self.future = future
+        self.taken = math.inf  # when the engine took the first of them, monotonic seconds
         self._rows: list[Row | None] = [None] * texts
         self._left = texts
         if not texts:
@@ -183,6 +186,8 @@ class Batcher:
             with self._work:
                 self._queue.forget_dropped()
             raise
+        finally:
+            _record(request, now)
 
     def _run(self, stream: int) -> None:
         while True:
@@ -197,6 +202,8 @@ class Batcher:
                 tokens = sum(len(job.encoding.ids) for job in batch)
                 if batch:
                     self._running[stream] = (tokens, started)
+                for job in batch:
+                    job.request.taken = min(job.request.taken, started)
                 if len(self._queue):
                     self._work.notify()  # another stream may be free
             if late:
@@ -257,6 +264,14 @@ class Batcher:
             self._work.notify_all()
         for thread in self._threads:
             thread.join(30)
+
+
+def _record(request: _Request, since: float) -> None:
+    """A request's time until the engine took the first of its texts, and from then to its last answer."""
+    now = time.monotonic()
+    record("queue", since, min(request.taken, now))
+    if request.taken < now:
+        record("engine", request.taken, now)
 
 
 def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:

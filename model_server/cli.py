@@ -24,6 +24,7 @@ def main(
     http_port: Annotated[int | None, typer.Option("--http_port", help="REST (8080)")] = None,
     grpc_port: Annotated[int | None, typer.Option("--grpc_port", help="gRPC (8081)")] = None,
     engine_threads: Annotated[int | None, typer.Option("--engine_threads", help="0: the CPU quota")] = None,
+    workers: Annotated[int, typer.Option("--workers", help="1, as a server is one process")] = 1,
 ) -> None:
     """Serve one model release by KServe's V2 protocol, REST and gRPC.
 
@@ -31,9 +32,15 @@ def main(
     controller may give are accepted and change nothing.
     """
     from model_server.console_log import set_up
+    from model_server.errors import StartError
     from model_server.server import serve
     from model_server.settings import ServerSettings
 
+    if workers != 1:
+        raise StartError(
+            f"--workers is {workers} and a server is one process, which the engine's threads fill: "
+            "leave it out, and give more processors (--engine_threads) or start more replicas"
+        )
     settings = ServerSettings(
         **_given(
             model_name=model_name,

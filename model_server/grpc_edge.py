@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -185,16 +185,16 @@ def _deadline(context: Context) -> float | None:
     return None if left is None else time.monotonic() + left
 
 
-def make_grpc_server(state: ServerState, switch: ReleaseSwitch) -> Any:
-    """A grpc.aio server with the servicer, no port bound yet."""
+def make_grpc_server(state: ServerState, switch: ReleaseSwitch, interceptors: Sequence[Any] = ()) -> Any:
+    """A grpc.aio server with the servicer behind these interceptors, no port bound yet."""
     limit = state.settings.max_body_bytes
     options = [
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
     ]
-    interceptors = [KeyInterceptor(state.guard)] if state.guard else []
-    server = grpc.aio.server(options=options, interceptors=interceptors)
+    guards = [KeyInterceptor(state.guard)] if state.guard else []
+    server = grpc.aio.server(options=options, interceptors=[*interceptors, *guards])
     add_inference_service(Servicer(state, switch), server)
     add_standard_services(server, state)
     return server

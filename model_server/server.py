@@ -18,6 +18,7 @@ from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
 from model_server.tls import Certificate
+from model_server.tracing import make_tracing
 from prediction_log import LogError, LogWriter, upgrade
 
 log = logging.getLogger("model_server")
@@ -80,6 +81,7 @@ class Server:
         self._stop = asyncio.Event()
         chain, key = settings.tls_cert_file, settings.tls_key_file
         self._certificate = Certificate(chain, key) if chain and key else None
+        self._tracing = make_tracing()
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then close the log's writer.
@@ -89,7 +91,8 @@ class Server:
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
-        grpc_server = make_grpc_server(self._state, self._switch)
+        traced = [self._tracing.interceptor()] if self._tracing else []
+        grpc_server = make_grpc_server(self._state, self._switch, traced)
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
@@ -122,8 +125,9 @@ class Server:
                 watching.cancel()
 
     def _rest(self) -> _Uvicorn:
+        app = make_app(self._state, self._switch)
         config = uvicorn.Config(
-            make_app(self._state, self._switch),
+            self._tracing.rest(app) if self._tracing else app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -172,6 +176,8 @@ class Server:
         if loaded:
             await self._switch.close()
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
+        if self._tracing:
+            await asyncio.to_thread(self._tracing.close)
         stats = self._writer.stats()
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)
 

@@ -107,8 +107,7 @@ class InferenceService:
             else:
                 loop = asyncio.get_running_loop()
                 groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
-        with phase("model"):
-            return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
+        return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
 
     async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
         async def compute(positions: list[int]) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""Where a request's time went, told to its client by the header `Server-Timing` (W3C, in milliseconds)."""
+"""Where a request's time went, for the header `Server-Timing` (W3C) of its answer and for its trace."""
 
 import time
 from collections.abc import Iterator
@@ -7,18 +7,38 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_spent: ContextVar[dict[str, float] | None] = ContextVar("spent", default=None)
+Phase = tuple[str, float, float]  # name, beginning and end in monotonic seconds
+_phases: ContextVar[list[Phase] | None] = ContextVar("phases", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[Phase]]:
+    """The phases of the request that runs in this block; a block within another one shares its list."""
+    if (outer := _phases.get()) is not None:
+        yield outer
+        return
+    phases: list[Phase] = []
+    token = _phases.set(phases)
+    try:
+        yield phases
+    finally:
+        _phases.reset(token)
+
+
+def record(name: str, began: float, ended: float) -> None:
+    """Add a phase to the request that runs; nothing outside of one."""
+    if (phases := _phases.get()) is not None:
+        phases.append((name, began, ended))
 
 
 @contextmanager
 def phase(name: str) -> Iterator[None]:
-    """Add the time of a block to the phase `name` of the request that runs; nothing outside of one."""
-    spent, started = _spent.get(), time.perf_counter()
+    """Record a block."""
+    began = time.monotonic()
     try:
         yield
     finally:
-        if spent is not None:
-            spent[name] = spent.get(name, 0.0) + time.perf_counter() - started
+        record(name, began, time.monotonic())
 
 
 class ServerTiming:
@@ -31,18 +51,17 @@ class ServerTiming:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        spent: dict[str, float] = {}
-        started = time.perf_counter()
+        began = time.monotonic()
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                parts = spent | {"total": time.perf_counter() - started}
+                parts: dict[str, float] = {}
+                for name, start, end in phases:
+                    parts[name] = parts.get(name, 0.0) + end - start
+                parts["total"] = time.monotonic() - began
                 told = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in parts.items())
                 message["headers"] = [*message.get("headers", ()), (b"server-timing", told.encode())]
             await send(message)
 
-        token = _spent.set(spent)
-        try:
+        with recording() as phases:
             await self._app(scope, receive, sending)
-        finally:
-            _spent.reset(token)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
@@ -42,12 +43,13 @@ def merged(old: Any, change: Any) -> Any:
 
 
 class Served:
-    """An ASGI application on a port of its own, in a thread."""
+    """An ASGI application on a port of its own, in a thread; by TLS with a certificate's chain and key."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, certificate: tuple[Path, Path] | None = None) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        chain, key = certificate or (None, None)
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", ssl_certfile=chain, ssl_keyfile=key))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,7 @@
 """`rollout.Cluster` over the Kubernetes API: one InferenceService of KServe in Standard mode, and its pods."""
 
 import json
+import ssl
 import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
@@ -30,6 +31,19 @@ def own_namespace() -> str:
 def release_in(environment: Sequence[dict[str, Any]] | None) -> str:
     """The release that a container's environment names; empty where it names none."""
     return next((str(one.get("value", "")) for one in environment or () if one["name"] == RELEASE_ENV), "")
+
+
+def _scheme(container: dict[str, Any]) -> str:
+    """How the kubelet asks the container, and so how it may be asked: `http` or `https`."""
+    probe = (container.get("readinessProbe") or {}).get("httpGet") or {}
+    return "https" if probe.get("scheme") == "HTTPS" else "http"
+
+
+def _unverified() -> ssl.SSLContext:
+    """TLS without a look at the certificate, as kubelets ask: pods are asked by addresses, which it does not name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def hopeless(status: dict[str, Any]) -> str | None:
@@ -172,16 +186,18 @@ class KServeCluster:
             release_id=release_in(serving.get("env")),
             ready=ready,
             leaving="deletionTimestamp" in pod["metadata"],
-            answers_with=self._ask(status["podIP"]) if ready else None,
+            answers_with=self._ask(status["podIP"], _scheme(serving)) if ready else None,
             trouble=hopeless(status),
         )
 
-    def _ask(self, address: str) -> str | None:
+    def _ask(self, address: str, scheme: str) -> str | None:
         """The release that the pod itself says it serves: a Service may lead to any of them."""
         host = f"[{address}]" if ":" in address else address
+        url = f"{scheme}://{host}:{HTTP_PORT}/health"  # it needs no API key
         try:
-            with urllib.request.urlopen(f"http://{host}:{HTTP_PORT}/v2/models/{self._model}", timeout=5) as response:
-                return str(json.loads(response.read())["versions"][0])
+            with urllib.request.urlopen(url, timeout=5, context=_unverified()) as response:
+                said = json.loads(response.read())
+            return str(said["release_id"]) if said["model"] == self._model and said["release_id"] else None
         except (OSError, HTTPException, ValueError, LookupError, TypeError):
             return None
 

@@ -105,6 +105,47 @@ def test_what_happens_in_another_namespace_is_not_ours(path: Path, rendered: Pat
     _promtool(rendered, "test", "rules", beside.name)
 
 
+SEED = "0123456789abcdef"
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("series", "release"),
+    [
+        ({}, SEED),
+        ({"champion": 1}, "a1"),
+        ({"ready": 0}, SEED),
+        ({"ready": 1}, None),
+        ({"champion": 1, "ready": 1}, None),
+    ],
+    ids=str,
+)
+def test_a_release_that_an_install_begins_with_is_to_answer(
+    series: dict[str, int], release: str | None, tmp_path: Path
+) -> None:
+    """No promotion has named it, so there is no champion to ask the monitor for."""
+    uri = f"s3://sentiment/sentiment/releases/{SEED}/serving/"
+    text = _rules({"server": {"storageUri": uri}})["SentimentServerDown.yaml"]
+    (tmp_path / "rules.yaml").write_text(text, "utf-8")
+    names = {
+        "champion": 'ml_champion_info{namespace="ns", release="a1"}',
+        "ready": 'ml_ready{namespace="ns", pod="p", sentiment_variant="champion"}',
+    }
+    check: dict[str, Any] = {"eval_time": "30m", "alertname": "SentimentServerDown", "exp_alerts": []}
+    if release:
+        annotations = yaml.safe_load(text)["groups"][0]["rules"][0]["annotations"]
+        told = {key: value.replace("{{ $labels.release }}", release) for key, value in annotations.items()}
+        labels = {"severity": "critical", "namespace": "ns", "release": release}
+        check["exp_alerts"] = [{"exp_labels": labels, "exp_annotations": told}]
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": names[name], "values": f"{value}x60"} for name, value in series.items()],
+        "alert_rule_test": [check],
+    }
+    (tmp_path / "case.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [case]}), "utf-8")
+    _promtool(tmp_path, "test", "rules", "case.yaml")
+
+
 def test_every_metric_in_a_rule_is_of_one_namespace() -> None:
     for path in RULES:
         expr = _read(path)["groups"][0]["rules"][0]["expr"]

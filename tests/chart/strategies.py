@@ -160,6 +160,9 @@ def _settle_server(drawn: Values) -> None:
             experiment["weight"] = min(experiment.get("weight", 0), 40)
     if all(experiment.get("shadow") for experiment in server.get("experiments", [])):
         server.get("graph", {}).pop("mode", None)
+    if server.get("graph", {}).get("mode", "none") != "none":
+        server.pop("tls", None)
+        server.pop("apiKeys", None)
     if gateway:
         drawn["gateway"]["name"] = "the-gateway"
     for section in ("server", "training", "drift"):

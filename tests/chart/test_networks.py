@@ -87,9 +87,10 @@ ELSEWHERE: Values = {
         ELSEWHERE,
         {"grafana": {"prometheusUrl": "https://metrics.example"}},
         {"training": {"autoPromote": True}, "drift": {"retrain": {"enabled": True}}},
+        {"server": {"tls": {"existingSecret": "certificate"}, "otel": {"endpoint": "http://collector.example:4318"}}},
         {"server": {"graph": {"mode": "average"}, "experiments": [{"name": "b", "storageUri": URI}]}},
     ],
-    ids=["bundled", "elsewhere", "another Prometheus beside the bundled one", "automatic", "average"],
+    ids=["bundled", "elsewhere", "another Prometheus beside the bundled one", "automatic", "TLS and traces", "average"],
 )
 def test_every_address_has_an_edge(values: Values) -> None:
     objects = render({**values, "server": {"storageUri": URI, **values.get("server", {})}})

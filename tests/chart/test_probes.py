@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import issue
 from chart.objects import Object
 from chart.rendering import CHART, Values, render
+from kube_api import Served
 from server_process import free_port
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 ROOT = CHART.parents[1]
 SCRIPTS = CHART / "files/tests"
@@ -162,6 +167,28 @@ def test_alertmanager_has_to_answer(standing_in: Callable[[Answers], str]) -> No
     assert _run("alertmanager", ALERTMANAGER_URL=standing_in({"/api/v2/alerts": []})).returncode == 0
     away = _run("alertmanager", ALERTMANAGER_URL=f"http://127.0.0.1:{free_port()}")
     assert away.returncode == 1 and "does not answer" in away.stderr
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_a_server_with_keys_has_to_say_that_it_serves_the_champion(
+    tls: bool, tiny_release: tuple[str, str], tmp_path: Path
+) -> None:
+    """Its certificate need not name the Service that is asked."""
+    uri, champion = tiny_release
+    served = {"release_id": champion}
+
+    async def health(_: object) -> JSONResponse:
+        return JSONResponse(served)
+
+    certificate = issue(tmp_path, "predictor") if tls else None
+    with Served(Starlette(routes=[Route("/health", health)]), certificate) as found:
+        url = f"{'https' if tls else 'http'}://127.0.0.1:{found.port}"
+        told = {"RELEASES_URI": uri, "MODEL_NAME": "sentiment", "SERVER_URL": url, "API_KEYS": "yes"}
+        ended = _run("infer", **told)
+        assert (ended.returncode, ended.stdout) == (0, f"ok: release {champion} is served\n"), ended.stderr
+        served["release_id"] = "0" * 16
+        ended = _run("infer", **told)
+        assert ended.returncode == 1 and f"promote {champion} again" in ended.stderr
 
 
 def test_the_store_has_to_take_what_each_program_writes(tmp_path: Path) -> None:

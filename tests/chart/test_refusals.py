@@ -37,6 +37,17 @@ CONTRADICTIONS: list[tuple[Values, str, str]] = [
         "server.experiments",
         "lower",
     ),
+    (
+        {"server": {"experiments": [EXPERIMENT], "graph": {"mode": "split"}, "tls": {"existingSecret": "a"}}},
+        "server.tls.existingSecret",
+        "server.graph.mode=none",
+    ),
+    (
+        {"server": {"experiments": [EXPERIMENT], "graph": {"mode": "average"}, "apiKeys": {"existingSecret": "a"}}},
+        "server.apiKeys.existingSecret",
+        "server.graph.mode=none",
+    ),
+    ({"server": {"env": {"TLS_CERT_FILE": "/tls.crt"}}}, "server.env", "set the value"),
     ({"server": {"graph": {"mode": "split"}}}, "server.graph.mode", "server.graph.mode=none"),
     ({"server": {"env": {"LOG_TEXT": "hash"}}}, "server.env", "set the value"),
     ({"server": {"image": {"tag": "latest"}}}, "tag", "version or a digest"),
@@ -86,6 +97,8 @@ NAMED: list[tuple[Values, str, list[str]]] = [
         "objectStore.existingSecret",
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
     ),
+    ({"server": {"tls": {"existingSecret": "the-name"}}}, "server.tls.existingSecret", ["tls.crt", "tls.key"]),
+    ({"server": {"apiKeys": {"existingSecret": "the-name"}}}, "server.apiKeys.existingSecret", ["api-keys.json"]),
     (
         {"alertmanager": {"existingSecret": "the-name", "webhook": True, "slackChannel": "#alerts"}},
         "alertmanager.existingSecret",

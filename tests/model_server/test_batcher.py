@@ -12,6 +12,7 @@ from model_release import Encoding
 from model_server.admission import Limits
 from model_server.batcher import Batcher, BatchReport, EngineFailure
 from model_server.errors import DeadlineExceeded, Overloaded, Unavailable
+from model_server.timing import recording
 
 POISON = 666
 
@@ -345,3 +346,30 @@ async def test_what_a_prediction_was_wrong_by_is_added_to_the_next(engine):
     assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
     assert batcher.predicted_wait < 0.1
     await asyncio.to_thread(batcher.close)
+
+
+async def test_a_request_is_told_its_time_in_the_queue_and_in_the_engine(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    with recording() as phases:
+        waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
+        await asyncio.sleep(0.1)
+        engine.free.set()
+        await asyncio.gather(held, waiting)
+    (queue, since, taken), (ran, began, ended) = phases
+    assert (queue, ran) == ("queue", "engine")
+    assert taken - since >= 0.09 and began == taken < ended
+
+
+async def test_a_request_that_leaves_the_queue_was_in_no_engine(engine):
+    batcher = engine.batcher()
+    held = await engine.hold(batcher)
+    with recording() as phases:
+        waiting = asyncio.create_task(batcher.submit([encoding(1)]))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    engine.free.set()
+    await held
+    assert [name for name, _, _ in phases] == ["queue"]

@@ -65,6 +65,17 @@ def test_a_second_server_on_the_same_ports(server: ModelServer, ends):
     assert "--grpc_port" in ends("--grpc_port", str(server.grpc_port))
 
 
+@pytest.mark.parametrize("workers", ["4", "0"])
+def test_several_processes_at_one_port(ends, workers):
+    """KServe's flag: each would have a queue, limits and metrics of its own, and a scrape would meet any of them."""
+    said = ends("--workers", workers)
+    assert f"--workers is {workers}" in said and "replicas" in said
+
+
+def test_one_process_may_be_asked_for(ends):
+    assert "--host" in ends("--workers", "1", "--host", "203.0.113.7")
+
+
 @pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the system shares no ports")
 def test_its_ports_cannot_be_shared(server: ModelServer):
     """Linux lets a second socket listen where the first one allowed it: another program would get part of the calls."""

@@ -9,6 +9,7 @@ from typing import Any
 import kube_config
 import pytest
 import yaml
+from certificates import issue
 from kube_api import KubeApi, Object, Served
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -138,8 +139,12 @@ def test_no_cluster_is_told_before_anything_is_done(tmp_path: Path, monkeypatch:
         KServeCluster("ns", "sentiment", "t", "sentiment")
 
 
-def pod(name: str, target: Target, *, ready: bool = True, phase: str = "Running") -> Object:
-    container = {"name": "kserve-container", "env": [{"name": "RELEASE_ID", "value": target.release_id}]}
+def pod(name: str, target: Target, *, ready: bool = True, phase: str = "Running", scheme: str = "HTTP") -> Object:
+    container = {
+        "name": "kserve-container",
+        "env": [{"name": "RELEASE_ID", "value": target.release_id}],
+        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080, "scheme": scheme}},
+    }
     return {
         "metadata": {"name": name, "labels": {"serving.kserve.io/inferenceservice": "sentiment"}},
         "spec": {"containers": [{"name": "queue", "image": "q"}, container]},
@@ -153,13 +158,13 @@ def pod(name: str, target: Target, *, ready: bool = True, phase: str = "Running"
 
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What a predictor's pod at 127.0.0.1 answers to the question for its model."""
-    answer: dict[str, Any] = {"versions": [NEW.release_id]}
+    """What a predictor's pod at 127.0.0.1 says of itself."""
+    answer: dict[str, Any] = {"model": "sentiment", "release_id": NEW.release_id}
 
-    async def model(_: object) -> JSONResponse:
+    async def health(_: object) -> JSONResponse:
         return JSONResponse(answer)
 
-    with Served(Starlette(routes=[Route("/v2/models/sentiment", model)])) as found:
+    with Served(Starlette(routes=[Route("/health", health)])) as found:
         monkeypatch.setattr(kserve_cluster, "HTTP_PORT", found.port)
         yield answer
 
@@ -181,7 +186,9 @@ def test_pods_are_asked_which_release_they_serve(
     assert found["leaving"].leaving and found["leaving"].release_id == OLD.release_id
 
 
-@pytest.mark.parametrize("answer", [{"versions": []}, {"versions": None}, {"versions": 1}, {"other": 1}])
+@pytest.mark.parametrize(
+    "answer", [{"model": "sentiment", "release_id": None}, {"model": "other", "release_id": "1" * 16}, {"other": 1}, {}]
+)
 def test_a_pod_that_answers_otherwise_does_not_serve_a_release(
     api: KubeApi, cluster: KServeCluster, predictor: dict[str, Any], answer: dict[str, Any]
 ) -> None:
@@ -189,6 +196,22 @@ def test_a_pod_that_answers_otherwise_does_not_serve_a_release(
     predictor.update(answer)
     api.put(PODS, pod("ready", NEW))
     assert [one.answers_with for one in cluster.pods()] == [None]
+
+
+def test_a_pod_with_a_certificate_is_asked_by_tls(
+    api: KubeApi, cluster: KServeCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its certificate is of a name, and the pod is asked by its address."""
+
+    async def health(_: object) -> JSONResponse:
+        return JSONResponse({"model": "sentiment", "release_id": NEW.release_id})
+
+    with Served(Starlette(routes=[Route("/health", health)]), issue(tmp_path, "predictor")) as found:
+        monkeypatch.setattr(kserve_cluster, "HTTP_PORT", found.port)
+        api.put(PODS, pod("ready", NEW, scheme="HTTPS"))
+        assert [one.answers_with for one in cluster.pods()] == [NEW.release_id]
+        api.put(PODS, pod("ready", NEW))
+        assert [one.answers_with for one in cluster.pods()] == [None]
 
 
 @pytest.mark.parametrize("part", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b"no HTTP\r\n\r\n"])

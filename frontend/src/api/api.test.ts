@@ -90,7 +90,7 @@ describe("words", () => {
 
 describe("timing", () => {
   it("splits the time, and the parts add up to it", () => {
-    const timing = readTiming("tokenise;dur=1, model;dur=7, total;dur=10", 14);
+    const timing = readTiming("tokenise;dur=1, queue;dur=2, engine;dur=5, total;dur=10", 14);
     expect(timing.parts.map(({ milliseconds }) => milliseconds)).toEqual([4, 2, 1, 7]);
     expect(readTiming(null, 14)).toEqual({ total: 14, server: null, parts: [] });
   });

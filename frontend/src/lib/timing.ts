@@ -5,13 +5,13 @@ export interface Timing {
   parts: { name: string; milliseconds: number }[];
 }
 
-/** Read the header Server-Timing: `tokenise;dur=0.4, model;dur=7.1, total;dur=8.0`. */
+/** Read the header Server-Timing: `tokenise;dur=0.4, queue;dur=1.1, engine;dur=6.0, total;dur=8.0`. */
 export function readTiming(header: string | null, total: number): Timing {
   const told = new Map<string, number>();
   for (const [, name, value] of (header ?? "").matchAll(/([\w-]+);dur=([\d.]+)/g)) told.set(name!, Number(value));
   const server = told.get("total");
   if (server === undefined) return { total, server: null, parts: [] };
-  const [tokenise, model] = [told.get("tokenise") ?? 0, told.get("model") ?? 0];
+  const [tokenise, model] = [told.get("tokenise") ?? 0, (told.get("queue") ?? 0) + (told.get("engine") ?? 0)];
   const parts = [
     { name: "Network and browser", milliseconds: Math.max(0, total - server) },
     { name: "Reading, logging", milliseconds: Math.max(0, server - tokenise - model) },

@@ -40,6 +40,9 @@ edges:
 {{- end }}
   # The hub's data sets and base models.
   - {from: training, to: outside, port: 443}
+{{- with $values.server.otel.endpoint }}
+  - {from: server, to: outside, port: {{ include "sentiment.portOf" . }}}
+{{- end }}
   - {from: neighbours, to: server, port: 8080}
   - {from: neighbours, to: server, port: 8081}
   - {from: balancers, to: server, port: 8080}

@@ -21,6 +21,11 @@ scrape_configs:
   - job_name: pods
     # The monitor's series on Jobs have a component of their own, which would be renamed for the pod's.
     honor_labels: true
+{{- if .Values.server.tls.existingSecret }}
+    tls_config:
+      # Pods are asked by their addresses, which certificates do not name.
+      insecure_skip_verify: true
+{{- end }}
     kubernetes_sd_configs:
       - role: pod
         namespaces:
@@ -44,6 +49,9 @@ scrape_configs:
         regex: (.+);(\d+)
         replacement: $1:$2
         target_label: __address__
+      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scheme]
+        regex: (https?)
+        target_label: __scheme__
       - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_path]
         regex: (.+)
         target_label: __metrics_path__

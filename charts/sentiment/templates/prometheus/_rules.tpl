@@ -1,7 +1,8 @@
 {{/*
 The rule files by name. What a file leaves open is filled in: RUNBOOKS, their address; NAMESPACE, because one Prometheus may
 watch several installations; DRIFT_LIMIT, the seconds that may pass between two successful checks; DATABASE_BYTES, the size
-of the bundled database's volume. A part that is switched off has no rules about its silence. Arguments: the root.
+of the bundled database's volume; OR_SEED, the release that an install begins with, which no promotion has named. A part that
+is switched off has no rules about its silence. Arguments: the root.
 */}}
 {{- define "sentiment.ruleFiles" -}}
 {{- $off := dict
@@ -10,11 +11,16 @@ of the bundled database's volume. A part that is switched off has no rules about
       "SentimentDriftJobFailed.yaml" (not .Values.drift.enabled) }}
 {{- $limit := mul 3600 (add 2 (include "sentiment.pauseHours" .Values.drift.schedule)) }}
 {{- $database := ternary (include "sentiment.bytes" .Values.postgres.size) "Inf" .Values.postgres.enabled }}
+{{- $seed := "" }}
+{{- with .Values.server.storageUri }}
+{{- $named := printf "label_replace(vector(1), \"release\", %q, \"\", \"\")" (include "sentiment.idOf" .) }}
+{{- $seed = printf " or on () label_replace(%s, \"namespace\", \"NAMESPACE\", \"\", \"\")" $named }}
+{{- end }}
 {{- range $path, $_ := .Files.Glob "alerts/*.yaml" }}
 {{- if not (get $off (base $path)) }}
 {{- $text := $.Files.Get $path | replace "RUNBOOKS" (trimSuffix "/" $.Values.prometheus.runbookBaseUrl) }}
 {{ base $path }}: |
-  {{- $text | replace "NAMESPACE" $.Release.Namespace | replace "DRIFT_LIMIT" (toString $limit) | replace "DATABASE_BYTES" $database | nindent 2 }}
+  {{- $text | replace "OR_SEED" $seed | replace "NAMESPACE" $.Release.Namespace | replace "DRIFT_LIMIT" (toString $limit) | replace "DATABASE_BYTES" $database | nindent 2 }}
 {{- end }}
 {{- end }}
 {{- end -}}

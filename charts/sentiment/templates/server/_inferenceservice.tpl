@@ -121,6 +121,11 @@ spec:
 {{- add .Values.server.shutdownDelaySeconds .Values.server.drainSeconds 40 -}}
 {{- end -}}
 
+{{/* How a server is asked: `https` where it has a certificate. Arguments: the root. */}}
+{{- define "sentiment.serverScheme" -}}
+{{ ternary "https" "http" (ne .Values.server.tls.existingSecret "") }}
+{{- end -}}
+
 {{/* The Prometheus that scaling asks. Arguments: the root. */}}
 {{- define "sentiment.prometheusUrl" -}}
 {{- .Values.server.autoscaling.prometheusUrl | default (printf "http://%s-prometheus.%s.svc:9090" (include "sentiment.fullname" .) .Release.Namespace) -}}

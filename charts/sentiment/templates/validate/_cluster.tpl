@@ -55,6 +55,8 @@
 {{- end -}}
 {{- include "sentiment.checkSecret" (dict "root" $ "key" "objectStore.existingSecret" "name" $values.objectStore.existingSecret "fields" (list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY")) -}}
 {{- include "sentiment.checkEndpoint" . -}}
+{{- include "sentiment.checkSecret" (dict "root" $ "key" "server.tls.existingSecret" "name" $values.server.tls.existingSecret "fields" (list "tls.crt" "tls.key")) -}}
+{{- include "sentiment.checkSecret" (dict "root" $ "key" "server.apiKeys.existingSecret" "name" $values.server.apiKeys.existingSecret "fields" (list "api-keys.json")) -}}
 {{- if $values.alertmanager.enabled -}}
 {{- $receivers := list -}}
 {{- if $values.alertmanager.slackChannel }}{{ $receivers = append $receivers "slack-url" }}{{ end -}}

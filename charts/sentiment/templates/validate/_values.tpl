@@ -94,6 +94,11 @@ Arguments: the root.
 {{- $names = append $names .name -}}
 {{- if not .shadow }}{{ $answering = append $answering .name }}{{ end -}}
 {{- end -}}
+{{- range $key, $name := dict "server.tls.existingSecret" $server.tls.existingSecret "server.apiKeys.existingSecret" $server.apiKeys.existingSecret -}}
+{{- if and $name (ne $server.graph.mode "none") -}}
+{{- fail (printf "%s is set while server.graph.mode is %s: set server.graph.mode=none, because KServe's router asks releases in plain text and without a key, or empty the first." $key $server.graph.mode) -}}
+{{- end -}}
+{{- end -}}
 {{- if lt (int (include "sentiment.championWeight" .)) 0 -}}
 {{- fail "server.experiments: the weights add up to more than 100: lower them, because the promoted release gets what they leave." -}}
 {{- end -}}

@@ -1,0 +1,65 @@
+"""Traces at the gRPC edge: an interceptor. Probes have none, nor have reflection and the health service."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from model_server.inference_proto import SERVICE
+
+if TYPE_CHECKING:
+    from model_server.tracing.spans import Tracing
+
+_TRACED = f"/{SERVICE}/"
+_PROBES = frozenset({f"{_TRACED}{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
+# Codes that OpenTelemetry's conventions count as the server's failure; the others are the client's.
+_FAILURES = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+
+
+def _code(context: Any, error: BaseException | None) -> grpc.StatusCode:
+    """What a call ends with, given what its handler raised."""
+    if isinstance(error, asyncio.CancelledError):  # the client left, or its deadline passed
+        late = context.time_remaining() == 0
+        return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+    return context.code() or (grpc.StatusCode.OK if error is None else grpc.StatusCode.UNKNOWN)
+
+
+class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """A server span a call, with the attributes of OpenTelemetry's conventions for gRPC."""
+
+    def __init__(self, tracing: "Tracing") -> None:
+        self._tracing = tracing
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None or not details.method.startswith(_TRACED) or details.method in _PROBES:
+            return handler
+        call, method = handler.unary_unary, details.method.removeprefix("/")
+        headers = [(key, value) for key, value in details.invocation_metadata or () if isinstance(value, str)]
+        attributes = {"rpc.system.name": "grpc", "rpc.method": method}
+
+        async def traced(request: Any, context: Any) -> Any:
+            error: BaseException | None = None
+            with self._tracing.request(method, headers, attributes) as span:
+                try:
+                    return await call(request, context)
+                except BaseException as caught:
+                    error = caught
+                    raise
+                finally:
+                    code = _code(context, error)
+                    span.set_attribute("rpc.response.status_code", code.name)
+                    if code in _FAILURES:
+                        self._tracing.failed(span, code.name)
+
+        return grpc.unary_unary_rpc_method_handler(traced, handler.request_deserializer, handler.response_serializer)

@@ -1,0 +1,73 @@
+"""Traces at the REST edge: an ASGI middleware. Probes and metrics have none."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from opentelemetry.semconv.attributes.http_attributes import (
+    HTTP_REQUEST_METHOD,
+    HTTP_RESPONSE_STATUS_CODE,
+    HTTP_ROUTE,
+)
+from opentelemetry.semconv.attributes.network_attributes import NETWORK_PROTOCOL_VERSION
+from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_SCHEME
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Match
+from starlette.types import Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from model_server.tracing.spans import Tracing
+
+_UNTRACED = frozenset({"/metrics", "/health", "/v2/health/live", "/v2/health/ready"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+
+
+def route_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
+    """The template of the path that is asked, such as `/v2/models/{name}/infer`; None where nothing is there."""
+    partial = None
+    for route in routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE and (path := getattr(route, "path", None)):
+            if match is Match.FULL:
+                return str(path)
+            partial = partial or str(path)  # another method of this path
+    return partial
+
+
+class TracingMiddleware:
+    """A server span a request, with the attributes of OpenTelemetry's conventions for HTTP."""
+
+    def __init__(self, app: Starlette, tracing: "Tracing") -> None:
+        self._app, self._tracing = app, tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = route_of(self._app.routes, scope) if scope["type"] == "http" else None
+        if scope["type"] != "http" or route in _UNTRACED:
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        attributes = {
+            HTTP_REQUEST_METHOD: method,
+            URL_SCHEME: scope["scheme"],
+            NETWORK_PROTOCOL_VERSION: scope["http_version"],
+        }
+        if route:
+            attributes[HTTP_ROUTE] = route
+        name = " ".join(part for part in ("HTTP" if method == "_OTHER" else method, route) if part)
+        headers = ((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
+        with self._tracing.request(name, headers, attributes) as span:
+
+            async def sending(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    span.set_attribute(HTTP_RESPONSE_STATUS_CODE, status)
+                    if status < 400:  # a path that leads nowhere may hold whatever its client wrote
+                        span.set_attribute(URL_PATH, scope["path"])
+                    if status >= 500:
+                        self._tracing.failed(span, str(status))
+                await send(message)
+
+            try:
+                await self._app(scope, receive, sending)
+            except Exception as error:
+                self._tracing.failed(span, type(error).__qualname__)
+                raise

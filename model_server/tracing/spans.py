@@ -1,0 +1,96 @@
+"""The span of a request, its phases as children, and the way to the collector."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.propagate import extract, get_global_textmap
+from opentelemetry.sdk.resources import (
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    OTELResourceDetector,
+    Resource,
+)
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from model_server.about import version
+from model_server.timing import Phase, recording
+from model_server.tracing.grpc import TracingInterceptor
+from model_server.tracing.rest import TracingMiddleware
+
+FLUSH_SECONDS = 5.0
+
+
+def exporting() -> TracerProvider:
+    """A provider that sends spans in batches from a thread of its own, as the variables `OTEL_*` say."""
+    named = {SERVICE_NAME: "sentiment-server", SERVICE_VERSION: version(), SERVICE_INSTANCE_ID: socket.gethostname()}
+    ours = Resource.create(named)
+    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider
+
+
+class Tracing:
+    """Traces of one process."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("model_server", version())
+        self._fields = frozenset(get_global_textmap().fields)
+
+    def rest(self, app: Starlette) -> ASGIApp:
+        """The application with a span a request."""
+        return TracingMiddleware(app, self)
+
+    def interceptor(self) -> TracingInterceptor:
+        """A span a call, for a gRPC server."""
+        return TracingInterceptor(self)
+
+    @contextmanager
+    def request(self, name: str, headers: Iterable[tuple[str, str]], attributes: Mapping[str, str]) -> Iterator[Span]:
+        """The span of the request that this block answers; it continues the trace that its headers name.
+
+        Args:
+            headers: names in lower case.
+        """
+        carrier: dict[str, list[str]] = {}
+        for key, value in headers:
+            if key in self._fields:
+                carrier.setdefault(key, []).append(value)
+        epoch = time.time_ns() - time.monotonic_ns()
+        span = self._tracer.start_span(name, extract(carrier), SpanKind.SERVER, attributes)
+        with recording() as phases:
+            try:
+                yield span
+            finally:
+                if span.is_recording():
+                    self._children(span, phases, epoch)
+                span.end()
+
+    @staticmethod
+    def failed(span: Span, kind: str) -> None:
+        """The request failed by the server's fault. Messages stay out: they may quote what a client sent."""
+        span.set_attribute(ERROR_TYPE, kind)
+        span.set_status(StatusCode.ERROR)
+
+    def _children(self, span: Span, phases: Iterable[Phase], epoch: int) -> None:
+        """A span a phase; `epoch` is the wall clock at monotonic 0, in nanoseconds."""
+        context = set_span_in_context(span)
+        for name, began, ended in phases:
+            start, end = (epoch + int(seconds * 1e9) for seconds in (began, ended))
+            self._tracer.start_span(name, context, start_time=start).end(end)
+
+    def close(self) -> None:
+        """Send what is left, and give up after `FLUSH_SECONDS`: a collector that is down must not keep a pod."""
+        flushing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        flushing.start()
+        flushing.join(FLUSH_SECONDS)
