@@ -88,7 +88,7 @@ class TorchEngine:
         threads: of a CPU; 0 takes the quota.
         buckets: shapes that run as CUDA graphs (`FixedShapes`); other shapes, and all of them without buckets, run
             kernel by kernel.
-        compiled: let `torch.compile` fuse the kernels; it needs a C compiler, and minutes for the first shapes.
+        compiled: let `torch.compile` fuse the kernels; it needs a C compiler, and about a minute at the first calls.
 
     Raises:
         StartError: CUDA was asked for and there is none.
@@ -108,7 +108,8 @@ class TorchEngine:
         torch.set_num_threads(threads or available_cpus())
         self.device = choose_device(device)
         network = load_network(folder, self.device, dtype)
-        self._network = torch.compile(network) if compiled else network
+        # Kernels for any shape: one set for each of two hundred shapes would take an hour to compile.
+        self._network = torch.compile(network, dynamic=True, fullgraph=True) if compiled else network
         self._fixed = FixedShapes(self._network, self.device, network.columns, buckets) if buckets else None
 
     def forward(self, ids: IntArray, mask: IntArray) -> tuple[FloatArray, FloatArray]:
