@@ -131,3 +131,50 @@ def log_cost(document: Document) -> str:
         f"{alone['mean_text_bytes']:,} bytes on average, commits flushed to disk; {alone['lost']} lost).\n"
     )
     return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + said
+
+
+def _by_way(rows: Sequence[Document], ways: Sequence[str], key: str) -> list[str]:
+    """What each way did of the rows of one load: texts a second and the share of the peak, or another figure."""
+    found = {row["way"]: row for row in rows}
+    if key != "texts_per_second":
+        return [_cell(found[way][key]) for way in ways]
+    return [f"{found[way][key]:,} ({_share(found[way]['share_of_peak'])})" for way in ways]
+
+
+def gpu(document: Document) -> str:
+    """The torch engine on a card: its ways by load and by batch, and the server."""
+    card, peak, server = document["card"], document["bf16_peak"], document["server"]
+    ways = list(document["seconds_to_answer"])
+    loads: dict[str, list[Document]] = {}
+    for row in document["by_load"]:
+        loads.setdefault(row["load"], []).append(row)
+    batches: dict[tuple[str, int], list[Document]] = {}
+    for row in document["by_batch"]:
+        batches.setdefault((row["load"], row["texts"]), []).append(row)
+    said = (
+        f"{card['name']} ({card['memory_gib']} GiB, CUDA {card['cuda']}, torch {document['torch']}), "
+        f"{document['release']['base_model']} in bf16; the card's peak by products of {peak['size']} x {peak['size']}: "
+        f"{peak['tflops']:,} TFLOPS. {document['rounds']} rounds of {document['seconds']:g} s. "
+        f"Logits differ from those of {ways[0]} by at most {max(document['logit_differences'].values()):.2g}.\n"
+    )
+    throughput = [
+        [load, rows[0]["mean_tokens"], *_by_way(rows, ways, "texts_per_second")] for load, rows in loads.items()
+    ]
+    latency = [[load, *_by_way(rows, ways, "one_text_p50_ms")] for load, rows in loads.items()]
+    by_batch = [[*key, *_by_way(rows, ways, "texts_per_second")] for key, rows in batches.items()]
+    keys = ["load", "texts_per_request", "clients", "requests_per_second", "texts_per_second"]
+    keys += ["p50_ms", "p99_ms", "server_cpu_share", "client_cpu_share", "failed"]
+    closed = [[_cell(row[key]) for key in keys] for row in server["closed_loop"]]
+    return "\n".join(
+        [
+            said,
+            f"Texts/s (share of the peak), batches of {document['max_batch_tokens']:,} tokens:\n",
+            markdown(["load", "tokens", *ways], throughput),
+            "One text, p50 in ms:\n",
+            markdown(["load", *ways], latency),
+            "Texts/s (share of the peak) by texts in a batch:\n",
+            markdown(["load", "texts", *ways], by_batch),
+            f"The server ({server['shown']}), ready in {server['seconds_to_ready']} s:\n",
+            markdown([key.replace("_", " ") for key in keys], closed),
+        ]
+    )

@@ -103,6 +103,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
+    "serving_gpu": ("Serving on a GPU", serving_tables.gpu),
     "outage": ("Faults", outage),
     "drift": ("Drift", drift),
 }

@@ -113,7 +113,7 @@ class Scorer:
         variant: str | None = None,
         threads: int = 0,
         streams: int = 1,
-        engine: Engine | None = None,
+        make_engine: Callable[[Path], Engine] | None = None,
         expect_id: str | None = None,
         verify: bool = True,
     ) -> Self:
@@ -123,7 +123,7 @@ class Scorer:
             variant: a key of the manifest's variants; the default one when absent.
             threads: engine threads; 0 takes the CPU quota.
             streams: forward passes that may run at once, with an equal part of the threads each.
-            engine: an engine to use in place of the variant's own (torch's, for one).
+            make_engine: makes the engine from the variant's folder, in place of OpenVINO's (torch's, for one).
             expect_id: the id that this release must have.
             verify: compare every file that lies here with the manifest's sha256.
 
@@ -145,10 +145,13 @@ class Scorer:
             if serving_only and not entry.path.startswith("serving/"):
                 raise ReleaseError(f"variant {chosen!r} lies outside serving/: fetch the release's {entry.path}/ too")
             verify_files(path, here, strip)
-        if engine is None:
-            if entry.kind != "openvino":
-                raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
-            engine = OpenVINOEngine(path / entry.path.removeprefix(strip), entry.precision, threads, streams)
+        folder = path / entry.path.removeprefix(strip)
+        if make_engine is not None:
+            engine = make_engine(folder)
+        elif entry.kind == "openvino":
+            engine = OpenVINOEngine(folder, entry.precision, threads, streams)
+        else:
+            raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
         return cls(manifest, load_tokenizer(path / f"{'' if serving_only else 'serving/'}tokenizer.json"), engine)
 
     def encode(self, texts: Sequence[str], truncation: Truncation | None = None) -> list[Encoding]:

@@ -1,15 +1,18 @@
 """Load a release: verify, replay the golden inputs, warm. Only then may the server call itself ready."""
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_release import Engine, ReleaseError, Scorer
+from model_release import Engine, Manifest, Scorer
 from model_release.golden import read_golden, replay
 from model_release.scorer import WIDTH_MULTIPLE, read_manifest
 from model_server.errors import StartError
 from model_server.settings import ServerSettings
 
+log = logging.getLogger("model_server")
 _SPEED_TOKENS = 256
 
 
@@ -28,6 +31,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
 
     Raises:
         ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
+        StartError: its variant's engine cannot be had here.
     """
     path = settings.model_dir
     manifest = read_manifest(path, settings.release_id)
@@ -37,7 +41,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
         variant=variant,
         threads=settings.engine_threads,
         streams=settings.engine_streams,
-        engine=_torch_engine(path, variant, settings) if _kind(manifest.variants, variant) == "torch" else None,
+        make_engine=_maker(manifest, variant, settings),
         expect_id=settings.release_id,
     )
     serving = path / "serving" if (path / "serving").is_dir() else path
@@ -52,19 +56,58 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     return LoadedRelease(scorer, variant, difference, speed)
 
 
-def _kind(variants: object, variant: str) -> str | None:
-    entry = variants.get(variant) if isinstance(variants, dict) else None
-    return None if entry is None else entry.kind
-
-
-def _torch_engine(path: Path, variant: str, settings: ServerSettings) -> Engine:
+def _maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callable[[Path], Engine] | None:
+    """What makes the variant's engine from its folder; None for the scorer's own OpenVINO."""
+    entry = manifest.variants.get(variant)
+    if entry is None or entry.kind != "torch":
+        if settings.device == "cuda":
+            raise StartError(f"DEVICE=cuda: variant {variant!r} runs on the CPU; set VARIANT=torch, or DEVICE=auto")
+        return None
+    if settings.engine_streams > 1:
+        raise StartError(f"ENGINE_STREAMS={settings.engine_streams}: torch runs one batch at a time; leave it at 1")
     try:
-        from model_server.engines.torch import TorchEngine
+        from model_server.engines.buckets import make_buckets
+        from model_server.engines.torch import TorchEngine, choose_device
     except ImportError as error:
         raise StartError(
             f"variant {variant!r} needs torch ({error}): pip install 'sentiment-pipeline[serve,torch]'"
         ) from None
-    folder = path / read_manifest(path).variants[variant].path
-    if not folder.is_dir():
-        raise ReleaseError(f"variant {variant!r} lies outside serving/: fetch the release's {folder.name}/ too")
-    return TorchEngine(folder, settings.engine_threads)
+    on_cuda = choose_device(settings.device).type == "cuda"
+    buckets = make_buckets(manifest.max_tokens, settings.max_batch_tokens) if on_cuda else ()
+
+    def make(folder: Path) -> Engine:
+        started = time.perf_counter()
+        engine = TorchEngine(
+            folder,
+            device=settings.device,
+            dtype=settings.dtype,
+            threads=settings.engine_threads,
+            buckets=buckets,
+        )
+        said = "engine: torch on %s, %d CUDA graphs, %.1f s"
+        log.info(said, engine.device, len(buckets), time.perf_counter() - started)
+        return engine
+
+    return make
+
+
+def release_to_fetch(settings: ServerSettings) -> tuple[str, str] | None:
+    """Name and id of the release in MODEL_DIR when its variant's files have to come from the store; else None.
+
+    KServe's initialiser brings `serving/`, which holds the default variant alone.
+
+    Raises:
+        ReleaseError: MODEL_DIR holds no release, or another one.
+        StartError: the files are not there and no store is named.
+    """
+    path = settings.model_dir
+    manifest = read_manifest(path, settings.release_id)
+    entry = manifest.variants.get(settings.variant or manifest.default_variant)
+    if entry is None or entry.path.startswith("serving/") or (path / entry.path).is_dir():
+        return None
+    if settings.releases_uri is None:
+        raise StartError(
+            f"variant {settings.variant!r} lies outside serving/ and {path / entry.path} is not there; set "
+            "RELEASES_URI to have it fetched, or let MODEL_DIR be the release's root with that folder"
+        )
+    return manifest.name, manifest.release_id

@@ -11,6 +11,8 @@ from model_server.console_log import LogFormat
 
 _ORIGIN = re.compile(r"^(\*|https?://[^/\s,]+)$")
 Port = Annotated[int, Field(ge=1, le=65535)]
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["auto", "bf16", "fp32"]
 
 
 class ServerSettings(BaseSettings):
@@ -28,10 +30,14 @@ class ServerSettings(BaseSettings):
     """The id that the release must have; the server refuses another."""
     variant: str | None = None
     """A variant of the release in place of its default one."""
+    device: Device = "auto"
+    """Where the variant `torch` runs: `cuda`, `cpu`, or `auto` for CUDA where there is a card."""
+    dtype: Dtype = "auto"
+    """Precision of the variant `torch`: `bf16`, `fp32`, or `auto` for bf16 on CUDA and fp32 on a CPU."""
     hot_swap: bool = False
     """Offer V2's load and unload of the model, to keys with `admin`; needs `api_keys_file`."""
     releases_uri: str | None = None
-    """The store that a load may name releases of; the server starts from `model_dir` in any case."""
+    """The store that a load may name releases of, and that holds what `model_dir` lacks of the variant."""
     host: str = "0.0.0.0"
     """Address to listen on."""
     http_port: Port = 8080

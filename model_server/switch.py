@@ -11,7 +11,7 @@ from model_release import ReleaseError, ReleaseNotFound, ReleaseStore, StoreUnre
 from model_server.admission import Limits
 from model_server.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
-from model_server.loading import LoadedRelease, load_release
+from model_server.loading import LoadedRelease, load_release, release_to_fetch
 from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
@@ -42,9 +42,9 @@ class ReleaseSwitch:
             StartError, ReleaseError: it cannot be served.
         """
         async with self._working:
-            loaded = await asyncio.to_thread(load_release, self._settings)
+            loaded, folder = await asyncio.to_thread(self._bring, None)
             self._name = loaded.scorer.manifest.name
-            self._serve(loaded, None)
+            self._serve(loaded, folder)
             return loaded
 
     async def load(self, name: str, release: str | None = None) -> str:
@@ -88,11 +88,7 @@ class ReleaseSwitch:
     async def _load(self, release: str | None) -> str:
         folder: tempfile.TemporaryDirectory[str] | None = None
         try:
-            settings = self._settings
-            if release is not None:
-                folder = tempfile.TemporaryDirectory(prefix="release-")
-                settings = await asyncio.to_thread(self._fetch, release, Path(folder.name))
-            loaded = await asyncio.to_thread(load_release, settings)
+            loaded, folder = await asyncio.to_thread(self._bring, release)
             if self._state.phase is Phase.DRAINING:
                 loaded.scorer.engine.close()
                 raise Unavailable("the server is stopping; ask another replica")
@@ -108,17 +104,29 @@ class ReleaseSwitch:
         log.info("load: release %s (%s), golden difference %.4f", release_id, loaded.variant, loaded.difference)
         return release_id
 
-    def _fetch(self, release: str, folder: Path) -> ServerSettings:
+    def _bring(self, release: str | None) -> tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]:
+        """Load a release of the store, or that of MODEL_DIR; and the folder that it was fetched into, if it was."""
+        wanted = (self._name, release) if release is not None else release_to_fetch(self._settings)
+        if wanted is None:
+            return load_release(self._settings), None
+        folder = tempfile.TemporaryDirectory(prefix="release-")
+        try:
+            return load_release(self._fetch(*wanted, Path(folder.name))), folder
+        except BaseException:
+            folder.cleanup()
+            raise
+
+    def _fetch(self, name: str, release: str, folder: Path) -> ServerSettings:
         """Fetch a release of the store; the settings that load it from the folder."""
         settings = self._settings
         if settings.releases_uri is None:
             raise NotOffered("this server has no store of releases; set RELEASES_URI, or load without naming a release")
         store = ReleaseStore(settings.releases_uri)
-        release_id = store.resolve(self._name, release)
-        only, variants = ["serving/"], store.manifest(self._name, release_id).variants
+        release_id = store.resolve(name, release)
+        only, variants = ["serving/"], store.manifest(name, release_id).variants
         if settings.variant in variants:
             only.append(f"{variants[settings.variant].path}/")
-        path = store.fetch(self._name, release_id, folder, only)
+        path = store.fetch(name, release_id, folder, only)
         return settings.model_copy(update={"model_dir": path, "release_id": release_id})
 
     def _serve(self, loaded: LoadedRelease, folder: tempfile.TemporaryDirectory[str] | None) -> None:

@@ -24,6 +24,16 @@ def serving(tiny_release: tuple[str, str], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def whole_release(tiny_release: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release's root with `serving/` and `torch/`."""
+    from model_release import ReleaseStore
+
+    uri, release_id = tiny_release
+    folder = tmp_path_factory.mktemp("whole")
+    return ReleaseStore(uri).fetch("sentiment", release_id, folder, only=("serving/", "torch/"))
+
+
+@pytest.fixture(scope="session")
 def server(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     work = tmp_path_factory.mktemp("server")
     with model_server(serving, work, CORS_ORIGINS=ORIGIN, MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as running:

@@ -166,6 +166,21 @@ def test_torch_gives_the_same_answers_and_kserves_other_flags_are_taken(tiny_rel
         assert server.process.wait(120) == 0
 
 
+def test_what_serving_lacks_of_the_variant_comes_from_the_store(tiny_release, serving, tmp_path, http):
+    fetched = tmp_path / "tmp"
+    fetched.mkdir()
+    settings = {"VARIANT": "torch", "RELEASES_URI": tiny_release[0], "TMPDIR": str(fetched)}
+    with model_server(serving, tmp_path, **settings) as server:
+        asked = json_request(TEXTS, ["probabilities"])
+        answer = httpx.post(f"{server.url}{INFER}", json=asked, trust_env=False)
+        expected = read_rest(http.post(INFER, json=asked))["probabilities"]
+        np.testing.assert_allclose(read_rest(answer)["probabilities"], expected, atol=1e-4)
+        assert (next(fetched.glob("release-*")) / tiny_release[1] / "torch/model.safetensors").is_file()
+        assert server.stop() == 0
+    assert not list(fetched.glob("release-*"))
+    assert "engine: torch on cpu, 0 CUDA graphs" in server.output or "engine: torch on cuda" in server.output
+
+
 def metric(client: httpx.Client, name: str) -> float:
     lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(f"{name} ")]
     return float(lines[0].split()[1])

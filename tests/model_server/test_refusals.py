@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -133,7 +134,27 @@ def test_an_unknown_variant(ends):
 
 def test_a_variant_that_was_not_fetched(ends):
     said = ends("--variant", "torch")
-    assert "torch" in said and "serving" in said
+    assert "torch" in said and "serving" in said and "RELEASES_URI" in said
+
+
+def test_a_variant_that_is_not_in_the_store_either(ends, tmp_path):
+    said = ends("--variant", "torch", RELEASES_URI=str(tmp_path / "empty"))
+    assert "no release" in said and str(tmp_path / "empty") in said
+
+
+def test_torch_that_is_not_installed(ends, whole_release, monkeypatch):
+    monkeypatch.setitem(sys.modules, "model_server.engines.torch", None)
+    assert "pip install 'sentiment-pipeline[serve,torch]'" in ends("--variant", "torch", model_dir=whole_release)
+
+
+def test_cuda_where_there_is_none(ends, whole_release, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    said = ends("--variant", "torch", model_dir=whole_release, DEVICE="cuda")
+    assert "finds no CUDA device" in said and "DEVICE=cpu" in said
+
+
+def test_cuda_for_a_variant_of_the_cpu(ends):
+    assert "VARIANT=torch" in ends(DEVICE="cuda")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "postgresql://host:port/db"])
@@ -157,6 +178,8 @@ def test_a_spill_uri_that_is_none(ends):
         ("MAX_WAIT_SECONDS", "0"),
         ("MAX_WINDOWS", "0"),
         ("EXPLAIN_PASSES", "1"),
+        ("DEVICE", "tpu"),
+        ("DTYPE", "fp16"),
     ],
 )
 def test_a_bad_setting(ends, name, value):

@@ -1,0 +1,90 @@
+"""The fixed shapes that batches are padded to, so that each can have a CUDA graph of its own. Pure."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from model_release.engine import IntArray
+from model_server.batching import whole_rows
+
+WIDTH_STEP = 16  # what the scorer pads to, and what tensor cores and masked attention want at least
+MAX_ROWS = 512  # more rows than this are computed without a graph
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A shape: rows of a batch, tokens of a row."""
+
+    rows: int
+    width: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that it computes, padding counted."""
+        return self.rows * self.width
+
+
+def widths(max_tokens: int) -> Iterator[int]:
+    """16, 32, … 128, 160, … 256, 320, … `max_tokens`: above 64 each is at most a quarter wider than the one before."""
+    width = WIDTH_STEP
+    while width < max_tokens:
+        yield width
+        width += max(WIDTH_STEP, 1 << (width.bit_length() - 3))
+    yield max_tokens
+
+
+def row_counts(most: int) -> Iterator[int]:
+    """1, 2, 3, 4, 6, 8, 12, … up to the first that holds `most`.
+
+    Powers of two alone would compute nearly twice the rows of an unlucky batch; with one count between two of them it
+    is at most half as many again.
+    """
+    for count in filter(lambda count: whole_rows(count) == count, itertools.count(1)):
+        yield count
+        if count >= most:
+            return
+
+
+def make_buckets(max_tokens: int, batch_tokens: int) -> tuple[Bucket, ...]:
+    """Shapes that hold every batch of up to 512 rows which a budget of `batch_tokens` (padding not counted) allows.
+
+    A text over the budget rides alone, so each width has at least the shape of one row.
+    """
+    made, narrower = [], 0
+    for width in widths(max_tokens):
+        most = min(MAX_ROWS, max(1, batch_tokens // (narrower + 1)))  # rows of the shortest texts that need this width
+        made += [Bucket(rows, width) for rows in row_counts(most)]
+        narrower = width
+    return tuple(made)
+
+
+class BucketTable:
+    """Finds the shape that a batch is padded to."""
+
+    def __init__(self, buckets: Iterable[Bucket]) -> None:
+        self._buckets = tuple(buckets)
+        self._found: dict[tuple[int, int], Bucket | None] = {}
+
+    def smallest(self, rows: int, width: int) -> Bucket | None:
+        """The shape of the fewest tokens that holds so many rows and tokens a row; None where there is none."""
+        key = (rows, width)
+        if key not in self._found:
+            holding = [bucket for bucket in self._buckets if bucket.rows >= rows and bucket.width >= width]
+            self._found[key] = min(holding, key=lambda bucket: bucket.tokens, default=None)
+        return self._found[key]
+
+
+def fill(ids: IntArray, mask: IntArray, to_ids: npt.NDArray[np.int32], to_mask: npt.NDArray[np.bool_]) -> None:
+    """Write a batch i64[b, s] into buffers [rows, width] that are no smaller, and pad what is left.
+
+    A row that is all padding attends to its first token: over no token at all attention is not a number.
+    """
+    rows, width = ids.shape
+    to_ids[:rows, :width] = ids
+    to_mask[:rows, :width] = mask
+    to_ids[:rows, width:], to_mask[:rows, width:] = 0, False
+    to_ids[rows:], to_mask[rows:] = 0, False
+    to_mask[rows:, :1] = True
