@@ -109,23 +109,35 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
 }
 
 
+BASES = {
+    "protocol": "What the protocol, or an extension that the server declares, says in its own words:",
+    "practice": (
+        "What the protocol leaves open and a careful server does: which of a client's mistakes are refused and with "
+        "which status, HTTP and gRPC around it, clients as they are. A server that chooses otherwise breaks no rule:"
+    ),
+}
+
+
+def _counts(counts: dict[str, int]) -> str:
+    passed, failed, skipped = (counts.get(outcome, 0) for outcome in ("pass", "fail", "skip"))
+    return f"{passed} of {passed + failed}" + (f", {skipped} skipped" if skipped else "")
+
+
 def conformance() -> str:
-    """Checks of the protocol that each server passes, of those that apply to it, by group."""
-    servers = {
-        path.stem.removeprefix("conformance_"): json.loads(path.read_text())["summary"]
-        for path in sorted(RESULTS.glob("conformance_*.json"))
-    }
-    if not servers:
+    """Checks that each server passes, of those that apply to it, by group; the protocol's apart from good practice."""
+    found = {path.stem.removeprefix("conformance_"): path for path in sorted(RESULTS.glob("conformance_*.json"))}
+    documents = {name: json.loads(found[name].read_text()) for name in sorted(found, key=lambda name: name != "ours")}
+    if not documents:
         return ""
-
-    def cell(counts: dict[str, int]) -> str:
-        passed, failed, skipped = (counts.get(outcome, 0) for outcome in ("pass", "fail", "skip"))
-        return f"{passed} of {passed + failed}" + (f", {skipped} skipped" if skipped else "")
-
-    groups = list(dict.fromkeys(group for summary in servers.values() for group in summary["groups"]))
-    rows = [[group, *(cell(summary["groups"].get(group, {})) for summary in servers.values())] for group in groups]
-    rows.append(["all", *(cell(summary["total"]) for summary in servers.values())])
-    return "## Open Inference Protocol\n\n" + markdown(["checks passed", *servers], rows)
+    heads = [name if name == "ours" else f"{name} {each['server']['version']}" for name, each in documents.items()]
+    parts = ["## Open Inference Protocol\n"]
+    for basis, said in BASES.items():
+        columns = [document["summary"][basis] for document in documents.values()]
+        groups = dict.fromkeys(group for column in columns for group in column["groups"])
+        rows = [[group, *(_counts(column["groups"].get(group, {})) for column in columns)] for group in groups]
+        rows.append(["all", *(_counts(column["total"]) for column in columns)])
+        parts.append(f"{said}\n\n" + markdown(["checks passed", *heads], rows))
+    return "\n".join(parts)
 
 
 def fuzzing() -> str:

@@ -18,17 +18,25 @@ class Skipped(Exception):
     """The check does not apply: the message says what is missing."""
 
 
+# PROTOCOL: the Open Inference Protocol, or an extension that the server declares, says so in its own words.
+# PRACTICE: it leaves that open, and a careful server does so all the same: which of a client's mistakes are refused and
+# with which status, HTTP and gRPC around it, clients as they are.
+PROTOCOL, PRACTICE = "protocol", "practice"
+BASES = (PROTOCOL, PRACTICE)
+
+
 @dataclass(frozen=True)
 class Check:
     """A named rule, the section of the specification it comes from, and the function that fails where it is broken.
 
-    `extension`: the check is skipped where the server does not declare that one in its metadata.
+    `basis`: one of `BASES`. `extension`: the check is skipped where the server does not declare that one in its metadata.
     """
 
     name: str
     group: str
     section: str
     extension: str | None
+    basis: str
     body: Body
 
 
@@ -39,6 +47,7 @@ class Row:
     name: str
     group: str
     section: str
+    basis: str
     outcome: str
     said: str
     seconds: float
@@ -47,15 +56,16 @@ class Row:
 CHECKS: list[Check] = []
 
 
-def group(title: str) -> Callable[..., Callable[[Body], Body]]:
-    """A decorator for the checks of one module: `@check(name, section, extension=None)`."""
+def group(title: str, basis: str) -> Callable[..., Callable[[Body], Body]]:
+    """A decorator for the checks of one module: `@check(name, section, extension=None)`; `basis=` for one of another."""
+    usual = basis
 
-    def check(name: str, section: str, extension: str | None = None) -> Callable[[Body], Body]:
+    def check(name: str, section: str, extension: str | None = None, *, basis: str = usual) -> Callable[[Body], Body]:
         if any(one.name == name for one in CHECKS):
             raise ValueError(f"two checks are called {name!r}")
 
         def register(body: Body) -> Body:
-            CHECKS.append(Check(name, title, section, extension, body))
+            CHECKS.append(Check(name, title, section, extension, basis, body))
             return body
 
         return register
@@ -64,13 +74,13 @@ def group(title: str) -> Callable[..., Callable[[Body], Body]]:
 
 
 def check_each(
-    check: Callable[..., Callable[[Body], Body]], name: str, section: str, values: Sequence[str]
+    check: Callable[..., Callable[[Body], Body]], name: str, section: str, values: Sequence[str], **options: str
 ) -> Callable[[Callable[[Target, str], None]], Callable[[Target, str], None]]:
     """A decorator that registers a check for each of the values; `name` has one place for it."""
 
     def register(body: Callable[[Target, str], None]) -> Callable[[Target, str], None]:
         for value in values:
-            check(name.format(value), section)(functools.partial(_with, body, value))
+            check(name.format(value), section, **options)(functools.partial(_with, body, value))
         return body
 
     return register
@@ -106,7 +116,8 @@ def run_one(check: Check, target: Target) -> Row:
         outcome, said = "fail", str(failure)
     except Exception as error:  # a connection that broke, a body that is not JSON: the server's doing
         outcome, said = "fail", f"{type(error).__name__}: {shorten(str(error), 300)}"
-    return Row(check.name, check.group, check.section, outcome, said, round(time.perf_counter() - started, 3))
+    seconds = round(time.perf_counter() - started, 3)
+    return Row(check.name, check.group, check.section, check.basis, outcome, said, seconds)
 
 
 def run(target: Target, checks: Iterable[Check]) -> list[Row]:

@@ -11,18 +11,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from conformance.check import Row
+from conformance.check import BASES, Row
 
 _STYLES = {"pass": "green", "fail": "bold red", "skip": "yellow"}
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Counts of outcomes, in all and by group."""
-    groups: dict[str, Counter[str]] = {}
-    for row in rows:
-        groups.setdefault(row.group, Counter())[row.outcome] += 1
-    total = Counter(row.outcome for row in rows)
-    return {"total": dict(total), "groups": {name: dict(counts) for name, counts in groups.items()}}
+    """Counts of outcomes for each basis, in all and by group."""
+    counted = {}
+    for basis in BASES:
+        groups: dict[str, Counter[str]] = {}
+        for row in rows:
+            if row.basis == basis:
+                groups.setdefault(row.group, Counter())[row.outcome] += 1
+        total = sum(groups.values(), Counter())
+        counted[basis] = {"total": dict(total), "groups": {name: dict(counts) for name, counts in groups.items()}}
+    return counted
 
 
 def write_json(rows: Sequence[Row], path: Path, server: dict[str, Any]) -> None:
@@ -36,11 +40,10 @@ def print_table(rows: Sequence[Row], console: Console, *, everything: bool) -> N
     table = Table(title="Open Inference Protocol")
     for column in ("group", "pass", "fail", "skip"):
         table.add_column(column, justify="left" if column == "group" else "right")
-    for name, counts in summary(rows)["groups"].items():
-        table.add_row(name, *(str(counts.get(outcome, 0)) for outcome in _STYLES))
-    total = summary(rows)["total"]
-    table.add_section()
-    table.add_row("all", *(str(total.get(outcome, 0)) for outcome in _STYLES))
+    for basis, counted in summary(rows).items():
+        for name, counts in [*counted["groups"].items(), (f"all of the {basis}", counted["total"])]:
+            table.add_row(name, *(str(counts.get(outcome, 0)) for outcome in _STYLES))
+        table.add_section()
     console.print(table)
     for row in rows:
         if everything or row.outcome == "fail":

@@ -74,9 +74,19 @@ class Target:
         return self.input or str(self.metadata["inputs"][0]["name"])
 
     @property
-    def outputs(self) -> list[dict[str, Any]]:
-        """Name, datatype and shape of each output that the server declares."""
+    def declared_outputs(self) -> list[dict[str, Any]]:
+        """Name, datatype and shape of each output that the model's metadata names."""
         return list(self.metadata.get("outputs") or ())
+
+    @functools.cached_property
+    def outputs(self) -> list[dict[str, Any]]:
+        """Those declared; where an answer has none of these, its own, so that one wrong declaration fails one check."""
+        declared = self.declared_outputs
+        response = self.post(self.document())
+        answered = response.json()["outputs"] if response.status_code == 200 else []
+        if not answered or {output["name"] for output in answered} & {output["name"] for output in declared}:
+            return declared
+        return [output | {"shape": [-1, *output["shape"][1:]]} for output in answered]
 
     @property
     def versions(self) -> list[str]:

@@ -74,7 +74,8 @@ def from_binary(datatype: str, count: int, raw: bytes, name: str) -> list[Any]:
 
 def read(response: httpx.Response) -> tuple[dict[str, Any], Values]:
     """An answer's JSON, and the values of its outputs by name, in order."""
-    expect(response.status_code == 200, f"answered {response.status_code} {shorten(response.text)}; expected 200")
+    last = response.text.strip().rpartition("\n")[2]  # of a traceback, the line that says what happened
+    expect(response.status_code == 200, f"answered {response.status_code} {shorten(last)}; expected 200")
     length = response.headers.get(LENGTH_HEADER)
     size = int(length) if length else len(response.content)
     head, rest = json.loads(response.content[:size]), response.content[size:]
@@ -119,15 +120,15 @@ def read_or_refused(response: httpx.Response, *statuses: int) -> None:
 
 def refused(response: httpx.Response, *statuses: int) -> str:
     """Fail unless it is one of these statuses with `{"error": "..."}`; the message."""
-    wanted = " or ".join(map(str, statuses))
-    expect(
-        response.status_code in statuses,
-        f"answered {response.status_code} {shorten(response.text)}; expected {wanted}",
-    )
+    status, wanted = response.status_code, " or ".join(map(str, statuses))
+    expect(status >= 400, f"answered {status} {shorten(response.text)}; expected {wanted}")
     try:
         document = response.json()
     except ValueError:
-        raise Failed(f"the error's body is not JSON: {shorten(response.text)}") from None
+        raise Failed(f"{status}, and the error's body is not JSON: {shorten(response.text)}") from None
     said = document.get("error") if isinstance(document, dict) else None
-    expect(isinstance(said, str) and said, f"the error's body is {shorten(document)}; expected {{'error': '...'}}")
+    expect(
+        isinstance(said, str) and said, f"{status}, and its body is {shorten(document)}; expected {{'error': '...'}}"
+    )
+    expect(status in statuses, f"answered {status} {shorten(said)}; expected {wanted}")
     return str(said)

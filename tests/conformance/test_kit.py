@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2
@@ -16,10 +17,11 @@ from rich.console import Console
 
 import conformance.checks  # noqa: F401  (registers them)
 from conformance.__main__ import arguments, make_target
-from conformance.check import CHECKS, run
+from conformance.check import BASES, CHECKS, Failed, run
 from conformance.protos import HEALTH_PB, PB, REFLECTION_PB
 from conformance.report import print_table, write_json
 from conformance.target import Target
+from conformance.tensors import refused
 
 Fields = dict[str, tuple[int, bool, str]]
 
@@ -129,12 +131,51 @@ def test_the_report_is_a_table_and_json(wrong_server, tmp_path: Path):
     write_json(rows, tmp_path / "rows.json", target.server_metadata)
     document = json.loads((tmp_path / "rows.json").read_text())
     assert document["server"]["name"] == "wrong" and len(document["checks"]) == 3
-    assert sum(document["summary"]["total"].values()) == 3
+    assert sum(document["summary"]["protocol"]["total"].values()) == 3
+    assert document["summary"]["practice"] == {"total": {}, "groups": {}}
 
 
 def test_every_check_has_a_section_and_a_name_of_its_own():
     assert len({check.name for check in CHECKS}) == len(CHECKS) > 150
     assert all(check.section and check.group for check in CHECKS)
+    assert {check.basis for check in CHECKS} == set(BASES)
+
+
+LABEL = {"name": "label", "datatype": "BYTES", "shape": [-1]}
+
+
+@pytest.mark.parametrize(
+    ("declared", "shape", "outputs"),
+    [
+        ([LABEL, LABEL | {"name": "more"}], [3], [LABEL, LABEL | {"name": "more"}]),
+        ([], [3], [LABEL]),
+        ([LABEL | {"name": "labels"}], [3, 1], [LABEL | {"shape": [-1, 1]}]),
+    ],
+)
+def test_outputs_are_an_answers_own_where_none_of_them_is_declared(declared, shape, outputs):
+    target = Target("http://server", None, "m", "text")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        said = {"outputs": declared if request.method == "GET" else [LABEL | {"shape": shape}]}
+        return httpx.Response(200, json=said)
+
+    target.http = httpx.Client(base_url=target.rest, transport=httpx.MockTransport(answer))
+    assert target.outputs == outputs
+    assert target.declared_outputs == declared
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, {"error": "no"}, "answered 200 .*; expected 400"),
+        (422, {"detail": []}, "422, and its body is .* expected {'error'"),
+        (422, {"error": "no"}, "answered 422 'no'; expected 400"),
+    ],
+)
+def test_a_refusal_is_judged_by_its_body_before_its_status(status, body, said):
+    with pytest.raises(Failed, match=said):
+        refused(httpx.Response(status, json=body), 400)
+    assert refused(httpx.Response(400, json={"error": "no"}), 400) == "no"
 
 
 def test_the_arguments_name_the_servers():

@@ -3,11 +3,11 @@
 import json
 import struct
 
-from conformance.check import expect, group
+from conformance.check import PRACTICE, PROTOCOL, expect, group
 from conformance.target import LENGTH_HEADER, Target, pack
 from conformance.tensors import read, refused, same
 
-check = group("REST: binary tensors")
+check = group("REST: binary tensors", PROTOCOL)
 NAME = "binary_tensor_data"
 SECTION = "Binary tensor data extension"
 
@@ -82,14 +82,14 @@ def header_of_json(target: Target) -> None:
     read(target.send(body, {LENGTH_HEADER: str(len(body))}))
 
 
-@check("binary.flags.malformed", SECTION, NAME)
+@check("binary.flags.malformed", SECTION, NAME, basis=PRACTICE)
 def malformed_flags(target: Target) -> None:
     refused(target.post(target.document(parameters={"binary_data_output": "yes"})), 400)
     outputs = [{"name": target.outputs[0]["name"], "parameters": {"binary_data": 1}}]
     refused(target.post(target.document(outputs=outputs)), 400)
 
 
-@check("binary.header.wrong", SECTION, NAME)
+@check("binary.header.wrong", SECTION, NAME, basis=PRACTICE)
 def wrong_header(target: Target) -> None:
     body, headers = target.binary(pack(target.texts), len(target.texts))
     right = int(headers[LENGTH_HEADER])
@@ -98,7 +98,7 @@ def wrong_header(target: Target) -> None:
     refused(target.send(body), 400)
 
 
-@check("binary.size.wrong", SECTION, NAME)
+@check("binary.size.wrong", SECTION, NAME, basis=PRACTICE)
 def wrong_size(target: Target) -> None:
     raw = pack(target.texts)
     for size in (0, len(raw) - 1, len(raw) + 1, -1, 2**63, "12", 1.5, True, None):
@@ -107,7 +107,7 @@ def wrong_size(target: Target) -> None:
         refused(target.send(head + raw, {LENGTH_HEADER: str(len(head))}), 400)
 
 
-@check("binary.body.cut", SECTION, NAME)
+@check("binary.body.cut", SECTION, NAME, basis=PRACTICE)
 def cut_body(target: Target) -> None:
     raw = pack(target.texts)
     body, headers = target.binary(raw, len(target.texts))
@@ -115,7 +115,7 @@ def cut_body(target: Target) -> None:
         refused(target.send(body[:-cut], headers), 400)
 
 
-@check("binary.elements.damaged", SECTION, NAME)
+@check("binary.elements.damaged", SECTION, NAME, basis=PRACTICE)
 def damaged(target: Target) -> None:
     """The sizes agree with the body, but the elements inside do not."""
     count = len(target.texts)
@@ -133,7 +133,7 @@ def damaged(target: Target) -> None:
         refused(target.send(body, headers), 400)
 
 
-@check("binary.elements.not-utf8", SECTION, NAME)
+@check("binary.elements.not-utf8", SECTION, NAME, basis=PRACTICE)
 def not_utf8(target: Target) -> None:
     """A model of texts takes text: bytes that are none are the client's mistake."""
     for raw in (b"\xff\xfe", b"fine \xed\xa0\xbd film", b"\xc0\x80"):
@@ -141,7 +141,7 @@ def not_utf8(target: Target) -> None:
         refused(target.send(body, headers), 400)
 
 
-@check("binary.data-twice", SECTION, NAME)
+@check("binary.data-twice", SECTION, NAME, basis=PRACTICE)
 def twice(target: Target) -> None:
     raw = pack(target.texts)
     tensor = target.tensor(parameters={"binary_data_size": len(raw)})
@@ -149,13 +149,13 @@ def twice(target: Target) -> None:
     refused(target.send(head + raw, {LENGTH_HEADER: str(len(head))}), 400)
 
 
-@check("binary.bytes-without-a-tensor", SECTION, NAME)
+@check("binary.bytes-without-a-tensor", SECTION, NAME, basis=PRACTICE)
 def stray(target: Target) -> None:
     head = json.dumps(target.document()).encode()
     refused(target.send(head + b"abcd", {LENGTH_HEADER: str(len(head))}), 400)
 
 
-@check("shared-memory.undeclared", "System shared memory extension")
+@check("shared-memory.undeclared", "System shared memory extension", basis=PRACTICE)
 def shared_memory(target: Target) -> None:
     """Where it is not declared, a region is refused: an answer that goes nowhere would be worse."""
     if "system_shared_memory" in target.extensions:

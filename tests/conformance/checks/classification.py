@@ -7,11 +7,11 @@ import grpc
 
 from conformance.calls import infer, infer_request
 from conformance.calls import read as read_rpc
-from conformance.check import Skipped, expect, group
+from conformance.check import PRACTICE, PROTOCOL, Skipped, expect, group
 from conformance.target import Target
 from conformance.tensors import read, refused
 
-check = group("Classification")
+check = group("Classification", PROTOCOL)
 NAME, SECTION = "classification", "Classification extension"
 _CLASS = re.compile(r"^(-?[0-9.]+(?:e-?[0-9]+)?):([0-9]+)(?::(.+))?$")
 
@@ -57,14 +57,14 @@ def rest(target: Target) -> None:
             _right(values[name], scores, rows, classes, count)
 
 
-@check("classification.rest.more-than-there-are", SECTION, NAME)
+@check("classification.rest.more-than-there-are", SECTION, NAME, basis=PRACTICE)
 def more(target: Target) -> None:
     name, classes = _scores(target)
     _, values = read(target.post(target.document(outputs=_asked(name, classes + 5))))
     expect(len(values[name]) == len(target.texts) * classes, f"{len(values[name])} values")
 
 
-@check("classification.rest.malformed", SECTION, NAME)
+@check("classification.rest.malformed", SECTION, NAME, basis=PRACTICE)
 def malformed(target: Target) -> None:
     name, _ = _scores(target)
     for count in (0, -1, "2", 1.5, True, [1]):

@@ -4,11 +4,11 @@ import gzip
 import json
 import zlib
 
-from conformance.check import Skipped, expect, group
+from conformance.check import PRACTICE, Skipped, expect, group
 from conformance.target import Target, pack
 from conformance.tensors import Values, read, refused, same
 
-check = group("REST: content codings")
+check = group("REST: content codings", PRACTICE)
 SECTION = "RFC 9110 8.4, Content-Encoding"
 _DO = {"gzip": gzip.compress, "deflate": zlib.compress}
 

@@ -5,10 +5,10 @@ import shutil
 import subprocess
 from typing import Any
 
-from conformance.check import Skipped, expect, group, shorten
+from conformance.check import PRACTICE, Skipped, expect, group, shorten
 from conformance.target import LENGTH_HEADER, Target, pack
 
-check = group("curl")
+check = group("curl", PRACTICE)
 JSON = ("-H", "Content-Type: application/json")
 
 

@@ -1,10 +1,10 @@
 """REST: liveness, readiness, metadata, versions."""
 
-from conformance.check import Skipped, expect, group, shorten
+from conformance.check import PRACTICE, PROTOCOL, Skipped, expect, group, shorten
 from conformance.target import Target
 from conformance.tensors import DATATYPES, read, refused, same
 
-check = group("REST: health and metadata")
+check = group("REST: health and metadata", PROTOCOL)
 
 
 @check("rest.live", "OIP REST, Server Live")
@@ -25,7 +25,7 @@ def model_ready(target: Target) -> None:
     expect(status == 200, f"GET /v2/models/{target.model}/ready answered {status}")
 
 
-@check("rest.model-ready.unknown", "OIP REST, Model Ready")
+@check("rest.model-ready.unknown", "OIP REST, Model Ready", basis=PRACTICE)
 def unknown_ready(target: Target) -> None:
     refused(target.http.get("/v2/models/no-such-model/ready"), 404)
 
@@ -62,7 +62,7 @@ def model_metadata(target: Target) -> None:
 
 @check("rest.model-metadata.unknown", "OIP REST, Model Metadata")
 def unknown_metadata(target: Target) -> None:
-    refused(target.http.get("/v2/models/no-such-model"), 404)
+    refused(target.http.get("/v2/models/no-such-model"), 404, 400)
 
 
 def _versions(target: Target) -> list[str]:
@@ -94,12 +94,12 @@ def unknown_version(target: Target) -> None:
     refused(target.post(target.document(), path=f"{path}/infer"), 404)
 
 
-@check("rest.unknown-path", "OIP REST, errors; RFC 9110 15.5.5")
+@check("rest.unknown-path", "OIP REST, errors; RFC 9110 15.5.5", basis=PRACTICE)
 def unknown_path(target: Target) -> None:
     refused(target.http.get("/v2/no-such-path"), 404)
 
 
-@check("rest.wrong-method", "RFC 9110 15.5.6")
+@check("rest.wrong-method", "RFC 9110 15.5.6", basis=PRACTICE)
 def wrong_method(target: Target) -> None:
     response = target.http.get(target.path)
     refused(response, 405)

@@ -4,12 +4,12 @@ import grpc
 
 from conformance.calls import call, method
 from conformance.calls import refused as refused_rpc
-from conformance.check import expect, group, shorten
+from conformance.check import PRACTICE, PROTOCOL, expect, group, shorten
 from conformance.protos import PB
 from conformance.target import Target
 from conformance.tensors import refused
 
-check = group("Model repository")
+check = group("Model repository", PROTOCOL)
 STATES = {"UNKNOWN", "READY", "UNAVAILABLE", "LOADING", "UNLOADING"}
 SECTION = "Model repository extension, Index"
 
@@ -26,7 +26,7 @@ def index(target: Target) -> None:
         expect(entries[0]["state"] == "READY", f"a model that answers has the state {entries[0]['state']!r}")
 
 
-@check("repository.index.bad-body", SECTION, "model_repository")
+@check("repository.index.bad-body", SECTION, "model_repository", basis=PRACTICE)
 def bad_body(target: Target) -> None:
     for body in (b"{", b"[]", b'{"ready": "yes"}'):
         refused(target.send(body, path="/v2/repository/index"), 400)
@@ -43,7 +43,7 @@ def index_rpc(target: Target) -> None:
             expect((model.version, model.state) == (entry["version"], entry["state"]), f"REST {entry}, gRPC {model}")
 
 
-@check("repository.load-unknown", "Model repository extension, Load", "model_repository")
+@check("repository.load-unknown", "Model repository extension, Load", "model_repository", basis=PRACTICE)
 def load_unknown(target: Target) -> None:
     """A model that does not exist cannot be loaded; a server that loads none at all says UNIMPLEMENTED."""
     codes = grpc.StatusCode

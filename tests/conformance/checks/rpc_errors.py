@@ -6,12 +6,12 @@ from typing import Any
 import grpc
 
 from conformance.calls import SERVICE, channel, infer, infer_request, method, read, refused
-from conformance.check import Failed, Skipped, check_each, expect, group
+from conformance.check import PRACTICE, Failed, Skipped, check_each, expect, group
 from conformance.protos import PB
 from conformance.target import Target, pack
 from conformance.tensors import DATATYPES
 
-check = group("gRPC: errors")
+check = group("gRPC: errors", PRACTICE)
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 TENSOR = "OIP gRPC, InferInputTensor"
 _CONTENTS: dict[str, Any] = {

@@ -6,11 +6,11 @@ import grpc
 from google.protobuf import descriptor_pb2
 
 from conformance.calls import SERVICE, channel, method, refused
-from conformance.check import Failed, expect, group
+from conformance.check import PRACTICE, Failed, expect, group
 from conformance.protos import HEALTH_PB, REFLECTION_PB
 from conformance.target import Target
 
-check = group("gRPC: health.v1, reflection")
+check = group("gRPC: health.v1, reflection", PRACTICE)
 HEALTH, SERVING, NOT_SERVING, SERVICE_UNKNOWN = "grpc.health.v1.Health", 1, 2, 3
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
-from conformance.check import Skipped, expect, group, shorten
+from conformance.check import PRACTICE, Skipped, expect, group, shorten
 from conformance.target import Target
 from conformance.tensors import read
 
-check = group("Raw sockets")
+check = group("Raw sockets", PRACTICE)
 
 
 @contextmanager

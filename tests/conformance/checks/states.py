@@ -6,13 +6,13 @@ import grpc
 
 from conformance.calls import call, infer_request, method
 from conformance.calls import refused as refused_rpc
-from conformance.check import Skipped, expect, group
+from conformance.check import PRACTICE, Skipped, expect, group
 from conformance.checks.rpc_standard import NOT_SERVING, health
 from conformance.protos import PB
 from conformance.target import Target
 from conformance.tensors import read, refused
 
-check = group("Loading and overload")
+check = group("Loading and overload", PRACTICE)
 
 
 def _loading(target: Target) -> Target:

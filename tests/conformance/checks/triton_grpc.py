@@ -4,12 +4,12 @@ import asyncio
 import threading
 from typing import Any
 
-from conformance.check import Skipped, expect, group
+from conformance.check import PRACTICE, Skipped, expect, group
 from conformance.checks.triton_http import expected, load, make_input, stable_names, values_of
 from conformance.target import Target
 from conformance.tensors import same
 
-check = group("tritonclient gRPC")
+check = group("tritonclient gRPC", PRACTICE)
 SECTION = "OIP gRPC, by NVIDIA's client"
 
 

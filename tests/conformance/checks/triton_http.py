@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-from conformance.check import Skipped, expect, group
+from conformance.check import PRACTICE, Skipped, expect, group
 from conformance.target import Target
 from conformance.tensors import Values, read, same
 
-check = group("tritonclient HTTP")
+check = group("tritonclient HTTP", PRACTICE)
 SECTION = "OIP REST, by NVIDIA's client"
 
 
@@ -29,6 +29,19 @@ def make_input(module: Any, target: Target, **options: Any) -> Any:
     tensor = module.InferInput(target.input_name, shape, "BYTES")
     tensor.set_data_from_numpy(np.array([text.encode() for text in target.texts], object).reshape(shape), **options)
     return tensor
+
+
+def _binary(target: Target) -> bool:
+    return "binary_tensor_data" in target.extensions
+
+
+def _input(module: Any, target: Target) -> Any:
+    """The client's default where the server declares binary tensors, else JSON."""
+    return make_input(module, target, binary_data=_binary(target))
+
+
+def _outputs(module: Any, target: Target) -> list[Any]:
+    return [module.InferRequestedOutput(name, binary_data=_binary(target)) for name in stable_names(target)]
 
 
 def values_of(result: Any, names: list[str]) -> Values:
@@ -77,11 +90,12 @@ def index(target: Target) -> None:
 
 @check("triton.http.infer", SECTION)
 def infer(target: Target) -> None:
-    """Binary and JSON, both ways."""
+    """JSON and, where it is declared, binary, both ways."""
     module = load("tritonclient.http")
     client, names = module.InferenceServerClient(_address(target)), stable_names(target)
-    for sent in (True, False):
-        for received in (True, False):
+    ways = (True, False) if _binary(target) else (False,)
+    for sent in ways:
+        for received in ways:
             tensor = make_input(module, target, binary_data=sent)
             outputs = [module.InferRequestedOutput(name, binary_data=received) for name in names]
             result = client.infer(target.model, [tensor], outputs=outputs, request_id="triton-1")
@@ -90,7 +104,7 @@ def infer(target: Target) -> None:
     client.close()
 
 
-@check("triton.http.default-outputs", SECTION)
+@check("triton.http.default-outputs", SECTION, "binary_tensor_data")
 def default_outputs(target: Target) -> None:
     """Asked for nothing, the client wants all in binary."""
     module = load("tritonclient.http")
@@ -107,12 +121,12 @@ def default_outputs(target: Target) -> None:
 def compressed(target: Target) -> None:
     module = load("tritonclient.http")
     client, names = module.InferenceServerClient(_address(target)), stable_names(target)
-    outputs = [module.InferRequestedOutput(name) for name in names]
+    outputs = _outputs(module, target)
     for sent in ("gzip", "deflate"):
         for received in (None, "gzip", "deflate"):
             result = client.infer(
                 target.model,
-                [make_input(module, target)],
+                [_input(module, target)],
                 outputs=outputs,
                 request_compression_algorithm=sent,
                 response_compression_algorithm=received,
@@ -130,7 +144,7 @@ def classification(target: Target) -> None:
     client = module.InferenceServerClient(_address(target))
     for binary in (True, False):
         output = module.InferRequestedOutput(scores[0]["name"], binary_data=binary, class_count=1)
-        result = client.infer(target.model, [make_input(module, target)], outputs=[output])
+        result = client.infer(target.model, [_input(module, target)], outputs=[output])
         (values,) = values_of(result, [scores[0]["name"]]).values()
         expect(all(value.count(":") >= 1 for value in values), f"the classes are {values}")
     client.close()
@@ -142,7 +156,7 @@ def error(target: Target) -> None:
     module, utils = load("tritonclient.http"), load("tritonclient.utils")
     client = module.InferenceServerClient(_address(target))
     for model, status in (("no-such-model", "404"), (target.model, "400")):
-        tensor = make_input(module, target)
+        tensor = _input(module, target)
         tensor._name = "no-such-input"
         try:
             client.infer(model, [tensor])
@@ -160,9 +174,9 @@ def async_infer(target: Target) -> None:
     module = load("tritonclient.http")
     client = module.InferenceServerClient(_address(target), concurrency=4)
     names, wanted = stable_names(target), expected(target)
-    outputs = [module.InferRequestedOutput(name) for name in names]
+    outputs = _outputs(module, target)
     waiting = [
-        client.async_infer(target.model, [make_input(module, target)], outputs=outputs, request_id=str(number))
+        client.async_infer(target.model, [_input(module, target)], outputs=outputs, request_id=str(number))
         for number in range(12)
     ]
     for number, one in enumerate(waiting):
@@ -176,13 +190,13 @@ def async_infer(target: Target) -> None:
 def aio(target: Target) -> None:
     module = load("tritonclient.http.aio")
     names, wanted = stable_names(target), expected(target)
-    outputs = [module.InferRequestedOutput(name) for name in names]
+    outputs = _outputs(module, target)
 
     async def ask() -> list[Any]:
         async with module.InferenceServerClient(_address(target)) as client:
             expect(await client.is_model_ready(target.model), "is_model_ready is false")
             return await asyncio.gather(
-                *(client.infer(target.model, [make_input(module, target)], outputs=outputs) for _ in range(8))
+                *(client.infer(target.model, [_input(module, target)], outputs=outputs) for _ in range(8))
             )
 
     for result in asyncio.run(ask()):
