@@ -13,7 +13,7 @@ import setting
 from driving import drive
 from harness import machine, save
 from rich.console import Console
-from servers import SERVERS, Skipped, start
+from servers import DEFAULT_SERVERS, SERVERS, Skipped, start
 from setting import Setting
 from texts import together
 
@@ -47,7 +47,7 @@ def footprint(name: str, here: Setting, clients: list[int], seconds: float, star
 
 def main() -> None:
     parser = setting.parser(__doc__, "serving_footprint")
-    parser.add_argument("--servers", type=setting.names, default=list(SERVERS)[:4], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("--servers", type=setting.names, default=DEFAULT_SERVERS, help=f"of {', '.join(SERVERS)}")
     parser.add_argument("--clients", type=setting.numbers, default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=60, help="of the mixed load with each number of clients (60)")
     parser.add_argument("--starts", type=int, default=5)

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -145,6 +145,12 @@ def ours(model: FullSize, work: Path, **settings: str) -> Recipe:
     )
 
 
+def ours_by_streams(model: FullSize, work: Path) -> Recipe:
+    """This project's server with an engine stream for each core."""
+    recipe = ours(model, work, ENGINE_STREAMS=str(available_cpus()))
+    return replace(recipe, name="ours-streams", shown=f"ours with ENGINE_STREAMS={available_cpus()}")
+
+
 def vanilla(model: FullSize, _work: Path) -> Recipe:
     """A transformers pipeline behind FastAPI."""
     python = environments.make("vanilla", model.environments)
@@ -208,11 +214,13 @@ def huggingfaceserver(model: FullSize, work: Path) -> Recipe:
 
 SERVERS: dict[str, Callable[[FullSize, Path], Recipe]] = {
     "ours": ours,
+    "ours-streams": ours_by_streams,
     "vanilla": vanilla,
     "mlserver": mlserver,
     "huggingfaceserver": huggingfaceserver,
     "mlserver-batching": lambda model, work: mlserver(model, work, batch=8),
 }
+DEFAULT_SERVERS = ("ours", "ours-streams", "vanilla", "mlserver", "huggingfaceserver")
 
 
 def start(name: str, model: FullSize, work: Path) -> Running:

@@ -24,7 +24,7 @@ from driving import Seen, closed_figures, drive, milliseconds, open_figures
 from full_size import FullSize
 from harness import machine, save
 from rich.console import Console
-from servers import SERVERS, Running, Skipped, start, startable
+from servers import DEFAULT_SERVERS, SERVERS, Running, Skipped, start, startable
 from texts import MIX, Load
 
 from model_release.engine import available_cpus
@@ -173,7 +173,7 @@ def open_loop(
 
 def parse() -> argparse.Namespace:
     parser = setting.parser(__doc__, "serving_side_by_side")
-    parser.add_argument("--servers", type=setting.names, default=list(SERVERS)[:4], help=f"of {', '.join(SERVERS)}")
+    parser.add_argument("--servers", type=setting.names, default=DEFAULT_SERVERS, help=f"of {', '.join(SERVERS)}")
     parser.add_argument("--clients", type=setting.numbers, default=[1, 2, 8, 32])
     parser.add_argument("--seconds", type=float, default=10, help="of each closed loop in each round (10)")
     parser.add_argument("--warm", type=float, default=3, help="seconds before each that do not count (3)")
