@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test images push kind-up kind-down deploy port-forward uninstall manifests e2e
+.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test docs docs-serve references images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
 # The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
@@ -31,8 +31,9 @@ $(VENV)-triton: tests/conformance/requirements.txt
 	$@/bin/python -m pip install --disable-pip-version-check --quiet -r $<
 	@touch $@
 
-conformance: setup $(VENV)-triton ## The protocol's checks on our server, those by tritonclient too
-	CONFORMANCE_PYTHON=$(abspath $(VENV)-triton)/bin/python $(BIN)/python -m pytest tests/conformance
+conformance: setup $(VENV)-triton ## The protocol's checks on our server and its page's examples, those by tritonclient too
+	CONFORMANCE_PYTHON=$(abspath $(VENV)-triton)/bin/python $(BIN)/python -m pytest tests/conformance \
+	  "tests/docs/test_commands.py::test_page_runs[docs/protocol.md]"
 
 lint: setup ## ruff and mypy, as CI runs them
 	$(BIN)/ruff check .
@@ -58,6 +59,17 @@ frontend-types: setup ## Write the page's types from what the programs' OpenAPI 
 
 browser-test: setup frontend ## The page in Chromium, before real programs (CHROMIUM=/usr/bin/chromium); pictures in var/screens
 	cd frontend && npm run browser
+
+docs: setup ## Build the documentation into var/site; a broken link or anchor ends it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "var/site/index.html"
+
+docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000 and build it anew on each change
+	@$(BIN)/python -m mkdocs serve
+
+references: setup ## Write docs/reference from the programs' settings and commands
+	@$(BIN)/python scripts/settings_reference.py
+	@$(BIN)/python scripts/commands_reference.py
 
 images: ## Build the container images and print their sizes (TORCH_INDEX=..., DOCKER_BUILD_ARGS=...)
 	@scripts/images.sh build

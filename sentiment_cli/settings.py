@@ -15,40 +15,40 @@ class CliSettings(BaseSettings):
     model_config = SettingsConfigDict(use_attribute_docstrings=True, extra="ignore")
 
     releases_uri: str = Field("var/releases", min_length=1)
-    """RELEASES_URI: folder or s3://bucket/prefix that holds the releases."""
+    """Folder or s3://bucket/prefix that holds the releases."""
 
     model_name: str = Field("sentiment", min_length=1)
-    """MODEL_NAME: the model's name in the store and on the server."""
+    """The model's name in the store and on the server."""
 
     database_url: str = Field("sqlite:///var/predictions.db", min_length=1)
-    """DATABASE_URL: the prediction log, sqlite:///PATH or postgresql://…"""
+    """The prediction log, sqlite:///PATH or postgresql://…"""
 
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", min_length=1)
-    """MLFLOW_TRACKING_URI: where training records its runs."""
+    """Where training records its runs."""
 
     spill_dir: Path = Path("var/spill")
-    """SPILL_DIR: the server's journal of log rows that the database could not take."""
+    """The server's journal of log rows that the database could not take."""
 
     cache_dir: Path = Path("var/cache")
-    """CACHE_DIR: where `serve` keeps downloaded releases."""
+    """Where `serve` keeps downloaded releases."""
 
     http_port: int = Field(8080, ge=1, le=65535)
-    """HTTP_PORT: the server's REST port."""
+    """The server's REST port."""
 
     grpc_port: int = Field(8081, ge=1, le=65535)
-    """GRPC_PORT: the server's gRPC port."""
+    """The server's gRPC port."""
 
     page_host: str = Field("127.0.0.1", min_length=1)
-    """PAGE_HOST: the address that the page of `serve --ui` listens on."""
+    """The address that the page of `serve --ui` listens on."""
 
     page_port: int = Field(8088, ge=1, le=65535)
-    """PAGE_PORT: the port of the page."""
+    """The port of the page."""
 
     page_dir: Path = REPOSITORY / "frontend" / "dist"
-    """PAGE_DIR: the page's built files."""
+    """The page's built files."""
 
     monitor_port: int = Field(8090, ge=1, le=65535)
-    """MONITOR_PORT: the port of the monitor, which the page asks for all but predictions."""
+    """The port of the monitor, which the page asks for all but predictions."""
 
 
 def load_settings(**options: Any) -> CliSettings:

@@ -1,0 +1,52 @@
+"""MkDocs' hook: links from a page to files outside of docs/ lead to the forge, where these files can be read.
+
+In the repository such a link is relative (`../charts/sentiment/README.md`), so that it works on the forge as it is.
+"""
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("mkdocs.hooks.docs_hooks")  # under `mkdocs`, so that a warning ends a strict build
+_FENCE = re.compile(r"^ *(```+|~~~+)")
+_LINK = re.compile(r"(?<=\]\()(?P<target>(?:\.\./)+[^)#\s]*)(?P<anchor>#[^)\s]*)?(?=\))")
+
+
+def outside_links(text: str, page: Path, root: Path, forge: str) -> tuple[str, list[str]]:
+    """The page's text with its outward links at the forge, and those of them that lead to nothing.
+
+    Args:
+        text: Markdown; what stands in fences stays as it is.
+        page: the page's path.
+        root: the repository's root, whose `docs/` holds the pages.
+        forge: the address of the root's files, without a slash at its end.
+    """
+    missing: list[str] = []
+
+    def to_forge(link: re.Match[str]) -> str:
+        place = Path(os.path.normpath(page.parent / link["target"]))
+        if place.is_relative_to(root / "docs"):
+            return link[0]
+        if not place.is_relative_to(root) or not place.exists():
+            missing.append(link[0])
+            return link[0]
+        return f"{forge}/{place.relative_to(root).as_posix()}{link['anchor'] or ''}"
+
+    lines, fence = text.split("\n"), ""
+    for at, line in enumerate(lines):
+        if mark := _FENCE.match(line):
+            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1]
+        elif not fence:
+            lines[at] = _LINK.sub(to_forge, line)
+    return "\n".join(lines), missing
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
+    """MkDocs calls it with each page's source."""
+    docs = Path(config.docs_dir)
+    text, missing = outside_links(markdown, docs / page.file.src_path, docs.parent, config.extra["forge"])
+    for link in missing:
+        log.warning("%s links to %s, which is not in the repository", page.file.src_path, link)
+    return text

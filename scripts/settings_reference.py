@@ -1,0 +1,203 @@
+"""Make docs/reference/settings.md from the programs' settings: `python scripts/settings_reference.py [--check]`.
+
+`--check` writes nothing and ends with 1 when the page is not what the settings say.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_settings import BaseSettings
+from reference_pages import ROOT, cell, code, write_or_compare
+from typer.main import get_group
+
+from drift_cronjob.monitor.settings import MonitorSettings
+from drift_cronjob.settings import DriftSettings
+from model_server.averager import AveragerSettings
+from model_server.settings import ServerSettings
+from prediction_log.cli import app as prediction_log_app
+from sentiment_cli.demo.settings import DemoSettings
+from sentiment_cli.settings import CliSettings
+from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
+
+PAGE = ROOT / "docs/reference/settings.md"
+
+HEAD = """# Settings
+
+Every setting of every program: an environment variable, and where the [command](commands.md) offers one, an option,
+which wins over the variable. A value that cannot be right ends the program with exit code 2 and a line that names it.
+In a cluster the chart sets these variables from its own values, which
+[its README](../../charts/sentiment/README.md) lists.
+
+This page is made from the settings themselves by `scripts/settings_reference.py`.
+"""
+
+_TABLE = "\n| variable | value | default | what it is |\n|---|---|---|---|\n"
+
+
+class Section(NamedTuple):
+    """A heading, what stands under it, and the classes whose fields follow; no field stands in two of them twice."""
+
+    title: str
+    text: str
+    settings: tuple[type[BaseSettings], ...]
+
+
+SECTIONS = (
+    Section("Releases and tracking", "Read by trainings, searches, promotions and rollbacks alike.", (StoreSettings,)),
+    Section("Training and search", "`sentiment train` and `search`, `python -m training_job`.", (TrainSettings,)),
+    Section("Promotion and rollback", "`sentiment promote` and `rollback`.", (PromotionSettings,)),
+    Section("Model server", "`sentiment serve`, `python -m model_server`.", (ServerSettings,)),
+    Section(
+        "Averager",
+        "`python -m model_server.averager`, which the chart starts for `server.graph.mode: average`.",
+        (AveragerSettings,),
+    ),
+    Section("Drift check", "`sentiment drift check`, `python -m drift_cronjob check`.", (DriftSettings,)),
+    Section("Monitor", "`sentiment drift monitor`, `python -m drift_cronjob monitor`.", (MonitorSettings,)),
+    Section(
+        "The command line on one machine",
+        "`sentiment serve` (with `--ui`), `status`, `doctor`, `releases`.",
+        (CliSettings,),
+    ),
+    Section("Demo", "`sentiment demo`, `make demo`.", (DemoSettings,)),
+)
+
+# What libraries read, and the few variables of ours that are no program's setting.
+OTHERS = {
+    "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY": "keys of an `s3://` store; a role of the machine or pod does as well",
+    "AWS_ENDPOINT_URL": "the address of an S3 that is not Amazon's, such as MinIO's",
+    "AWS_REGION": "the region of an `s3://` store",
+    "HF_ENDPOINT": "the model hub's address, for data and bases by a hub's name; https://huggingface.co unless given",
+    "HF_HOME": "where what was fetched from the hub is kept",
+    "HOSTNAME": "under which name a server's rows lie in SPILL_URI; the machine's name unless given",
+    "KUBECONFIG": "files by which `--cluster` finds the cluster; ~/.kube/config unless given",
+    "KUBERNETES_SERVICE_HOST": "set by Kubernetes in every pod: a drift check then talks to the cluster it runs in",
+    "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD": "for an MLflow that asks for them",
+}
+
+_TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+_FORMATS = {"path": "path", "file-path": "path", "date-time": "ISO 8601 time"}
+
+
+class Row(NamedTuple):
+    variable: str
+    value: str
+    default: str
+    text: str
+
+
+class Undocumented(Exception):
+    """A setting without a docstring."""
+
+
+def value_of(schema: dict[str, Any]) -> str:
+    """A JSON schema's values in words: their type and bounds."""
+    if choices := [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]:
+        return value_of(choices[0])
+    if "enum" in schema or "const" in schema:
+        return "one of " + ", ".join(code(choice) for choice in schema.get("enum", [schema.get("const")]))
+    if schema["type"] == "array":
+        return f"{value_of(schema.get('items', {'type': 'string'}))}, several with commas between"
+    parts = [_FORMATS.get(schema.get("format", ""), _TYPES[schema["type"]])]
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    parts += [f"{sign} {schema[key]:,}".replace(".0", "") for key, sign in signs.items() if key in schema]
+    if "pattern" in schema:
+        parts.append(f"as {code(schema['pattern'])}")
+    elif schema.get("minLength"):
+        parts.append("not empty")
+    return ", ".join(parts)
+
+
+def default_of(schema: dict[str, Any], required: bool) -> str:
+    """The default as it would be written in the environment; a path inside the repository is told from its root."""
+    if required:
+        return "must be given"
+    value = schema.get("default")
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return code(str(value).lower())
+    text = str(value)
+    return code(text.removeprefix(f"{ROOT}/"))
+
+
+def rows_of(settings: type[BaseSettings]) -> Iterator[Row]:
+    """A row for each field of its own or its bases, by the variable's name.
+
+    Raises:
+        Undocumented: a field has no docstring.
+    """
+    schema = settings.model_json_schema(by_alias=False)
+    for name, field in settings.model_fields.items():
+        if not field.description:
+            raise Undocumented(f"{settings.__module__}.{settings.__name__}.{name}")
+        variable = str(field.validation_alias or name.upper())
+        about = schema["properties"][name]
+        if "$ref" in about:
+            about = schema["$defs"][about["$ref"].rpartition("/")[2]] | about
+        text = " ".join(field.description.split())
+        yield Row(variable, value_of(about), default_of(about, name in schema.get("required", ())), text)
+
+
+def prediction_log_rows() -> list[Row]:
+    """What `python -m prediction_log` reads, by its options; its commands share them."""
+    rows: dict[str, Row] = {}
+    for command in get_group(prediction_log_app).commands.values():
+        for option in command.params:
+            if isinstance(option.envvar, str):
+                default = "" if option.default is None else code(str(option.default))
+                text = str(getattr(option, "help", ""))
+                value = "number" if option.type_descriptor.annotation is float else "text"
+                rows.setdefault(option.envvar, Row(option.envvar, value, default, text))
+    return list(rows.values())
+
+
+def table(rows: list[Row]) -> str:
+    lines = [f"| {code(row.variable)} | {cell(row.value)} | {cell(row.default)} | {cell(row.text)} |\n" for row in rows]
+    return _TABLE + "".join(lines)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    inherited = {row.variable for row in rows_of(StoreSettings)}
+    for section in SECTIONS:
+        shared = StoreSettings in section.settings
+        rows = [row for one in section.settings for row in rows_of(one)]
+        own = [row for row in rows if shared or not _is_store(section) or row.variable not in inherited]
+        told = section.text
+        if _is_store(section) and not shared:
+            told += " Also those of [releases and tracking](#releases-and-tracking)."
+        parts.append(f"\n## {section.title}\n\n{told}\n{table(own)}")
+    parts.append(f"\n## Prediction log\n\n`python -m prediction_log`.\n{table(prediction_log_rows())}")
+    parts.append("\n## What libraries and the surroundings set\n\n| variable | what it is |\n|---|---|\n")
+    for names, text in OTHERS.items():
+        parts.append(f"| {', '.join(code(name) for name in names.split(', '))} | {cell(text)} |\n")
+    return "".join(parts)
+
+
+def _is_store(section: Section) -> bool:
+    return all(issubclass(one, StoreSettings) for one in section.settings)
+
+
+def variables() -> set[str]:
+    """Every variable that the page names."""
+    named = {row.variable for section in SECTIONS for one in section.settings for row in rows_of(one)}
+    named |= {row.variable for row in prediction_log_rows()}
+    return named | {name for names in OTHERS for name in names.split(", ")}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or compare it; the exit code."""
+    try:
+        text = page()
+    except Undocumented as error:
+        sys.stderr.write(f"{error} has no docstring: write one that says what the setting is\n")
+        return 1
+    return write_or_compare(PAGE, text, Path(__file__), "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

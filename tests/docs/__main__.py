@@ -1,0 +1,53 @@
+"""`PYTHONPATH=tests:. python -m docs`: how many of the documentation's commands are run, and why the others are not."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from .conftest import triton_python
+from .fences import ROOT, Fence, fences, pages
+
+
+def is_run(fence: Fence) -> bool:
+    """Does a test run it, here?"""
+    return fence.runnable and (not fence.needs or (fence.needs == ("tritonclient",) and triton_python() is not None))
+
+
+def commands(fence: Fence) -> int:
+    """Commands in a fence: its lines but for comments, blank ones and those that go on a line; a Python fence is one."""
+    if fence.language == "python":
+        return 1
+    lines = [line.strip() for line in fence.code.splitlines()]
+    told = [line for line in lines if line and not line.startswith("#")]
+    return sum(1 for before, line in zip(["", *told], told, strict=False) if not before.endswith("\\"))
+
+
+def summary(of: Iterable[Path]) -> str:
+    """One line on some pages: commands that are run, and those that are not by reason."""
+    run, left = Counter[str](), Counter[str]()
+    for page in of:
+        for fence in fences(page):
+            if is_run(fence):
+                run["fences"] += 1
+                run["commands"] += commands(fence)
+            elif fence.runnable:
+                left[" and ".join(fence.needs)] += commands(fence)
+    reasons = ", ".join(f"{count} need {reason}" for reason, count in left.most_common())
+    return f"{run['commands']} commands in {run['fences']} fences run; {left.total()} marked: {reasons}"
+
+
+def table() -> str:
+    """A line for each page, then the sum."""
+    rows = ["commands  marked  page"]
+    for page in pages():
+        told = [fence for fence in fences(page) if fence.runnable]
+        if told:
+            ran = sum(commands(fence) for fence in told if is_run(fence))
+            rows.append(f"{ran:8}  {sum(map(commands, told)) - ran:6}  {page.relative_to(ROOT)}")
+    return "\n".join([*rows, summary(pages())])
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(table() + "\n")

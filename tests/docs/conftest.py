@@ -1,0 +1,58 @@
+"""A small system that the documentation's commands are run against."""
+
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from factories import make_release, make_texts
+
+from .fences import ROOT
+from .session import Session, Stand
+
+LIKE_ROWS = 300
+
+
+def triton_python() -> Path | None:
+    """The interpreter that has tritonclient, where `make conformance` has made it."""
+    named = Path(os.environ.get("CONFORMANCE_PYTHON") or ROOT / ".venv-triton/bin/python")
+    return named if named.exists() else None
+
+
+@pytest.fixture(scope="session")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+    """Two releases of random weights, the second one champion; a log of its own kind of texts; rows to train on."""
+    from drift_systems import System
+
+    from model_release import ReleaseStore, Scorer
+    from prediction_log import upgrade
+
+    folder = tmp_path_factory.mktemp("stand")
+    store = ReleaseStore(str(folder / "var/releases"))
+    other, champion = (make_release(store.base, rows=400, seed=seed) for seed in (3, 0))
+    for release in (other, champion):
+        store.set_champion("sentiment", release, who="mara", action="promote")
+    url = f"sqlite:///{folder}/var/predictions.db"
+    upgrade(url)
+    scorer = Scorer.load(store.fetch("sentiment", champion, tmp_path_factory.mktemp("served")), threads=1)
+    System(url, folder / "var", (str(store.base), champion), scorer).log(make_texts(LIKE_ROWS, seed=1)[0])
+    for name, seed in (("reviews.csv", 5), ("held_out.csv", 6)):
+        with (folder / name).open("w", encoding="utf-8", newline="") as rows:
+            csv.writer(rows).writerows([("text", "label"), *zip(*make_texts(300, seed=seed), strict=True)])
+    return Stand(folder, {"3f2a": champion, "9c41": other})
+
+
+@pytest.fixture
+def session(stand: Stand, tmp_path: Path) -> Callable[[], Session]:
+    return lambda: Session(stand, tmp_path, triton_python())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many commands were run just now, on the pages whose run passed, and how many those pages mark."""
+    from .__main__ import summary
+
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if hasattr(report, "nodeid")]
+    ran = [ROOT / name.rpartition("[")[2].rstrip("]") for name in passed if "::test_page_runs[" in name]
+    if ran:
+        terminalreporter.write_line(f"documentation: of {len(ran)} pages {summary(ran)}")

@@ -1,0 +1,176 @@
+"""One page's commands, run as a reader runs them: in one shell, from top to bottom, in a folder of their own."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from server_process import free_port
+
+from .expected import differs
+from .fences import ROOT, Fence
+
+PORTS = {8080: "HTTP_PORT", 8081: "GRPC_PORT", 8088: "PAGE_PORT", 8090: "MONITOR_PORT"}
+SECONDS = 150
+_PLACE = re.compile(r"\b(localhost|127\.0\.0\.1):(" + "|".join(map(str, PORTS)) + r")\b")
+# What a fence in the background has to answer before the page goes on.
+_READY = {
+    r"\bsentiment serve\b": (8080, "/v2/health/ready"),
+    r"\bserve\b.*--ui\b": (8088, "/"),
+    r"\bdrift monitor\b": (8090, "/healthz"),
+}
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What a page's commands find: a store of two releases, a log, rows.
+
+    Attributes:
+        folder: its `var/`, `reviews.csv` and `held_out.csv` are copied for each page.
+        ids: what the docs call a release → its real id.
+    """
+
+    folder: Path
+    ids: dict[str, str]
+
+
+class Session:
+    """A folder, a shell, free ports."""
+
+    def __init__(self, stand: Stand, work: Path, triton: Path | None) -> None:
+        self.folder, self._logs, self._triton = work / "checkout", work / "fences", triton
+        self._ids = stand.ids
+        self._ports = {port: free_port() for port in PORTS}
+        self.folder.mkdir(parents=True)
+        self._logs.mkdir()
+        for entry in ROOT.iterdir():
+            if entry.name not in ("var", ".git", ".venv"):
+                (self.folder / entry.name).symlink_to(entry)
+        (self.folder / ".venv").mkdir()  # of its own, so that nothing can be installed into the real one
+        (self.folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+        shutil.copytree(stand.folder, self.folder, dirs_exist_ok=True)
+        (self.folder / "var/demo").symlink_to(".")  # the demo leaves the same names in a folder of its own
+
+    def environment(self) -> dict[str, str]:
+        """The reader's own, with this checkout's programs, quiet, on ports of their own, and kept from all else."""
+        ports = {name: str(self._ports[port]) for port, name in PORTS.items()}
+        fixed = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOST": "127.0.0.1",
+            "MONITOR_HOST": "127.0.0.1",
+            "MLFLOW_TRACKING_URI": "none",  # its first use makes a database, which takes longer than all the rest
+            "DRIFT_EVIDENTLY": "false",  # likewise
+            "PIP_DRY_RUN": "1",
+            "KUBECONFIG": os.devnull,
+            "NO_PROXY": "localhost,127.0.0.1",
+            "COLUMNS": "120",
+            "NO_COLOR": "1",
+        }
+        return os.environ | fixed | ports
+
+    def run(self, fences: Sequence[Fence]) -> list[str]:
+        """Run what is to be run; what went wrong, with the fence's place and what it printed."""
+        script = self._logs / "page.sh"
+        script.write_text("\n".join(self._steps(fences)) + "\nexit 0\n", "utf-8")
+        with (self._logs / "page.log").open("wb") as log:
+            shell = subprocess.Popen(
+                ["bash", str(script)],
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            try:
+                shell.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                _end(shell)
+        return list(self._problems(fences))
+
+    def _steps(self, fences: Iterable[Fence]) -> Iterable[str]:
+        for fence in fences:
+            stem = self._stem(fence)
+            code = _PLACE.sub(lambda place: f"{place[1]}:{self._ports[int(place[2])]}", fence.code)
+            for word, release in self._ids.items():
+                code = re.sub(rf"\b{word}\b", release, code)
+            source, to = Path(f"{stem}.{fence.language}"), f"> {stem}.out 2> {stem}.err"
+            source.write_text(code, "utf-8")
+            command = f"source {source}"
+            if fence.language == "python":
+                command = f"{shlex.quote(str(self._python(fence)))} {source}"
+            if fence.background:
+                yield f"( set -e; {command} ) {to} &"
+                yield from (self._wait(port, path) for port, path in self._awaited(fence.code))
+                yield f"echo 0 > {stem}.code"
+            elif fence.exit:
+                yield f"( set -e; {command} ) {to}; echo $? > {stem}.code"
+            else:
+                yield f"set -e; {command} {to}; set +e; echo 0 > {stem}.code"
+
+    def _python(self, fence: Fence) -> Path:
+        return self._triton if self._triton and "tritonclient" in fence.needs else Path(sys.executable)
+
+    @staticmethod
+    def _awaited(code: str) -> list[tuple[int, str]]:
+        calls = re.sub(r"#.*", "", code)
+        return [ready for pattern, ready in _READY.items() if re.search(pattern, calls)]
+
+    def _wait(self, port: int, path: str) -> str:
+        address = f"http://127.0.0.1:{self._ports[port]}{path}"
+        return f"until curl -fs -o /dev/null {address}; do kill -0 $! || exit 1; sleep 0.1; done"
+
+    def _stem(self, fence: Fence) -> Path:
+        return self._logs / f"line-{fence.line}"
+
+    def _problems(self, fences: Iterable[Fence]) -> Iterable[str]:
+        for fence in fences:
+            stem = self._stem(fence)
+            code = _text(Path(f"{stem}.code")).strip()
+            if code != str(fence.exit):
+                printed = "".join(_text(Path(f"{stem}.{end}"))[-3000:] for end in ("out", "err"))
+                yield f"{fence.place} did not end with {fence.exit} (code {code or 'unknown'}):\n{fence.code}\n{printed}"
+                return  # what follows depends on it
+
+    def printed(self, fence: Fence) -> str:
+        """A fence's standard output."""
+        return _text(Path(f"{self._stem(fence)}.out"))
+
+
+def unlike(session: Session, shown: Sequence[tuple[Fence, Fence]]) -> list[str]:
+    """Outputs (a fence, what the page shows of it) that are not as shown."""
+    problems = []
+    for fence, output in shown:
+        if problem := differs(output.code, output.language, session.printed(fence)):
+            problems.append(f"{output.place}: {problem}\nprinted:\n{session.printed(fence)}")
+    return problems
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace") if path.exists() else ""
+
+
+def _end(shell: "subprocess.Popen[bytes]") -> None:
+    """End the page's whole process group: politely, then by force."""
+    for kind, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, kind)
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            shell.poll()
+            try:
+                os.killpg(shell.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)

@@ -1,0 +1,91 @@
+"""The reference pages say what the settings and commands say, and leave out none."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import commands_reference
+import pytest
+import settings_reference
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from .fences import ROOT
+
+PACKAGES = ("model_release", "prediction_log", "training_job", "model_server", "drift_cronjob", "sentiment_cli")
+_READS = ("get", "getenv", "pop")
+
+
+@pytest.mark.parametrize("script", [settings_reference, commands_reference])
+def test_page_is_what_the_code_says(script: object) -> None:
+    name = Path(str(script.__file__)).name  # type: ignore[attr-defined]
+    page, text = script.PAGE, script.page()  # type: ignore[attr-defined]
+    assert page.read_text("utf-8") == text, f"run python scripts/{name}"
+
+
+def settings_classes() -> Iterator[str]:
+    """Every settings class that the packages define."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and any("Settings" in ast.unparse(base) for base in node.bases):
+                yield node.name
+
+
+def sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (ROOT / package).rglob("*.py")
+
+
+def variables_read() -> Iterator[tuple[str, str]]:
+    """(variable, file) of what is read from `os.environ` by a name that stands in the code."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name: ast.expr | None = None
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                if node.func.attr in _READS and ast.unparse(node.func.value).endswith(("environ", "os")):
+                    name = node.args[0]
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+                name = node.slice if ast.unparse(node.value).endswith("os.environ") else None
+            elif isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]).endswith("os.environ"):
+                name = node.left
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value, str(path.relative_to(ROOT))
+
+
+def test_every_settings_class_is_told() -> None:
+    told = {one.__name__ for section in settings_reference.SECTIONS for one in section.settings}
+    assert set(settings_classes()) == told
+
+
+def test_every_variable_that_is_read_is_told() -> None:
+    found = dict(variables_read())
+    assert {"KUBECONFIG", "HOSTNAME"} <= found.keys(), "the search finds nothing"
+    assert {name: where for name, where in found.items() if name not in settings_reference.variables()} == {}
+
+
+def test_a_setting_without_words_is_refused() -> None:
+    class Silent(BaseSettings):
+        silent: int = Field(1)
+
+    with pytest.raises(settings_reference.Undocumented, match="silent"):
+        list(settings_reference.rows_of(Silent))
+
+
+def test_bounds_and_defaults_are_put_in_words() -> None:
+    class Told(BaseSettings):
+        model_config = {"use_attribute_docstrings": True}
+
+        count: int | None = Field(None, validation_alias="A_COUNT", gt=0, le=9000)
+        """How
+        many."""
+        place: Path = settings_reference.ROOT / "var/x"
+        """Where."""
+        needed: bool
+        """Whether."""
+
+    rows = list(settings_reference.rows_of(Told))
+    assert [tuple(row) for row in rows] == [
+        ("A_COUNT", "whole number, > 0, ≤ 9,000", "", "How many."),
+        ("PLACE", "path", "`var/x`", "Where."),
+        ("NEEDED", "`true` or `false`", "must be given", "Whether."),
+    ]
