@@ -90,13 +90,14 @@ class Grpc:
 
     def __init__(self, target: str, model: str = "sentiment", timeout: float = TIMEOUT_SECONDS) -> None:
         import grpc
-        from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
-        from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
+        from sentiment_cli.protobufs import protobufs
+
+        messages, stub = protobufs()
         self.target, self.model, self.timeout = target, model, timeout
         self._grpc, self._messages = grpc, messages
         self._channel = grpc.insecure_channel(target)
-        self._stub = GRPCInferenceServiceStub(self._channel)
+        self._stub = stub(self._channel)
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         messages = self._messages

@@ -17,8 +17,12 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 RELEASE_TAG = "release_id"
 PROBE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
-# MLflow's own defaults keep a job waiting for minutes before it says that the server is away.
-_SHORT_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+# MLflow's own defaults keep a job waiting for minutes before it says that the server is away, and report its use.
+_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 class RegistryError(TrainingError):
@@ -62,7 +66,7 @@ def connect(tracking_uri: str) -> Any:
     Raises:
         RegistryError: nothing answers there, or the file is no database.
     """
-    for name, value in _SHORT_RETRIES.items():
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     with _reaching(tracking_uri, "reaching"):
         _probe(tracking_uri)

@@ -47,9 +47,10 @@ def check_http_port(view: ServerView) -> Check:
 def check_grpc_port(target: str, view: ServerView) -> Check:
     """Is the gRPC port free, ours, or someone else's?"""
     import grpc
-    from kserve.protocol.grpc import grpc_predict_v2_pb2 as messages
-    from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
+    from sentiment_cli.protobufs import protobufs
+
+    messages, stub = protobufs()
     host, port = split_target(target, 8081)
     if not listens(host, port):
         if view.problem is None:
@@ -57,7 +58,7 @@ def check_grpc_port(target: str, view: ServerView) -> Check:
         return ok("gRPC port", f"{port} is free")
     with grpc.insecure_channel(target) as channel:
         try:
-            GRPCInferenceServiceStub(channel).ServerLive(messages.ServerLiveRequest(), timeout=3)
+            stub(channel).ServerLive(messages.ServerLiveRequest(), timeout=3)
         except grpc.RpcError:
             remedy = f"end what uses port {port}, or choose another: sentiment serve --grpc-port …, doctor --grpc …"
             return fail("gRPC port", f"{port} is used, but not by our server", remedy)

@@ -133,3 +133,14 @@ def test_a_database_of_something_else_is_not_taken_for_a_version(tmp_path: Path)
         connection.execute("INSERT INTO alembic_version VALUES ('not-mlflows')")
     with pytest.raises(RegistryError, match=str(file)):
         register(f"sqlite:///{file}", "sentiment", "s3://bucket/x", ID_A, None)
+
+
+def test_mlflow_reports_its_use_to_nobody(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom training_job.registry import connect\nconnect(sys.argv[1])\n"
+        "from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY\nprint(MLFLOW_DISABLE_TELEMETRY.get())\n"
+    )
+    unset = {name: value for name, value in os.environ.items() if name != "MLFLOW_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-c", program, f"sqlite:///{tmp_path / 'mlflow.db'}"]
+    done = subprocess.run(command, env=unset, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split()[-1] == "True"
