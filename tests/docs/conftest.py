@@ -1,7 +1,9 @@
 """A small system that the documentation's commands are run against."""
 
+import contextlib
 import csv
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +35,13 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
     other, champion = (make_release(store.base, rows=400, seed=seed) for seed in (3, 0))
     for release in (other, champion):
         store.set_champion("sentiment", release, who="mara", action="promote")
-    url = f"sqlite:///{folder}/var/predictions.db"
+    work = tmp_path_factory.mktemp("writer")
+    url = f"sqlite:///{work}/predictions.db"
     upgrade(url)
     scorer = Scorer.load(store.fetch("sentiment", champion, tmp_path_factory.mktemp("served")), threads=1)
-    System(url, folder / "var", (str(store.base), champion), scorer).log(make_texts(LIKE_ROWS, seed=1)[0])
+    System(url, work, (str(store.base), champion), scorer).log(make_texts(LIKE_ROWS, seed=1)[0])
+    with contextlib.closing(sqlite3.connect(work / "predictions.db", timeout=30)) as log:
+        log.execute("VACUUM INTO ?", (str(folder / "var/predictions.db"),))  # one file, which no writer holds
     for name, seed in (("reviews.csv", 5), ("held_out.csv", 6)):
         with (folder / name).open("w", encoding="utf-8", newline="") as rows:
             csv.writer(rows).writerows([("text", "label"), *zip(*make_texts(300, seed=seed), strict=True)])
