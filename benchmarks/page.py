@@ -56,7 +56,9 @@ def figures(reports: list[dict[str, Any]]) -> dict[str, Any]:
     for name, audit in SECONDS.items():
         row[name] = round(median(each["audits"][audit]["numericValue"] for each in reports) / 1000, 2)
     row["blocking_ms"] = round(median(each["audits"]["total-blocking-time"]["numericValue"] for each in reports))
-    row["transferred_kb"] = round(median(each["audits"]["total-byte-weight"]["numericValue"] for each in reports) / 1000)
+    row["transferred_kb"] = round(
+        median(each["audits"]["total-byte-weight"]["numericValue"] for each in reports) / 1000
+    )
     named = {
         reference["id"]
         for each in reports

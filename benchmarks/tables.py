@@ -94,6 +94,16 @@ def drift(_: Document) -> str:
     return (RESULTS / "drift.md").read_text().split("\n", 1)[1].strip() + "\n"
 
 
+def page(document: Document) -> str:
+    """Scores, seconds and bytes of each view."""
+    keys = [key for key in document["views"][0] if key != "failed_audits"]
+    rows = [[row[key] for key in keys] for row in document["views"]]
+    failed = sorted({name for row in document["views"] for name in row["failed_audits"]})
+    said = f"Lighthouse {document['lighthouse']}, medians of {document['runs']} runs; `mobile` is a slowed phone. "
+    said += f"Audits of accessibility and good practice that failed: {', '.join(failed) or 'none'}.\n\n"
+    return said + markdown([key.replace("_", " ") for key in keys], rows)
+
+
 SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "training_quick": ("Training, quick", training),
     "training_optimized": ("Training, optimized", training),
@@ -105,6 +115,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
     "serving_gpu": ("Serving on a GPU", serving_tables.gpu),
     "outage": ("Faults", outage),
+    "page": ("The page", page),
     "drift": ("Drift", drift),
 }
 

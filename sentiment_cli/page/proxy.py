@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
@@ -79,6 +80,6 @@ def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> Starlette:
     routes: list[BaseRoute] = [
         *(Route(path, to_predictor, methods=["GET", "POST"]) for path in PREDICTOR_PATHS),
         Route("/api/{rest:path}", to_monitor, methods=["GET"]),
-        Mount("/", PageFiles(folder)),
+        Mount("/", GZipMiddleware(PageFiles(folder), minimum_size=1024)),
     ]
     return Starlette(routes=routes, lifespan=closing)

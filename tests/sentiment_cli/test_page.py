@@ -27,6 +27,7 @@ def built(tmp_path: Path) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html><title>Sentiment</title>")
     (folder / "assets/index-abc.js").write_text("export {}")
+    (folder / "assets/large-abc.js").write_text("export {}\n" * 1000)
     (tmp_path / "secret").write_text("not for a page")
     return folder
 
@@ -73,6 +74,14 @@ def test_the_page_and_its_headers(client: TestClient) -> None:
     assert {name: page.headers[name] for name in HEADERS} == HEADERS
     assert page.headers["cache-control"] == "no-cache"
     assert "immutable" in client.get("/assets/index-abc.js").headers["cache-control"]
+
+
+def test_files_go_compressed_to_who_takes_that(client: TestClient) -> None:
+    packed = client.get("/assets/large-abc.js", headers={"Accept-Encoding": "gzip"})
+    plain = client.get("/assets/large-abc.js", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip" and int(packed.headers["content-length"]) < 1000
+    assert "content-encoding" not in plain.headers and packed.text == plain.text
+    assert "immutable" in packed.headers["cache-control"] and "content-security-policy" in packed.headers
 
 
 @pytest.mark.parametrize("path", ["/../secret", "/%2e%2e/secret", "/assets/..%2f..%2fsecret", "/nothing"])
