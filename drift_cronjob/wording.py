@@ -36,6 +36,13 @@ class Phrase:
         """The number as it is read."""
         return percent(value) if self.share else number(value)
 
+    @property
+    def axis(self) -> str:
+        """What an axis of its values counts."""
+        if self.share:
+            return "share of the characters"
+        return self.unit if self.unit not in ("", "a text") else f"{self.title.lower().replace('html', 'HTML')} a text"
+
 
 PHRASES = {
     "chars": Phrase("Characters", "Texts are{} longer", "Texts are{} shorter", "characters"),
@@ -84,6 +91,14 @@ def phrase_of(name: str) -> Phrase:
     return PHRASES.get(name, Phrase(plain, f"{plain} is{{}} higher", f"{plain} is{{}} lower"))
 
 
+def middles(name: str, reference: FloatArray, window: FloatArray) -> tuple[str, float, float]:
+    """The median, or the mean where the medians read alike: its name, the reference's and the window's."""
+    before, now = float(np.median(reference)), float(np.median(window))
+    if phrase_of(name).amount(before) != phrase_of(name).amount(now):
+        return "median", before, now
+    return "mean", float(reference.mean()), float(window.mean())
+
+
 def describe_shift(name: str, reference: FloatArray, window: FloatArray, distance: float) -> str:
     """One sentence about a descriptor's change, by medians, or by means where the medians agree.
 
@@ -92,9 +107,7 @@ def describe_shift(name: str, reference: FloatArray, window: FloatArray, distanc
     phrase = phrase_of(name)
     degrees = ((0.5, " much"), (0.25, ""), (0.1, " somewhat"), (0.0, " slightly"))
     degree = next(word for least, word in degrees if distance >= least)
-    kind, before, now = "median", float(np.median(reference)), float(np.median(window))
-    if phrase.amount(before) == phrase.amount(now):
-        kind, before, now = "mean", float(reference.mean()), float(window.mean())
+    kind, before, now = middles(name, reference, window)
     unit = f" {phrase.unit}" if phrase.unit else ""
     if phrase.amount(before) == phrase.amount(now):
         return f"{phrase.title}: spread otherwise than in the reference, around the same {phrase.amount(now)}{unit}"

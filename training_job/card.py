@@ -7,15 +7,16 @@ from pathlib import Path
 from model_release import Manifest, Metric
 from training_job.baseline import Baseline
 from training_job.evaluate import Evaluation
+from training_job.findings import Titles, is_weak
 from training_job.quantise import Comparison, Decision
 
 KEPT = {"head": "of a longer text its head", "head_tail": "of a longer text its first quarter and its tail"}
-WEAK_SLICE_ROWS = 30  # a slice of fewer rows is too uncertain to be called weak
 
 
 @dataclass(frozen=True, slots=True)
 class CardInputs:
-    """All that the card tells. `plots` maps a picture's name to its file relative to the card."""
+    """All that the card tells. `plots` maps a picture's name to its file relative to the card, `titles` says what each
+    shows."""
 
     manifest: Manifest
     evaluation: Evaluation
@@ -24,6 +25,11 @@ class CardInputs:
     decision: Decision
     training_facts: Mapping[str, object]
     plots: Mapping[str, Path]
+    titles: Titles
+
+    def picture(self, name: str) -> str:
+        """The picture, with what it shows for those who do not see it."""
+        return f"![{getattr(self.titles, name)}]({self.plots[name].as_posix()})"
 
 
 def _percent(metric: Metric) -> str:
@@ -93,7 +99,7 @@ neither they nor the training rows chose the temperature: that was fitted on val
 
 {table}
 
-![Loss and validation accuracy against optimiser steps]({inputs.plots["training"].as_posix()})"""
+{inputs.picture("training")}"""
 
 
 def _results(inputs: CardInputs) -> str:
@@ -123,9 +129,9 @@ def _results(inputs: CardInputs) -> str:
 In accuracy the model is {abs(margin):.2f} points {verdict} than the baseline ({baseline.features:,} words and word
 pairs). Figures are those of the variant served, `{inputs.manifest.default_variant}`.
 
-![Confusion matrix]({inputs.plots["confusion"].as_posix()})
+{inputs.picture("confusion")}
 
-![Calibrated probabilities by true label]({inputs.plots["probabilities"].as_posix()})"""
+{inputs.picture("probabilities")}"""
 
 
 def _ends(metric: Metric) -> str:
@@ -142,7 +148,7 @@ The expected calibration error is {_plain(before)} as trained and {_plain(after)
 the temperature {evaluation.temperature:.4g}. The temperature makes the validation rows' labels most likely; on the test
 rows it {effect}. Of the answers given with confidence 0.9, nine in ten should be right.
 
-![Reliability before and after temperature scaling]({inputs.plots["reliability"].as_posix()})"""
+{inputs.picture("reliability")}"""
 
 
 def _slices(inputs: CardInputs) -> str:
@@ -154,7 +160,7 @@ def _slices(inputs: CardInputs) -> str:
 
 {_table(("Test rows", "n", "Accuracy", "95 % interval"), rows)}
 
-![Accuracy by kind of text]({inputs.plots["slices"].as_posix()})"""
+{inputs.picture("slices")}"""
 
 
 def _quantisation(inputs: CardInputs) -> str:
@@ -181,7 +187,7 @@ def _limits(inputs: CardInputs) -> str:
         f"Measurably weaker on test rows *{part.name}*: {_percent(part.accuracy)} "
         f"({_percent_interval(part.accuracy)}, n = {part.rows:,})."
         for part in evaluation.slices
-        if part.rows >= WEAK_SLICE_ROWS and part.accuracy.high < evaluation.accuracy.low
+        if is_weak(part, evaluation.accuracy)
     ]
     general = [
         "There are two labels: a neutral or mixed text is still called one of them, at best with one near 0.5.",

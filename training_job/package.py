@@ -18,7 +18,7 @@ from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scorer import load_tokenizer
-from training_job import plots
+from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline
 from training_job.calibrate import fit_temperature
 from training_job.card import CardInputs, render_card
@@ -60,6 +60,7 @@ class ReleaseInputs:
         created_at: ISO in UTC; the same inputs with the same time give the same release to the last byte.
         facts: what the caller knows of the training; they stand in the manifest and the card.
         curves: name → (step, value) points, drawn in the card; names that hold "loss" share a panel.
+        watched_rows: rows that each point of the curve `validation_accuracy` counted; 0 where that is not known.
         compare_rows: test rows on which int8 is compared with fp32.
         calibration_rows: training rows that int8 is calibrated on.
         threads: engine threads, 0 for the CPU quota.
@@ -82,7 +83,8 @@ class ReleaseInputs:
     git_commit: str | None = None
     mlflow_run_id: str | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    curves: plots.Curves = field(default_factory=dict)
+    curves: findings.Curves = field(default_factory=dict)
+    watched_rows: int = 0
     compare_rows: int = 2000
     calibration_rows: int = 300
     threads: int = 0
@@ -103,6 +105,7 @@ class BuiltRelease:
     decision: Decision
     plots: dict[str, Path]
     card: Path
+    page: Path
 
 
 def stratified(labels: npt.NDArray[np.integer], count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -312,10 +315,12 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
         "facts": told | _measured_facts(baseline, comparison, decision),
     }
     manifest = builder.manifest(decision.variant, scorer.manifest.temperature, extra).model_copy(update=update)
-    pictures = plots.draw_all(evaluation, inputs.curves, LABELS, builder.root / "plots")
-    card = builder.root / "MODEL_CARD.md"
+    titles = findings.find(evaluation, inputs.curves, inputs.watched_rows, LABELS)
+    pictures = plots.draw_all(evaluation, inputs.curves, inputs.watched_rows, LABELS, titles, builder.root / "plots")
+    card, page = builder.root / "MODEL_CARD.md", builder.root / "MODEL_CARD.html"
     beside = {name: path.relative_to(builder.root) for name, path in pictures.items()}
-    described = CardInputs(manifest, evaluation, baseline, comparison, decision, told, beside)
+    described = CardInputs(manifest, evaluation, baseline, comparison, decision, told, beside, titles)
     card.write_text(render_card(described), "utf-8")
+    page.write_text(card_page.render_page(card.read_text("utf-8"), inputs.name, builder.root), "utf-8")
     manifest = fill_manifest_files(builder.root, manifest)
-    return BuiltRelease(builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card)
+    return BuiltRelease(builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card, page)

@@ -186,6 +186,7 @@ def _build(
             created_at=fitted.ended,
             facts=facts,
             curves=fitted.curves,
+            watched_rows=len(prepared.watched),
             threads=settings.threads,
             seed=settings.seed,
             on_stage=progress.begin,
@@ -203,6 +204,7 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     for path in built.plots.values():
         run.artifact(path, "plots")
     run.artifact(built.card)
+    run.artifact(built.page)
     run.flush()
 
 

@@ -12,6 +12,16 @@ def _standardised(distance: float, reference: FloatArray) -> float:
     return distance / (float(reference.std()) or 1.0)  # a reference of one value has no scale of its own
 
 
+def _certainty(before: float, now: float) -> str:
+    """One sentence on the mean confidence of both sides."""
+    if percent(before) == percent(now):
+        return f"The model is about as sure of its answers as in the reference: confidence {percent(now)} on average"
+    return (
+        f"The model is {'more' if now > before else 'less'} sure of its answers: "
+        f"confidence {percent(now)} on average against {percent(before)} in the reference"
+    )
+
+
 def score_drift(
     reference_margin: FloatArray,
     window_margin: FloatArray,
@@ -64,10 +74,7 @@ def score_drift(
             effect=_standardised(confidence.value, reference_confidence),
             n_reference=n,
             n_window=m,
-            note=(
-                f"The model is {'more' if sure_now > sure_before else 'less'} sure of its answers: "
-                f"confidence {percent(sure_now)} on average against {percent(sure_before)} in the reference"
-            ),
+            note=_certainty(sure_before, sure_now),
         ),
         Statistic(
             name="estimated_accuracy",

@@ -9,10 +9,11 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from drift_cronjob.intervals import Interval, mean_difference, wilson
-from drift_cronjob.report import plots
+from drift_cronjob.report import plots, titles
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.verdict import Verdict
 from drift_cronjob.wording import number, title
+from model_release import look
 from model_release.features import DESCRIPTORS
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ _ADVICE = {
     ),
     Verdict.NOT_ENOUGH_DATA: "Nothing can be said yet.",
 }
+_TONES = {
+    Verdict.STABLE: "good",
+    Verdict.WARNING: "warn",
+    Verdict.DRIFT: "bad",
+    Verdict.NOT_ENOUGH_DATA: "soft",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image as a data address, the words that stand for it, and its place on the page (wide, tall or half)."""
+    """An image as a data address, the finding that it shows, and its place on the page (wide, tall or half)."""
 
     address: str
     alt: str
@@ -93,21 +100,24 @@ def _accuracies(findings: "Findings") -> list[tuple[str, Interval]]:
 
 
 def _pictures(findings: "Findings", seed: int) -> list[Picture]:
-    reference, traffic = findings.reference, findings.traffic
+    reference, traffic, statistics = findings.reference, findings.traffic, findings.battery.statistics
     window = traffic.sample
     if min(len(reference), len(window)) < 2:
         return []
-    pictures = [
-        Picture(plots.score_plot(reference, window), "Margins and confidences, reference and window", shape="wide")
-    ]
+    title = titles.scores_title(statistics)
+    pictures = [Picture(plots.score_plot(reference, window, title), title, shape="wide")]
     if len(window.described) >= 2:
-        drawing = plots.descriptor_plot(DESCRIPTORS, reference.described, window.described)
-        pictures.append(Picture(drawing, "Text descriptors, reference and window", shape="wide"))
+        title = titles.descriptors_title(statistics, DESCRIPTORS)
+        drawing = plots.descriptor_plot(DESCRIPTORS, reference.described, window.described, title)
+        pictures.append(Picture(drawing, title, shape="wide"))
     if min(len(reference.sketched), len(window.sketched)) >= 2:
-        drawing = plots.sketch_plot(reference.sketched, window.sketched, np.random.default_rng(seed))
-        pictures.append(Picture(drawing, "Embeddings of both on two axes", shape="tall"))
-    pictures.append(Picture(plots.traffic_plot(traffic.time, window.label), "Answers by time"))
-    pictures.append(Picture(plots.accuracy_plot(_accuracies(findings)), "Accuracy of reference and window"))
+        title = titles.embeddings_title(statistics)
+        drawing = plots.sketch_plot(reference.sketched, window.sketched, np.random.default_rng(seed), title)
+        pictures.append(Picture(drawing, title, shape="tall"))
+    title = titles.traffic_title(statistics)
+    pictures.append(Picture(plots.traffic_plot(traffic.time, window.label, title), title))
+    title = titles.accuracy_title(statistics)
+    pictures.append(Picture(plots.accuracy_plot(_accuracies(findings), title), title))
     return pictures
 
 
@@ -125,8 +135,9 @@ def render_page(findings: "Findings", created: datetime, evidently_page: str | N
     source = resources.files("drift_cronjob.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     traffic, verdict = findings.traffic, findings.decision.verdict
     return environment.from_string(source).render(
+        stylesheet=look.stylesheet(),
         verdict=verdict.value,
-        tone=verdict.name.lower(),
+        tone=_TONES[verdict],
         reason=findings.decision.reason,
         advice=_ADVICE[verdict],
         facts=[

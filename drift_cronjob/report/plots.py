@@ -7,39 +7,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
 
-from drift_cronjob.intervals import Interval
+from drift_cronjob.intervals import Interval, wilson
 from drift_cronjob.sample import Sample
 from drift_cronjob.statistic import FloatArray
-from drift_cronjob.wording import phrase_of
+from drift_cronjob.wording import middles, phrase_of
+from model_release import look
+from model_release.pictures import figure, in_percent, styled
 
-REFERENCE_COLOUR, WINDOW_COLOUR = "#5b7c99", "#d9692a"
-NEGATIVE_COLOUR, POSITIVE_COLOUR = "#9aa5b1", "#3a8f6f"
-_INK = "#27313b"
 _SCATTER_ROWS = 1_000
+_WIDE, _HALF = 9.5, 4.7  # inches: a picture over the page's width, and one over half of it
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Any]]:
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.spines[["left", "bottom"]].set_color("#c3cad1")
-        axis.tick_params(labelsize=8, colors=_INK, color="#c3cad1")
-        axis.title.set_fontsize(10)
-        axis.title.set_color(_INK)
-        axis.xaxis.label.set_fontsize(8.5)
-        axis.yaxis.label.set_fontsize(8.5)
-    return figure, axes
-
-
-def _data_address(figure: Figure) -> str:
+def _data_address(drawn: Any) -> str:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
+    drawn.savefig(buffer, format="png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -56,72 +39,92 @@ def _edges(reference: FloatArray, window: FloatArray, whole: bool) -> FloatArray
 
 
 def _overlay(axis: Any, reference: FloatArray, window: FloatArray, edges: FloatArray) -> None:
-    """Both distributions as shares of rows; what lies outside of the bins is put into the outer ones."""
-    for values, colour, label, filled in (
-        (reference, REFERENCE_COLOUR, "reference", True),
-        (window, WINDOW_COLOUR, "window", False),
-    ):
+    """Both distributions as shares of rows, the window's with the 95 % interval of every bin.
+
+    What lies outside of the bins is put into the outer ones.
+    """
+    counts = []
+    for values in (reference, window):
         inside = np.clip(values, edges[0], np.nextafter(edges[-1], edges[0]))
-        heights = np.histogram(inside, edges)[0] / max(1, values.size)
-        axis.stairs(heights, edges, fill=filled, color=colour, alpha=0.45 if filled else 1, linewidth=1.6, label=label)
-    axis.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
+        counts.append(np.histogram(inside, edges)[0])
+    axis.stairs(
+        counts[0] / max(1, reference.size), edges, fill=True, color=look.COMPARED, alpha=0.75, label="reference"
+    )
+    if window.size:
+        shares = [wilson(int(count), window.size) for count in counts[1]]
+        low, high = [share.low for share in shares], [share.high for share in shares]
+        axis.stairs(
+            high, edges, baseline=low, fill=True, color=look.MEASURED, alpha=0.22, label="window, 95 % interval"
+        )
+    axis.stairs(counts[1] / max(1, window.size), edges, color=look.MEASURED, linewidth=1.5, label="window")
     axis.set_ylim(bottom=0)
+    in_percent(axis.yaxis)
 
 
-def score_plot(reference: Sample, window: Sample) -> str:
+@styled
+def score_plot(reference: Sample, window: Sample, title: str) -> str:
     """Margins and confidences of both sides."""
-    figure, (left, right) = _figure(9.5, 3.0, 1, 2)
+    drawn, (left, right) = figure(_WIDE, 3.0, title, columns=2)
     _overlay(left, reference.margin, window.margin, _edges(reference.margin, window.margin, whole=False))
-    left.set_title("Margin (how far an answer is from undecided)")
-    left.set_xlabel("negative ← margin → positive")
-    left.legend(frameon=False, fontsize=8)
+    left.set(xlabel="margin: negative ← undecided → positive (difference of logits)", ylabel="share of texts")
     _overlay(right, reference.confidence, window.confidence, _edges(reference.confidence, window.confidence, False))
-    right.set_title("Confidence in the returned label")
-    right.set_xlabel("calibrated probability")
-    return _data_address(figure)
+    right.set(xlabel="calibrated probability of the answered label", ylabel="share of texts")
+    in_percent(right.xaxis)
+    right.legend(loc="upper left")
+    return _data_address(drawn)
 
 
-def descriptor_plot(names: Sequence[str], reference: FloatArray, window: FloatArray) -> str:
-    """Every descriptor's distribution on both sides."""
+@styled
+def descriptor_plot(names: Sequence[str], reference: FloatArray, window: FloatArray, title: str) -> str:
+    """Every descriptor's distribution on both sides, with the middle of each above it."""
     columns = 4
     rows = -(-len(names) // columns)
-    figure, axes = _figure(9.5, 1.95 * rows, rows, columns)
+    drawn, axes = figure(_WIDE, 2.15 * rows, title, rows, columns)
     for index, (axis, name) in enumerate(zip(axes, names, strict=False)):
         before, now = reference[:, index], window[:, index]
         whole = bool(np.all(before == np.floor(before)) and np.all(now == np.floor(now)))
         _overlay(axis, before, now, _edges(before, now, whole))
-        axis.set_title(phrase_of(name).title, fontsize=9)
-        if phrase_of(name).share:
-            axis.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
-        axis.tick_params(labelsize=7)
+        phrase = phrase_of(name)
+        kind, old, new = middles(name, before, now)
+        heading = f"{phrase.title}\n{kind} {phrase.amount(old)} → {phrase.amount(new)}"
+        axis.set_title(heading, fontsize=look.SMALL_POINTS)
+        axis.set_xlabel(phrase.axis, fontsize=look.SMALL_POINTS)
+        if phrase.share:
+            in_percent(axis.xaxis)
+        axis.tick_params(labelsize=7.5)
         axis.locator_params(axis="both", nbins=4)
-    axes[0].legend(frameon=False, fontsize=7)
+    for axis in axes[0::columns]:
+        axis.set_ylabel("share of texts", fontsize=look.SMALL_POINTS)
     for axis in axes[len(names) :]:
-        axis.set_visible(False)
-    return _data_address(figure)
+        axis.set_axis_off()
+    # In the free place after the last panel where there is one, else over the first panel.
+    last = axes[len(names)] if len(names) < len(axes) else axes[0]
+    last.legend(*axes[0].get_legend_handles_labels(), loc="center" if last is not axes[0] else "upper right")
+    return _data_address(drawn)
 
 
-def sketch_plot(reference: FloatArray, window: FloatArray, rng: np.random.Generator) -> str:
+@styled
+def sketch_plot(reference: FloatArray, window: FloatArray, rng: np.random.Generator, title: str) -> str:
     """Both clouds of sketches on the reference's two main axes."""
     centre = reference.mean(axis=0)
     _, sizes, directions = np.linalg.svd(reference - centre, full_matrices=False)
     explained = float((sizes[:2] ** 2).sum() / max(float((sizes**2).sum()), 1e-12))
-    figure, (axis,) = _figure(4.7, 4.9)
-    for values, colour, label in (
-        (reference, REFERENCE_COLOUR, "reference"),
-        (window, WINDOW_COLOUR, "window"),
+    drawn, (axis,) = figure(_HALF, 4.5, title)
+    for values, colour, marker, label in (
+        (reference, look.COMPARED, "o", "reference"),
+        (window, look.MEASURED, "^", "window"),
     ):
         some = values[rng.permutation(len(values))[:_SCATTER_ROWS]]
         x, y = ((some - centre) @ directions[:2].T).T
-        axis.scatter(x, y, s=7, color=colour, alpha=0.45, linewidths=0, label=label)
-    axis.set_title("Embeddings, seen from the reference's main axes")
-    axis.set_xlabel(f"first axis (two axes show {100 * explained:.0f} % of the reference's spread)")
-    axis.set_ylabel("second axis")
-    axis.legend(frameon=False, fontsize=8, markerscale=2)
-    return _data_address(figure)
+        axis.scatter(x, y, s=11, marker=marker, color=colour, alpha=0.55, linewidths=0, label=label)
+    axis.set_xlabel(f"first main axis (two show {100 * explained:.0f} % of the reference's spread)")
+    axis.set_ylabel("second main axis of the embeddings (no unit)")
+    axis.legend(markerscale=2)
+    return _data_address(drawn)
 
 
-def traffic_plot(time: npt.NDArray[np.datetime64], label: npt.NDArray[np.int8]) -> str:
+@styled
+def traffic_plot(time: npt.NDArray[np.datetime64], label: npt.NDArray[np.int8], title: str) -> str:
     """Answers by hour (by day in a window of more than a week), split into negative and positive."""
     daily = time.max() - time.min() > np.timedelta64(7, "D")
     unit = "datetime64[D]" if daily else "datetime64[h]"
@@ -131,31 +134,44 @@ def traffic_plot(time: npt.NDArray[np.datetime64], label: npt.NDArray[np.int8]) 
     width = 0.9 if daily else 0.9 / 24
     starts = first + np.arange(slots.max() + 1)
     negative, positive = (np.bincount(slots[label == kind], minlength=len(starts)) for kind in (0, 1))
-    figure, (axis,) = _figure(4.7, 3.0)
+    drawn, (axis,) = figure(_HALF, 2.8, title)
     at = starts.astype("datetime64[s]").astype(object)
-    axis.bar(at, negative, width=width, align="edge", color=NEGATIVE_COLOUR, label="negative")
-    axis.bar(at, positive, width=width, align="edge", bottom=negative, color=POSITIVE_COLOUR, label="positive")
-    axis.set_title(f"Compared texts by {'day' if daily else 'hour'} and answer (UTC)")
+    axis.bar(at, negative, width=width, align="edge", color=look.NEGATIVE, label="negative")
+    axis.bar(
+        at,
+        positive,
+        width=width,
+        align="edge",
+        bottom=negative,
+        color=look.POSITIVE,
+        label="positive",
+        hatch="//",
+        edgecolor="white",
+        linewidth=0,
+    )
+    axis.set(xlabel=f"{'day' if daily else 'hour'} (UTC)", ylabel="texts compared")
     locator = AutoDateLocator(maxticks=6)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axis.set_ylim(top=1.2 * float((negative + positive).max()))
-    axis.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
-    return _data_address(figure)
+    axis.set_ylim(top=1.25 * float((negative + positive).max()))
+    axis.grid(axis="x", visible=False)
+    axis.legend(ncols=2, loc="upper right")
+    return _data_address(drawn)
 
 
-def accuracy_plot(rows: Sequence[tuple[str, Interval]]) -> str:
+@styled
+def accuracy_plot(rows: Sequence[tuple[str, Interval]], title: str) -> str:
     """Accuracies with their 95 % intervals, one line each; the first is the reference's."""
-    figure, (axis,) = _figure(4.7, 0.75 + 0.5 * len(rows))
+    drawn, (axis,) = figure(_HALF, 0.8 + 0.42 * len(rows), title)
     places = np.arange(len(rows))[::-1]
-    for place, (_, accuracy), colour in zip(
-        places, rows, [REFERENCE_COLOUR, *[WINDOW_COLOUR] * (len(rows) - 1)], strict=True
-    ):
+    for place, (_, accuracy), colour in zip(places, rows, [look.SOFT, *[look.MEASURED] * (len(rows) - 1)], strict=True):
         axis.plot([accuracy.low, accuracy.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="round")
         axis.plot(accuracy.value, place, "o", color=colour, markersize=6)
-    axis.axvline(rows[0][1].value, color=REFERENCE_COLOUR, linewidth=0.8, linestyle=":")
+    axis.axvline(rows[0][1].value, color=look.SOFT, linewidth=0.8, linestyle=":")
     axis.set_yticks(places, [name for name, _ in rows])
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-    axis.set_title("Share of right answers, with 95 % intervals")
-    return _data_address(figure)
+    axis.set_xlabel("share of right answers, 95 % intervals")
+    axis.grid(axis="y", visible=False)
+    axis.locator_params(axis="x", nbins=7)
+    in_percent(axis.xaxis)
+    return _data_address(drawn)

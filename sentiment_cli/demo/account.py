@@ -74,7 +74,7 @@ def _quality(record: DemoRecord, console: Console) -> None:
             table.add_row(words, metric_text(record.metrics[name]))
     table.add_row("base, engine", f"{record.base_model}, {record.default_variant}")
     console.print(table)
-    console.print(f"[dim]{record.release_uri}/MODEL_CARD.md tells all about it.[/dim]\n", soft_wrap=True)
+    console.print(f"[dim]{record.release_uri}/MODEL_CARD.html tells all about it.[/dim]\n", soft_wrap=True)
 
 
 def _requests(record: DemoRecord, console: Console) -> None:

@@ -1,6 +1,7 @@
 """A whole check: a real release, a real log in SQLite, the report."""
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,14 +18,18 @@ class _Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.images: list[bytes] = []
+        self.titles: list[str] = []
         self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
+        assert tag not in ("script", "link", "iframe", "object")  # the page opens without a network
+        assert "src" not in found or tag == "img"
         if tag == "img":
             kind, _, data = str(found["src"]).partition(",")
             assert kind == "data:image/png;base64"
             self.images.append(base64.b64decode(data))
+            self.titles.append(str(found["alt"]))
         elif tag == "a":
             self.links.append(str(found["href"]))
         if tag not in ("meta", "img", "br"):
@@ -41,6 +46,7 @@ def read_page(path: str | None) -> tuple[_Page, str]:
     page.feed(text)
     page.close()
     assert page.open == []
+    assert not re.search(r"url\(|@import", text)
     assert all(image.startswith(b"\x89PNG") and len(image) > 3_000 for image in page.images)
     return page, text
 
@@ -68,6 +74,11 @@ def test_foreign_traffic_is_drift_with_report_and_row(system: System) -> None:
     assert row.statistics[0]["p_value"] == outcome.statistics[0].p_value
     page, text = read_page(outcome.report_path)
     assert len(page.images) == 5
+    notes = {s.name: s.note.lower() for s in outcome.statistics}
+    titles = [title.lower().replace("within chance: ", "") for title in page.titles]
+    assert titles[0] == f"{notes['margin']}. {notes['confidence']}"
+    assert titles[1].partition("the most: ")[2] in {notes[name] for name in DESCRIPTORS}
+    assert titles[2:] == [notes[name] for name in ("embedding_classifier", "label_share", "estimated_accuracy")]
     assert "much longer than in the reference" in text and system.release[1] in text
     assert page.links == []
 
@@ -134,7 +145,9 @@ def test_evidently_draws_a_page_beside_the_report(system: System) -> None:
     (link,) = page.links
     drawn = Path(str(outcome.report_path)).with_name(link)
     assert drawn.stat().st_size > 100_000
-    assert "Margin" in drawn.read_text(encoding="utf-8")
+    text = drawn.read_text(encoding="utf-8")
+    assert "Margin" in text
+    assert not re.search(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)\s*=\s*[\"']?(?:https?:)?//", text)
 
 
 def test_the_same_window_and_seed_give_the_same_statistics(system: System) -> None:

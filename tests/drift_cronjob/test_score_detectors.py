@@ -134,3 +134,11 @@ def test_descriptors_tell_what_changed_in_plain_words() -> None:
     assert "mean 0 a text against 0." in found[1].note
     assert found[2].note.startswith("Unheard of is much lower")
     assert all(statistic.p_value == pytest.approx(1 / 200) for statistic in found)
+
+
+def test_equal_confidences_are_not_called_a_rise() -> None:
+    confidence = np.linspace(0.7, 1.0, 60)
+    margins, right, rng = np.linspace(-2, 2, 60), np.ones(60), np.random.default_rng(0)
+    for shift, said in ((0.0001, "about as sure of its answers as in"), (-0.05, "less sure"), (0.05, "more sure")):
+        statistics = score_drift(margins, margins, confidence - 0.1, confidence - 0.1 + shift, right, 19, rng)
+        assert said in next(s.note for s in statistics if s.name == "confidence")

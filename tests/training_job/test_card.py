@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_release import EngineVariant, Manifest, Metric
-from training_job import plots
+from training_job import findings, plots
 from training_job.baseline import Baseline
 from training_job.card import CardInputs, render_card
 from training_job.evaluate import Evaluation, evaluate
@@ -51,8 +51,11 @@ def inputs() -> CardInputs:
     )
     share = Metric(value=0.85, low=0.8, high=0.89)
     pictures = {name: Path(f"plots/{name}.png") for name in plots.PICTURES}
+    titles = findings.find(evaluation, {}, 0, manifest.labels)
     baseline = Baseline(share, share, 12_345)
-    return CardInputs(manifest, evaluation, baseline, comparison, choose_default(comparison), manifest.facts, pictures)
+    return CardInputs(
+        manifest, evaluation, baseline, comparison, choose_default(comparison), manifest.facts, pictures, titles
+    )
 
 
 def test_figures_stand_with_their_intervals_beside_the_baseline(inputs: CardInputs) -> None:
@@ -76,6 +79,7 @@ def test_a_measurably_weak_kind_of_text_is_named_among_the_limits(inputs: CardIn
 def test_every_picture_is_shown_and_every_table_is_square(inputs: CardInputs) -> None:
     card = render_card(inputs)
     assert set(re.findall(r"\]\((plots/\w+\.png)\)", card)) == {f"plots/{name}.png" for name in plots.PICTURES}
+    assert f"![{inputs.titles.slices}](plots/slices.png)" in card
     for table in re.findall(r"(?:^\|.*\|$\n?)+", card, re.M):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.strip().splitlines()}
         assert len(widths) == 1, table
@@ -85,11 +89,13 @@ def test_every_picture_is_shown_and_every_table_is_square(inputs: CardInputs) ->
 def test_pictures_are_drawn_alike_from_the_same_data(tmp_path: Path) -> None:
     evaluation = _evaluation()
     curves = {"train_loss": [(1.0, 0.7), (2.0, 0.4)], "validation_accuracy": [(2.0, 0.8)]}
-    drawn = [plots.draw_all(evaluation, curves, ("negative", "positive"), tmp_path / name) for name in "ab"]
+    labels = ("negative", "positive")
+    titles = findings.find(evaluation, curves, 50, labels)
+    drawn = [plots.draw_all(evaluation, curves, 50, labels, titles, tmp_path / name) for name in "ab"]
     assert drawn[0].keys() == set(plots.PICTURES)
     for name in plots.PICTURES:
         first, second = (run[name].read_bytes() for run in drawn)
         assert first[:8] == b"\x89PNG\r\n\x1a\n"
         assert first == second
-    without = plots.training_curve({}, tmp_path / "none.png")
+    without = plots.training_curve({}, 0, titles.training, tmp_path / "none.png")
     assert without.read_bytes() != drawn[0]["training"].read_bytes()

@@ -85,6 +85,7 @@ def test_the_folder_holds_what_the_contract_names(built: tuple[BuiltRelease, Any
         "torch/tokenizer.json",
         "reference/reference.parquet",
         "MODEL_CARD.md",
+        "MODEL_CARD.html",
         "plots/reliability.png",
     } <= names
     assert not any(name.startswith(f"{default}/") for name in names)

@@ -69,7 +69,7 @@ def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, 
     assert run.data.params["base_model"] == "scratch-tiny" and run.data.params["learning_rate"] == "0.002"
     pictures = {item.path for item in client.list_artifacts(outcome.run_id, "plots")}
     assert {"plots/reliability.png", "plots/training.png", "plots/confusion.png"} & pictures
-    assert "MODEL_CARD.md" in {item.path for item in client.list_artifacts(outcome.run_id)}
+    assert {"MODEL_CARD.md", "MODEL_CARD.html"} <= {item.path for item in client.list_artifacts(outcome.run_id)}
     version = client.get_model_version_by_alias("sentiment", "challenger")
     assert str(version.version) == outcome.registry_version
     assert version.tags["release_id"] == outcome.release_id and version.run_id == outcome.run_id
