@@ -11,7 +11,6 @@ import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -54,11 +53,9 @@ def figures(reports: list[dict[str, Any]]) -> dict[str, Any]:
         for name in SCORES
     }
     for name, audit in SECONDS.items():
-        row[name] = round(median(each["audits"][audit]["numericValue"] for each in reports) / 1000, 2)
-    row["blocking_ms"] = round(median(each["audits"]["total-blocking-time"]["numericValue"] for each in reports))
-    row["transferred_kb"] = round(
-        median(each["audits"]["total-byte-weight"]["numericValue"] for each in reports) / 1000
-    )
+        row[name] = round(_middle(reports, audit) / 1000, 2)
+    row["blocking_ms"] = round(_middle(reports, "total-blocking-time"))
+    row["transferred_kb"] = round(_middle(reports, "total-byte-weight") / 1000)
     named = {
         reference["id"]
         for each in reports
@@ -69,11 +66,14 @@ def figures(reports: list[dict[str, Any]]) -> dict[str, Any]:
     return row | {"failed_audits": sorted(named)}
 
 
+def _middle(reports: list[dict[str, Any]], audit: str) -> float:
+    return float(median(each["audits"][audit]["numericValue"] for each in reports))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", default="http://127.0.0.1:8088", help="of `sentiment serve --ui` (%(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="of each view (3)")
-    parser.add_argument("--dist", type=Path, default=Path("frontend/dist"), help="the built page")
     options = parser.parse_args()
     described, rows = machine(), []
     for form in ("desktop", "mobile"):
