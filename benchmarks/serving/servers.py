@@ -220,7 +220,7 @@ SERVERS: dict[str, Callable[[FullSize, Path], Recipe]] = {
     "huggingfaceserver": huggingfaceserver,
     "mlserver-batching": lambda model, work: mlserver(model, work, batch=8),
 }
-DEFAULT_SERVERS = ("ours", "ours-streams", "vanilla", "mlserver", "huggingfaceserver")
+DEFAULT_SERVERS = ("ours", "vanilla", "mlserver", "huggingfaceserver")
 
 
 def start(name: str, model: FullSize, work: Path) -> Running:
