@@ -141,7 +141,7 @@ def test_the_open_loop_counts_from_the_time_at_which_a_request_was_due():
 
 
 def test_requests_that_are_never_answered_time_out():
-    with server(lambda *_: threading.Event().wait(60) and None) as port:
+    with server(lambda *_: threading.Event().wait(60) or None) as port:
         seen = run(port, rate=50.0, seconds=0.2, timeout=0.1, connections=5)
     statuses = [status for _, _, status in seen["outcomes"]]
     assert set(statuses) <= {load.TIMED_OUT, load.NO_ROOM}
