@@ -21,10 +21,9 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 Precision = Literal["int8", "bf16", "fp32"]
 
-# Compiled kernels that are kept, of each kind; a shape has several. The batching policy and `scorer.pad` allow about
-# 80 shapes, of which none may push another out: that costs milliseconds at each change. OpenVINO's default of 5,000
-# costs gigabytes where shapes are not bounded.
-KERNELS_KEPT = 512
+# Compiled kernels that are kept, of each kind and stream; a shape has several. OpenVINO's default of 5,000 costs
+# gigabytes where shapes are many. A file in order of length hardly meets a shape twice, so it needs few.
+KERNELS_KEPT = 64
 
 _CGROUP2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP1_QUOTA = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
@@ -39,7 +38,7 @@ class Engine(Protocol):
         ...
 
     def warm(self, shapes: Sequence[tuple[int, int]]) -> None:
-        """Run each (batch, tokens) shape once, so that no request pays for a first compilation."""
+        """Run each (batch, tokens) shape once on every stream, so that no request pays for a first compilation."""
         ...
 
     def close(self) -> None:
@@ -65,13 +64,16 @@ class OpenVINOEngine:
     """An IR folder (`model.xml`, `model.bin`) compiled for the CPU at a fixed precision.
 
     `streams` forward passes run side by side on an equal part of the threads each, over one copy of the weights: more
-    answers a second where several texts wait, a longer pass where one comes alone.
+    answers a second where several texts wait, a longer pass where one comes alone. Of each stream `kernels` compiled
+    kernels of a kind are kept.
 
     The precision hint is always set: left alone, OpenVINO picks bf16 where the CPU has it and the answers change with
     the machine. The int8 variant runs its unquantised remainder in fp32.
     """
 
-    def __init__(self, folder: Path, precision: Precision, threads: int = 0, streams: int = 1) -> None:
+    def __init__(
+        self, folder: Path, precision: Precision, threads: int = 0, streams: int = 1, kernels: int = KERNELS_KEPT
+    ) -> None:
         import openvino as ov
 
         hint = ov.Type.bf16 if precision == "bf16" else ov.Type.f32
@@ -80,7 +82,7 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": threads or available_cpus(),
             "NUM_STREAMS": streams,
             "ENABLE_CPU_PINNING": False,
-            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
+            "CPU_RUNTIME_CACHE_CAPACITY": kernels,
         }
         core = ov.Core()
         try:
@@ -91,14 +93,19 @@ class OpenVINOEngine:
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise ReleaseCorrupt(f"{folder}/model.xml is not a model that this engine can run: {reason}") from None
+        self._streams = streams
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
 
     def forward(self, ids: IntArray, mask: IntArray) -> tuple[FloatArray, FloatArray]:
-        request = self._requests.get()
+        request, inputs = self._requests.get(), {"input_ids": ids, "attention_mask": mask}
         try:
-            request.infer({"input_ids": ids, "attention_mask": mask}, share_inputs=True)
+            if self._streams == 1:
+                request.infer(inputs, share_inputs=True)  # in this thread, which saves a hop
+            else:
+                request.start_async(inputs, share_inputs=True)  # on whichever stream is free
+                request.wait()
             logits = request.get_output_tensor(self._logits).data
             embedding = request.get_output_tensor(self._embedding).data
             return logits.copy(), embedding.copy()  # the tensors' memory is written again by the next call
@@ -106,9 +113,15 @@ class OpenVINOEngine:
             self._requests.put(request)
 
     def warm(self, shapes: Sequence[tuple[int, int]]) -> None:
+        requests = [self._requests.get() for _ in range(self._streams)]
         for batch, tokens in shapes:
             ones = np.ones((batch, tokens), dtype=np.int64)
-            self.forward(ones, ones)
+            for request in requests:  # all at once, so that each stream has one
+                request.start_async({"input_ids": ones, "attention_mask": ones}, share_inputs=True)
+            for request in requests:
+                request.wait()
+        for request in requests:
+            self._requests.put(request)
 
     def close(self) -> None:
         del self._requests

@@ -112,7 +112,6 @@ class Scorer:
         *,
         variant: str | None = None,
         threads: int = 0,
-        streams: int = 1,
         make_engine: Callable[[Path], Engine] | None = None,
         expect_id: str | None = None,
         verify: bool = True,
@@ -122,8 +121,7 @@ class Scorer:
         Args:
             variant: a key of the manifest's variants; the default one when absent.
             threads: engine threads; 0 takes the CPU quota.
-            streams: forward passes that may run at once, with an equal part of the threads each.
-            make_engine: makes the engine from the variant's folder, in place of OpenVINO's (torch's, for one).
+            make_engine: makes the engine from the variant's folder, in place of OpenVINO's with one stream.
             expect_id: the id that this release must have.
             verify: compare every file that lies here with the manifest's sha256.
 
@@ -149,7 +147,7 @@ class Scorer:
         if make_engine is not None:
             engine = make_engine(folder)
         elif entry.kind == "openvino":
-            engine = OpenVINOEngine(folder, entry.precision, threads, streams)
+            engine = OpenVINOEngine(folder, entry.precision, threads)
         else:
             raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
         return cls(manifest, load_tokenizer(path / f"{'' if serving_only else 'serving/'}tokenizer.json"), engine)

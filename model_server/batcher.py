@@ -17,6 +17,7 @@ from model_server.timing import record
 
 log = logging.getLogger("model_server")
 Forward = Callable[[Sequence[Encoding]], tuple[FloatArray, FloatArray]]
+CLOSE_SECONDS = 30.0  # for what is queued when the batcher closes
 Row = tuple[FloatArray, FloatArray]  # logits f32[2], embedding f32[h]
 
 
@@ -213,8 +214,8 @@ class Batcher:
             if batch:
                 self._answer(batch, started)
                 with self._work:
-                    # Batches that run abreast share the engine's time.
-                    self._rate.measured(tokens, (time.monotonic() - started) / len(self._running))
+                    # Each stream has its part of the threads whether the others work or not.
+                    self._rate.measured(tokens, (time.monotonic() - started) / len(self._threads))
                     del self._running[stream]
 
     def _too_late(self, now: float) -> list[_Job]:
@@ -223,7 +224,7 @@ class Batcher:
         An estimate alone never empties the queue: a batch that runs in vain is measured, so a wrong one mends itself.
         """
         late = self._queue.remove(lambda job: job.deadline is not None and job.deadline <= now)
-        rate = self._rate.per_second
+        rate = self._rate.per_second / len(self._threads)
 
         def hopeless(job: _Job) -> bool:
             return job.deadline is not None and now + len(job.encoding.ids) / rate > job.deadline
@@ -262,8 +263,9 @@ class Batcher:
         with self._work:
             self._closed = True
             self._work.notify_all()
+        end = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join(30)
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def _record(request: _Request, since: float) -> None:

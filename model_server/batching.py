@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# On a CPU a padded token costs as much as a real one, and rows gain little from company (8 rows of 128 tokens take 7.4
-# times as long as one), so a row may be padded by at most this share of the longest one; short ones by a few tokens,
-# which cost less than another call of the engine.
+# On a CPU a padded token costs as much as a real one, and rows gain little from company (8 rows of 128 tokens take
+# about 7 times as long as one), so a row may be padded by at most this share of the longest one; short ones by a few
+# tokens, which cost less than another call of the engine.
 PADDING_SHARE = 0.2
 SLACK_TOKENS = 16
 

@@ -15,7 +15,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSe
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput, ServingError, Unavailable
-from model_server.grpc_guard import KeyInterceptor, retry_metadata
+from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_standard import add_standard_services
 from model_server.inference_proto import RepositoryIndexResponse
@@ -95,11 +95,9 @@ class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
         code, said = grpc.StatusCode.OK, ""
         try:
             yield
-        except asyncio.CancelledError:  # the client left, or its deadline passed
+        except asyncio.CancelledError:
             if route:
-                late = context.time_remaining() == 0
-                code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
-                self._state.finished(route, code.name, started)
+                self._state.finished(route, ended_early(context).name, started)
             raise
         except ServingError as caught:
             error, code, said = caught, caught.code, str(caught)

@@ -45,3 +45,8 @@ def retry_metadata(error: Exception) -> tuple[tuple[str, str], ...]:
     """Trailing metadata that say when to try again, as clients read it and as gRPC's own retry policies do."""
     seconds = getattr(error, "retry_after", None)
     return () if seconds is None else (("retry-after", str(seconds)), ("grpc-retry-pushback-ms", f"{seconds}000"))
+
+
+def ended_early(context: Any) -> grpc.StatusCode:
+    """The code of a call that was cancelled: its deadline passed, or the client left."""
+    return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED

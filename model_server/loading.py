@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_release import Engine, Manifest, Scorer
+from model_release.engine import OpenVINOEngine, available_cpus
 from model_release.golden import read_golden, replay
 from model_release.scorer import WIDTH_MULTIPLE, read_manifest
 from model_server.errors import StartError
@@ -14,6 +15,9 @@ from model_server.settings import ServerSettings
 
 log = logging.getLogger("model_server")
 _SPEED_TOKENS = 256
+# The batching policy and `scorer.pad` allow about 80 shapes at the default budget, of which none may push another out:
+# preparing a kernel anew costs milliseconds.
+KERNELS_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +41,37 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     manifest = read_manifest(path, settings.release_id)
     variant = settings.variant or manifest.default_variant
     scorer = Scorer.load(
-        path,
-        variant=variant,
-        threads=settings.engine_threads,
-        streams=settings.engine_streams,
-        make_engine=_maker(manifest, variant, settings),
-        expect_id=settings.release_id,
+        path, variant=variant, make_engine=_maker(manifest, variant, settings), expect_id=settings.release_id
     )
     serving = path / "serving" if (path / "serving").is_dir() else path
     difference = replay(scorer, read_golden(serving / "golden.json"), manifest.variants[variant].golden_tolerance)
     longest = manifest.max_tokens
-    scorer.engine.warm([(1, min(tokens, longest)) for tokens in range(WIDTH_MULTIPLE, longest + 1, WIDTH_MULTIPLE)])
+    widths = range(WIDTH_MULTIPLE, longest + WIDTH_MULTIPLE, WIDTH_MULTIPLE)
+    scorer.engine.warm([(1, min(width, longest)) for width in widths])
     tokens = min(_SPEED_TOKENS, longest)
     scorer.engine.warm([(1, tokens)])
     started = time.perf_counter()
     scorer.engine.warm([(1, tokens)])
-    speed = tokens / (time.perf_counter() - started)
+    speed = settings.engine_streams * tokens / (time.perf_counter() - started)
     return LoadedRelease(scorer, variant, difference, speed)
 
 
 def _maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callable[[Path], Engine] | None:
-    """What makes the variant's engine from its folder; None for the scorer's own OpenVINO."""
+    """What makes the variant's engine from its folder; None where there is no such variant, as the scorer will say."""
     entry = manifest.variants.get(variant)
-    if entry is None or entry.kind != "torch":
-        if settings.device == "cuda":
-            raise StartError(f"DEVICE=cuda: variant {variant!r} runs on the CPU; set VARIANT=torch, or DEVICE=auto")
+    if entry is None:
         return None
+    if entry.kind == "torch":
+        return _torch_maker(manifest, variant, settings)
+    if settings.device == "cuda":
+        raise StartError(f"DEVICE=cuda: variant {variant!r} runs on the CPU; set VARIANT=torch, or DEVICE=auto")
+    streams, threads = settings.engine_streams, settings.engine_threads or available_cpus()
+    if streams > threads:
+        raise StartError(f"ENGINE_STREAMS={streams}: the engine has {threads} threads; give a stream a thread at least")
+    return lambda folder: OpenVINOEngine(folder, entry.precision, threads, streams, KERNELS_KEPT)
+
+
+def _torch_maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callable[[Path], Engine]:
     if settings.engine_streams > 1:
         raise StartError(f"ENGINE_STREAMS={settings.engine_streams}: torch runs one batch at a time; leave it at 1")
     try:

@@ -27,6 +27,18 @@ from model_server.service import Asked
 from model_server.state import Phase, ServerState
 
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
+_INFER_ROUTES = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
+
+
+def inference(scope: Scope) -> tuple[str, dict[str, str]] | None:
+    """The route's template and the path's parameters of an inference request; None for any other."""
+    found = _INFER.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+    if found is None:
+        return None
+    name, version = found.groups()
+    if version is None:
+        return _INFER_ROUTES[0], {"name": name}
+    return _INFER_ROUTES[1], {"name": name, "version": version}
 
 
 class InferFirst:
@@ -39,12 +51,11 @@ class InferFirst:
         self._app, self._handler = app, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = _INFER.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        found = inference(scope)
         if found is None:
             await self._app(scope, receive, send)
             return
-        name, version = found.groups()
-        scope["path_params"] = {"name": name} if version is None else {"name": name, "version": version}
+        _, scope["path_params"] = found
         response = await self._handler(Request(scope, receive, send))
         await response(scope, receive, send)
 
@@ -95,8 +106,7 @@ class Rest:
             "/v1/models/{name}": self.v1_model,
         }
         posts = {
-            "/v2/models/{name}/infer": self.counted_infer,
-            "/v2/models/{name}/versions/{version}/infer": self.counted_infer,
+            **dict.fromkeys(_INFER_ROUTES, self.counted_infer),
             "/v1/models/{name}:predict": v1,
             "/v1/models/{name}:explain": counted(self._state, "v1")(self.v1_explain),
             "/v2/repository/index": answering_errors(self.repository_index),

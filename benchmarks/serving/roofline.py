@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from model_release import Encoding, Scorer
-from model_release.engine import available_cpus
+from model_release.engine import OpenVINOEngine, available_cpus
 from model_release.scorer import length_batches
+from model_server.loading import KERNELS_KEPT
 
 PEAK_LAYERS = 4
 PEAK_SHAPES = ((1024, 2048), (1024, 4096), (2048, 4096))  # rows, and the width of a square matrix of weights
@@ -133,7 +134,12 @@ def _kernel(compiled: Any) -> str:
 def measure(plan: Plan) -> dict[str, Any]:
     """Peak, and for each load texts a second in batches and seconds by text."""
     peak = int8_peak(plan.threads)
-    scorer = Scorer.load(Path(plan.model_dir), variant=plan.variant, threads=plan.threads, verify=False)
+    scorer = Scorer.load(
+        Path(plan.model_dir),
+        variant=plan.variant,
+        make_engine=lambda folder: OpenVINOEngine(folder, "int8", plan.threads, kernels=KERNELS_KEPT),
+        verify=False,
+    )
     loads = {}
     for name, texts in plan.loads.items():
         encodings = scorer.encode(texts)

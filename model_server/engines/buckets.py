@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.engine import IntArray
+from model_release.scorer import WIDTH_MULTIPLE
 from model_server.batching import whole_rows
 
-WIDTH_STEP = 16  # what the scorer pads to, and what tensor cores and masked attention want at least
 MAX_ROWS = 512  # more rows than this are computed without a graph
 
 
@@ -29,10 +29,10 @@ class Bucket:
 
 def widths(max_tokens: int) -> Iterator[int]:
     """16, 32, … 128, 160, … 256, 320, … `max_tokens`: above 64 each is at most a quarter wider than the one before."""
-    width = WIDTH_STEP
+    width = WIDTH_MULTIPLE
     while width < max_tokens:
         yield width
-        width += max(WIDTH_STEP, 1 << (width.bit_length() - 3))
+        width += max(WIDTH_MULTIPLE, 1 << (width.bit_length() - 3))
     yield max_tokens
 
 

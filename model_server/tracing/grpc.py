@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from model_server.grpc_guard import ended_early
 from model_server.inference_proto import SERVICE
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ _FAILURES = frozenset(
 
 def _code(context: Any, error: BaseException | None) -> grpc.StatusCode:
     """What a call ends with, given what its handler raised."""
-    if isinstance(error, asyncio.CancelledError):  # the client left, or its deadline passed
-        late = context.time_remaining() == 0
-        return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+    if isinstance(error, asyncio.CancelledError):
+        return ended_early(context)
     return context.code() or (grpc.StatusCode.OK if error is None else grpc.StatusCode.UNKNOWN)
 
 

@@ -14,6 +14,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 from starlette.types import Message, Receive, Scope, Send
 
+from model_server.rest import inference
+
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
 
@@ -39,8 +41,13 @@ class TracingMiddleware:
     def __init__(self, app: Starlette, tracing: "Tracing") -> None:
         self._app, self._tracing = app, tracing
 
+    def _route(self, scope: Scope) -> str | None:
+        if found := inference(scope):
+            return found[0]
+        return route_of(self._app.routes, scope) if scope["type"] == "http" else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = route_of(self._app.routes, scope) if scope["type"] == "http" else None
+        route = self._route(scope)
         if scope["type"] != "http" or route in _UNTRACED:
             await self._app(scope, receive, send)
             return
@@ -60,7 +67,8 @@ class TracingMiddleware:
                 if message["type"] == "http.response.start":
                     status = message["status"]
                     span.set_attribute(HTTP_RESPONSE_STATUS_CODE, status)
-                    if status < 400:  # a path that leads nowhere may hold whatever its client wrote
+                    # A path that leads nowhere may hold whatever its client wrote; a preflight's is not looked up.
+                    if route and method != "OPTIONS" and status < 300:
                         span.set_attribute(URL_PATH, scope["path"])
                     if status >= 500:
                         self._tracing.failed(span, str(status))

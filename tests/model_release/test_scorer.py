@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import GoldenMismatch, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
+from model_release.engine import OpenVINOEngine
 from model_release.golden import build_golden, read_golden, replay, write_golden
 from model_release.reference import build_reference, read_reference, write_reference
-from model_release.scorer import length_batches
+from model_release.scorer import length_batches, pad
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +46,26 @@ def test_answers_are_those_of_the_torch_model(folder: Path, scorer: Scorer) -> N
     import torch
     from transformers import DistilBertForSequenceClassification
 
-    from model_release.scorer import pad
-
     model = DistilBertForSequenceClassification.from_pretrained(folder / "torch").eval()
     for count, words in ((1, (1, 2)), (7, (2, 50)), (3, (80, 90))):
         ids, mask = pad(scorer.encode(make_texts(count, words=words)[0]))
         with torch.no_grad():
             expected = model(input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask)).logits.numpy()
         np.testing.assert_allclose(scorer.engine.forward(ids, mask)[0], expected, atol=1e-5)
+
+
+def test_streams_answer_at_once_as_one_does(folder: Path, scorer: Scorer) -> None:
+    variant = scorer.manifest.variants[scorer.manifest.default_variant]
+    engine = OpenVINOEngine(folder / variant.path, variant.precision, threads=2, streams=2)
+    engine.warm([(1, 16), (3, 32)])
+    batches = [pad(scorer.encode(make_texts(count % 4 + 1, seed=count)[0])) for count in range(40)]
+    with ThreadPoolExecutor(4) as threads:  # more callers than streams
+        answers = list(threads.map(lambda batch: engine.forward(*batch), batches))
+    for batch, (logits, embedding) in zip(batches, answers, strict=True):
+        alone = scorer.engine.forward(*batch)
+        np.testing.assert_allclose(logits, alone[0], atol=1e-4)
+        np.testing.assert_allclose(embedding, alone[1], atol=1e-4)
+    engine.close()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_release import Encoding
-from model_server.admission import Limits
+from model_server.admission import DrainRate, Limits
 from model_server.batcher import Batcher, BatchReport, EngineFailure
 from model_server.errors import DeadlineExceeded, Overloaded, Unavailable
 from model_server.timing import recording
@@ -116,6 +116,26 @@ async def test_each_stream_runs_a_batch_of_its_own_at_the_same_time():
     assert first_ids(await batcher.submit([encoding(value) for value in range(6)])) == list(range(6))
     assert len(batches) == 6
     await asyncio.to_thread(batcher.close)
+
+
+async def test_a_batch_counts_for_its_part_of_the_engine_also_while_the_other_streams_rest(engine):
+    held, seen = 0.05, []
+
+    class Recorded(DrainRate):
+        def measured(self, tokens: int, seconds: float) -> None:
+            seen.append((tokens, seconds))
+
+    def forward(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+        time.sleep(held)
+        return engine.forward(encodings)
+
+    batcher = engine.batcher(streams=4)
+    batcher._forward, batcher._rate = forward, Recorded()
+    began = time.monotonic()
+    await batcher.submit([encoding(1, 10)])
+    await asyncio.to_thread(batcher.close)
+    ((tokens, seconds),) = seen
+    assert tokens == 10 and held / 4 <= seconds <= (time.monotonic() - began) / 4
 
 
 async def test_streams_keep_order_and_isolation(engine):

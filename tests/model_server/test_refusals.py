@@ -153,6 +153,19 @@ def test_cuda_where_there_is_none(ends, whole_release, monkeypatch):
     assert "finds no CUDA device" in said and "DEVICE=cpu" in said
 
 
+def test_more_streams_than_threads(ends):
+    said = ends(ENGINE_STREAMS="3", ENGINE_THREADS="2")
+    assert "ENGINE_STREAMS=3" in said and "2 threads" in said
+
+
+def test_streams_for_torch(ends, whole_release):
+    assert "leave it at 1" in ends("--variant", "torch", model_dir=whole_release, ENGINE_STREAMS="2")
+
+
+def test_an_unknown_variant_is_named_on_a_card_too(ends):
+    assert "openvino-fp32" in ends("--variant", "torhc", DEVICE="cuda")
+
+
 def test_cuda_for_a_variant_of_the_cpu(ends):
     assert "VARIANT=torch" in ends(DEVICE="cuda")
 
@@ -171,6 +184,7 @@ def test_a_spill_uri_that_is_none(ends):
     [
         ("MAX_TEXTS", "many"),
         ("MAX_BATCH_TOKENS", "0"),
+        ("ENGINE_STREAMS", "0"),
         ("LOG_TEXT", "some"),
         ("CORS_ORIGINS", "page.example"),
         ("RELEASE_ID", "latest"),

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from server_process import ModelServer, wait_for
+from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, LENGTH_HEADER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 TEXTS = ["a wonderful warm film", "dull and tedious", "the plot " * 40, "Fünf Sterne 🎬", "x"]
@@ -55,6 +55,16 @@ def test_every_transport_gives_the_releases_answers(http, stub, expected, ask):
     assert outputs["tokens"].tolist() == expected.tokens.tolist()
     assert outputs["truncated"].tolist() == expected.truncated.tolist() == [False, False, True, False, False]
     assert len(set(outputs["prediction_id"])) == len(TEXTS)
+
+
+def test_a_server_with_streams_gives_the_releases_answers(serving, expected, tmp_path):
+    with (
+        model_server(serving, tmp_path, ENGINE_STREAMS="2", ENGINE_THREADS="2", MAX_BATCH_TOKENS="16") as server,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=30) as http,
+    ):
+        for _ in range(3):
+            outputs = read_rest(http.post(INFER, json=json_request(TEXTS, ALL_OUTPUTS)))
+            np.testing.assert_allclose(outputs["probabilities"][:, 1].astype(float), expected.probability, atol=1e-6)
 
 
 def test_v1_and_predict_give_the_same_answers(http, expected):
