@@ -179,7 +179,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warm", type=float, default=3, help="seconds before each that do not count (3)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--open-seconds", type=float, default=60, help="of each open loop (60); 0 leaves it out")
-    parser.add_argument("--budget-ms", type=float, default=1000, help="latency that the server promises under overload")
+    promised = 1000 * float(ServerSettings.model_fields["max_wait_seconds"].default)
+    parser.add_argument("--budget-ms", type=float, default=promised, help="wait that the server promises (its default)")
     options = parser.parse_args()
     unknown = set(options.servers) - set(SERVERS)
     if unknown:
