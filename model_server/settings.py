@@ -47,7 +47,7 @@ class ServerSettings(BaseSettings):
     engine_threads: int = Field(0, ge=0, le=1024)
     """Threads of the engine; 0 takes the CPU quota."""
     engine_streams: int = Field(1, ge=1, le=256)
-    """Batches that run at once, with an equal part of the threads each; more answers a second, each after longer."""
+    """Batches that run at once, with an equal part of the threads each; for load that never pauses."""
     max_batch_tokens: int = Field(512, ge=8)
     """Tokens in one batch, padding counted; a longer text rides alone."""
     max_queue_texts: int = Field(512, ge=1)
