@@ -80,7 +80,7 @@ class Batcher:
         streams: threads that call it at once.
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
-        on_batch: told of each batch, on the event loop, once its answers are on their way.
+        on_batch: told of each batch, on the event loop, before its answers leave.
         on_refused: told why texts were refused or dropped, and how many.
         tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
     """
@@ -250,10 +250,12 @@ class Batcher:
             return
         seconds = time.perf_counter() - before
         outcomes = [(job, (logits[row], embedding[row])) for row, job in enumerate(batch)]
-        self._loop.call_soon_threadsafe(_settle, outcomes)
-        self._loop.call_soon_threadsafe(self._report, batch, started, seconds)
+        self._loop.call_soon_threadsafe(self._done, outcomes, started, seconds)
 
-    def _report(self, batch: list[_Job], started: float, seconds: float) -> None:
+    def _done(self, outcomes: list[tuple[_Job, Row]], started: float, seconds: float) -> None:
+        """Settle a batch and report it, which who waits for its answers finds done."""
+        _settle(outcomes)
+        batch = [job for job, _ in outcomes]
         lengths = [len(job.encoding.ids) for job in batch]
         waited = tuple(started - job.since for job in batch)
         self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
