@@ -64,8 +64,8 @@ class OpenVINOEngine:
     """An IR folder (`model.xml`, `model.bin`) compiled for the CPU at a fixed precision.
 
     `streams` forward passes run side by side on an equal part of the threads each, over one copy of the weights: no
-    thread waits for another stream's, and a pass takes longer. Of each stream `kernels` compiled
-    kernels of a kind are kept.
+    thread waits for another stream's, and a pass takes longer. Of each stream `kernels` compiled kernels of a kind are
+    kept.
 
     The precision hint is always set: left alone, OpenVINO picks bf16 where the CPU has it and the answers change with
     the machine. The int8 variant runs its unquantised remainder in fp32.

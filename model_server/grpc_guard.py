@@ -7,10 +7,10 @@ import grpc
 
 from model_server.errors import ServingError
 from model_server.guard import Guard
+from model_server.inference_proto import SERVICE
 
-_SERVICE = "/inference.GRPCInferenceService/"
-_OPEN = frozenset({f"{_SERVICE}{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
-_ADMIN = frozenset({f"{_SERVICE}{call}" for call in ("RepositoryModelLoad", "RepositoryModelUnload")})
+PROBES = frozenset({f"/{SERVICE}/{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
+_ADMIN = frozenset({f"/{SERVICE}/{call}" for call in ("RepositoryModelLoad", "RepositoryModelUnload")})
 _HEALTH = "/grpc.health.v1.Health/"
 
 
@@ -21,7 +21,7 @@ class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._guard = guard
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
-        if details.method in _OPEN or details.method.startswith(_HEALTH):
+        if details.method in PROBES or details.method.startswith(_HEALTH):
             return await continuation(details)
         presented = {name: value for name, value in details.invocation_metadata or () if isinstance(value, str)}
         try:

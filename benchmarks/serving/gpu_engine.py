@@ -24,7 +24,7 @@ from roofline import batched, one_at_a_time
 from model_release import Encoding, Scorer
 from model_release.scorer import load_tokenizer, pad, read_manifest
 from model_server.engines.buckets import Bucket, make_buckets
-from model_server.engines.torch import TorchEngine
+from model_server.engines.torch import TorchEngine, choose_device
 from model_server.settings import Device
 
 # Each way's name, whether torch.compile fuses its kernels, and whether its shapes are CUDA graphs.
@@ -145,7 +145,7 @@ def logit_differences(scorers: dict[str, Scorer], loads: dict[str, list[Encoding
 def measure(plan: Plan) -> Iterator[dict[str, Any]]:
     """Rows of one way and load in one round: of a number of texts, else of all texts under the budget and of one."""
     scorers, starting = make_scorers(plan)
-    device = next(iter(scorers.values())).engine.device  # type: ignore[attr-defined]
+    device = choose_device(plan.device)
     encoded = {name: next(iter(scorers.values())).encode(texts) for name, texts in plan.loads.items()}
     about = {"card": card(device), "torch": torch.__version__, "seconds_to_answer": starting}
     yield {**about, "logit_differences": logit_differences(scorers, encoded)}

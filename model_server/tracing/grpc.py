@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from model_server.grpc_guard import ended_early
+from model_server.grpc_guard import PROBES, ended_early
 from model_server.inference_proto import SERVICE
 
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
 
 _TRACED = f"/{SERVICE}/"
-_PROBES = frozenset({f"{_TRACED}{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
 # Codes that OpenTelemetry's conventions count as the server's failure; the others are the client's.
 _FAILURES = frozenset(
     {
@@ -42,7 +41,7 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         handler = await continuation(details)
-        if handler is None or not details.method.startswith(_TRACED) or details.method in _PROBES:
+        if handler is None or not details.method.startswith(_TRACED) or details.method in PROBES:
             return handler
         call, method = handler.unary_unary, details.method.removeprefix("/")
         headers = [(key, value) for key, value in details.invocation_metadata or () if isinstance(value, str)]

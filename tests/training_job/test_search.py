@@ -11,6 +11,7 @@ import pytest
 import torch
 from factories import make_texts
 from optuna.trial import TrialState
+from training_runs import no_settings_from_outside
 
 from training_job import search as search_module
 from training_job.data import Rows, split
@@ -19,6 +20,8 @@ from training_job.fitting import Prepared, prepare
 from training_job.search import SEARCHED, SearchError, close_stale, open_study, search, searched, study_name
 from training_job.settings import TrainSettings
 from training_job.tracking import Tracker
+
+__all__ = ["no_settings_from_outside"]
 
 
 class Silent:
@@ -44,12 +47,6 @@ def one_thread() -> Any:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for field in TrainSettings.model_fields.values():
-        monkeypatch.delenv(str(field.validation_alias), raising=False)
 
 
 def _settings(folder: Path, **changes: Any) -> TrainSettings:
