@@ -171,8 +171,8 @@ class _Closing:
         await self._app(scope, receive, sending)
 
 
-def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
-    """The REST application of a server state and the switch of its release."""
+def make_api(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
+    """All routes of a server state and the switch of its release, with their documentation."""
     app = FastAPI(
         title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
     )
@@ -189,8 +189,7 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
 
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RequestValidationError, invalid)
-    rest = Rest(state)
-    app.router.routes.extend(rest.routes() + repository_routes(switch))
+    app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
     _friendly(app, state)
     documented = app.openapi  # makes the document of FastAPI's own routes, once
 
@@ -201,13 +200,15 @@ def make_app(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
         return document | {"components": named, "paths": document["paths"] | protocol_paths()}
 
     app.openapi = openapi  # type: ignore[method-assign]
-    app.add_middleware(InferFirst, handler=rest.counted_infer)  # the last one that a request comes to
+    return app
+
+
+def make_app(api: FastAPI, state: ServerState) -> ASGIApp:
+    """The REST application: inference first, all other routes behind it, and around both what every request meets."""
+    app: ASGIApp = InferFirst(api, Rest(state).counted_infer)
     if state.guard:
-        app.add_middleware(KeyMiddleware, guard=state.guard)
-    app.add_middleware(_Closing, state=state)
-    app.add_middleware(ServerTiming)
-    if state.settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=list(state.settings.cors_origins), allow_methods=["*"], allow_headers=["*"]
-        )
+        app = KeyMiddleware(app, state.guard)
+    app = ServerTiming(_Closing(app, state))
+    if origins := state.settings.cors_origins:
+        app = CORSMiddleware(app, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
     return app

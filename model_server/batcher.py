@@ -7,18 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from model_release import Encoding
-from model_release.engine import FloatArray
 from model_server.admission import Backlog, DrainRate, Limits, Reason
 from model_server.batching import BatchQueue
 from model_server.errors import DeadlineExceeded, Overloaded, ServingError, Unavailable
 from model_server.timing import record
 
 log = logging.getLogger("model_server")
-Forward = Callable[[Sequence[Encoding]], tuple[FloatArray, FloatArray]]
+Row = TypeVar("Row")
 CLOSE_SECONDS = 30.0  # for what is queued when the batcher closes
-Row = tuple[FloatArray, FloatArray]  # logits f32[2], embedding f32[h]
+# Turns of the event loop from a request to the engine's waking: one to read the sockets that have data, one to start
+# these requests' tasks, one to let these queue. They take microseconds, and who asks at the same time rides together.
+WAKE_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class BatchReport:
     waited: tuple[float, ...] = ()
 
 
-class _Request:
+class _Request(Generic[Row]):
     """The texts that were submitted together: one future for all of their rows."""
 
     __slots__ = ("_left", "_rows", "future", "taken")
@@ -59,9 +61,9 @@ class _Request:
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _Job(Generic[Row]):
     encoding: Encoding
-    request: _Request
+    request: _Request[Row]
     place: int  # among the request's texts
     since: float
     deadline: float | None  # monotonic seconds, as the others
@@ -72,11 +74,11 @@ class EngineFailure(ServingError):
     """The engine failed on this text."""
 
 
-class Batcher:
+class Batcher(Generic[Row]):
     """Queue encodings and run them in batches, one at a time on each stream of the engine.
 
     Args:
-        forward: the engine's call for one batch.
+        forward: the engine's call for one batch; a row for each encoding.
         streams: threads that call it at once.
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
@@ -87,7 +89,7 @@ class Batcher:
 
     def __init__(
         self,
-        forward: Forward,
+        forward: Callable[[Sequence[Encoding]], Sequence[Row]],
         *,
         max_tokens: int,
         limits: Limits,
@@ -97,13 +99,13 @@ class Batcher:
         streams: int = 1,
     ) -> None:
         self._forward, self._on_batch, self._on_refused, self._limits = forward, on_batch, on_refused, limits
-        self._queue: BatchQueue[_Job] = BatchQueue(max_tokens, lambda job: job.request.future.done())
+        self._queue: BatchQueue[_Job[Row]] = BatchQueue(max_tokens, lambda job: job.request.future.done())
         self._rate = DrainRate()
         if tokens_per_second:
             self._rate.measured(max_tokens, max_tokens / tokens_per_second)
         self._running: dict[int, tuple[int, float]] = {}  # by stream: tokens in the engine, since when
         self._work = threading.Condition()
-        self._closed = False
+        self._closed = self._waking = False
         self._loop = asyncio.get_running_loop()
         self._threads = [
             threading.Thread(target=self._run, args=(stream,), name=f"engine-{stream}", daemon=True)
@@ -159,7 +161,7 @@ class Batcher:
     async def submit(
         self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
     ) -> list[Row]:
-        """Logits and embedding of each encoding, in order. Cancelling the caller takes them out of the queue.
+        """The row of each encoding, in order. Cancelling the caller takes them out of the queue.
 
         Args:
             deadline: monotonic seconds; what cannot be done by then leaves the queue.
@@ -176,11 +178,13 @@ class Batcher:
                 self.check(len(encodings), deadline)
             now, rate = time.monotonic(), self._rate.per_second
             due = now + self._backlog(now).wait(rate)
-            request = _Request(self._loop.create_future(), len(encodings))
+            request: _Request[Row] = _Request(self._loop.create_future(), len(encodings))
             for place, encoding in enumerate(encodings):
                 self._queue.add(_Job(encoding, request, place, now, deadline, due), len(encoding.ids), now)
                 due += len(encoding.ids) / rate if rate else 0.0
-            self._work.notify()
+        if not self._waking:
+            self._waking = True
+            self._wake(WAKE_TURNS)
         try:
             return await request.future
         except BaseException:  # the caller was cancelled, or the engine failed on one: nobody waits for the others
@@ -189,6 +193,15 @@ class Batcher:
             raise
         finally:
             _record(request, now)
+
+    def _wake(self, turns: int) -> None:
+        """Wake a stream that waits for work after so many turns of the event loop."""
+        if turns:
+            self._loop.call_soon(self._wake, turns - 1)
+            return
+        self._waking = False
+        with self._work:
+            self._work.notify()
 
     def _run(self, stream: int) -> None:
         while True:
@@ -218,7 +231,7 @@ class Batcher:
                     self._rate.measured(tokens, (time.monotonic() - started) / len(self._threads))
                     del self._running[stream]
 
-    def _too_late(self, now: float) -> list[_Job]:
+    def _too_late(self, now: float) -> list[_Job[Row]]:
         """Take out what cannot be done in time, by its own tokens at the measured rate.
 
         An estimate alone never empties the queue: a batch that runs in vain is measured, so a wrong one mends itself.
@@ -226,19 +239,19 @@ class Batcher:
         late = self._queue.remove(lambda job: job.deadline is not None and job.deadline <= now)
         rate = self._rate.per_second / len(self._threads)
 
-        def hopeless(job: _Job) -> bool:
+        def hopeless(job: _Job[Row]) -> bool:
             return job.deadline is not None and now + len(job.encoding.ids) / rate > job.deadline
 
         if rate and not all(hopeless(entry.item) for entry in self._queue):
             late += self._queue.remove(hopeless)
         return late
 
-    def _answer(self, batch: list[_Job], started: float) -> None:
+    def _answer(self, batch: list[_Job[Row]], started: float) -> None:
         """Run a batch; where the engine fails, each of its texts alone, so that only the one at fault fails."""
         encodings = [job.encoding for job in batch]
         before = time.perf_counter()
         try:
-            logits, embedding = self._forward(encodings)
+            rows = self._forward(encodings)
         except Exception as error:  # whatever the engine raises must not end its thread
             if len(batch) > 1:
                 for job in batch:
@@ -249,10 +262,10 @@ class Batcher:
             self._loop.call_soon_threadsafe(_settle, [(batch[0], failure)])
             return
         seconds = time.perf_counter() - before
-        outcomes = [(job, (logits[row], embedding[row])) for row, job in enumerate(batch)]
+        outcomes = list(zip(batch, rows, strict=True))
         self._loop.call_soon_threadsafe(self._done, outcomes, started, seconds)
 
-    def _done(self, outcomes: list[tuple[_Job, Row]], started: float, seconds: float) -> None:
+    def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, seconds: float) -> None:
         """Settle a batch and report it, which who waits for its answers finds done."""
         _settle(outcomes)
         batch = [job for job, _ in outcomes]
@@ -270,7 +283,7 @@ class Batcher:
             thread.join(max(0.0, end - time.monotonic()))
 
 
-def _record(request: _Request, since: float) -> None:
+def _record(request: _Request[Row], since: float) -> None:
     """A request's time until the engine took the first of its texts, and from then to its last answer."""
     now = time.monotonic()
     record("queue", since, min(request.taken, now))
@@ -278,6 +291,6 @@ def _record(request: _Request, since: float) -> None:
         record("engine", request.taken, now)
 
 
-def _settle(outcomes: Sequence[tuple[_Job, Row | Exception]]) -> None:
+def _settle(outcomes: Sequence[tuple[_Job[Row], Row | Exception]]) -> None:
     for job, outcome in outcomes:
         job.request.settle(job.place, outcome)

@@ -9,9 +9,9 @@ from model_release import Encoding, Scorer
 from model_release.features import replace_surrogates
 from model_release.scorer import cut
 from model_release.windows import window_starts
-from model_server.batcher import Row
 from model_server.occlusion import OcclusionPlan, Span
 from model_server.options import Truncation
+from model_server.outcome import Row
 
 Score = Callable[[Sequence[Encoding]], Awaitable[list[Row]]]
 
@@ -74,7 +74,7 @@ async def explain(
         batch_tokens: tokens that go to `score` at once.
     """
     mask, temperature = mask_id(scorer), scorer.manifest.temperature
-    odds = [_log_odds(row, temperature) for row in answers]
+    odds = [row.outcome.margin / temperature for row in answers]
     plan = OcclusionPlan(len(reading.tokens), budget, lambda span: len(reading.touched(span)))
     while spans := plan.next_round():
         passes = [(number, index) for number, span in enumerate(spans) for index in reading.touched(span)]
@@ -84,7 +84,7 @@ async def explain(
             part = passes[at : at + step]
             rows = await score([reading.occluded(index, spans[number], mask) for number, index in part])
             for (number, index), row in zip(part, rows, strict=True):
-                effects[number] += (odds[index] - _log_odds(row, temperature)) / len(odds)
+                effects[number] += (odds[index] - row.outcome.margin / temperature) / len(odds)
         plan.measured(effects)
     tokens = [
         {"token": token, "start": start, "end": end, "attribution": attribution, "group": group}
@@ -99,8 +99,3 @@ async def explain(
         "log_odds": sum(odds) / len(odds),
         "tokens": tokens,
     }
-
-
-def _log_odds(row: Row, temperature: float) -> float:
-    logits, _ = row
-    return float(logits[1] - logits[0]) / temperature

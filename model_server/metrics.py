@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -119,7 +119,7 @@ class Metrics:
             self.requests.labels(route)
             self.errors.labels(route)
 
-    def watch_queue(self, batcher: Batcher) -> None:
+    def watch_queue(self, batcher: Batcher[Any]) -> None:
         """Show this batcher's queue from now on."""
         self.queue_depth.set_function(lambda: batcher.waiting)
         self.queue_age.set_function(lambda: batcher.oldest_age)

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from model_server.app import make_app
+from model_server.app import make_api, make_app
 from model_server.errors import StartError
 from model_server.grpc_edge import make_grpc_server
 from model_server.settings import ServerSettings
@@ -125,9 +125,10 @@ class Server:
                 watching.cancel()
 
     def _rest(self) -> _Uvicorn:
-        app = make_app(self._state, self._switch)
+        api = make_api(self._state, self._switch)
+        app = make_app(api, self._state)
         config = uvicorn.Config(
-            self._tracing.rest(app) if self._tracing else app,
+            self._tracing.rest(app, api.routes) if self._tracing else app,
             log_config=None,
             access_log=False,
             lifespan="off",

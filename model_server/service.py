@@ -7,12 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from model_release import Encoding, Scorer
-from model_release.engine import FloatArray
-from model_release.features import describe, sketch, text_hash
-from model_server.batcher import Batcher, Row
+from model_release.features import describe, text_hash
+from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
 from model_server.errors import InvalidInput, TooLarge
@@ -20,12 +17,12 @@ from model_server.explain import explain, read_text
 from model_server.keys import current_key
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
+from model_server.outcome import Outcome, Row, pooled
 from model_server.settings import ServerSettings
 from model_server.timing import phase
 from prediction_log import LogWriter, PredictionRecord, new_id
 
-# What is kept of an answer: its counts of tokens (without the ids), logits f32[2], embedding f32[h].
-Answer = tuple[Encoding, FloatArray, FloatArray]
+Answer = tuple[Encoding, Outcome]  # a text's first encoding, which has the counts of all its tokens, and its outcome
 # Shorter texts are tokenised on the event loop: a hop to another thread costs more than they do.
 INLINE_CHARACTERS = 4000
 
@@ -57,7 +54,7 @@ class InferenceService:
     """Answer texts with a loaded release: tokenise, queue, score, log, count."""
 
     def __init__(
-        self, scorer: Scorer, batcher: Batcher, log: LogWriter, metrics: Metrics, settings: ServerSettings
+        self, scorer: Scorer, batcher: Batcher[Row], log: LogWriter, metrics: Metrics, settings: ServerSettings
     ) -> None:
         self.scorer, self.batcher, self.log, self.metrics = scorer, batcher, log, metrics
         self._settings = settings
@@ -88,13 +85,12 @@ class InferenceService:
             key.charge(len(texts) - 1)  # the first one was paid for at the edge
             self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
         if self._cache is not None and not asked.options.explain:
-            read, logits, embedding = _stacked(await self._from_cache(self._cache, texts, asked.options))
-            return self._finish(texts, read, logits, embedding, asked, time.perf_counter() - started, None)
+            answers = await self._from_cache(self._cache, texts, asked.options)
+            return self._finish(texts, answers, asked, time.perf_counter() - started, None)
         groups, rows = await self._score(texts, range(len(texts)), asked.options, asked.deadline)
         seconds = time.perf_counter() - started
         explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
-        logits, embedding = _per_text(rows, [len(group) for group in groups])
-        return self._finish(texts, [group[0] for group in groups], logits, embedding, asked, seconds, explanations)
+        return self._finish(texts, self._answers(groups, rows), asked, seconds, explanations)
 
     async def _score(
         self, texts: Sequence[str], positions: Sequence[int], options: Options, deadline: float | None
@@ -112,15 +108,19 @@ class InferenceService:
     async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
         async def compute(positions: list[int]) -> list[Answer]:
             # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
-            groups, rows = await self._score(texts, positions, options, None)
-            logits, embedding = _per_text(rows, [len(group) for group in groups])
-            return [
-                (Encoding([], group[0].tokens, group[0].truncated), logits[at].copy(), embedding[at].copy())
-                for at, group in enumerate(groups)
-            ]
+            answers = self._answers(*await self._score(texts, positions, options, None))
+            return [(Encoding([], read.tokens, read.truncated), outcome) for read, outcome in answers]
 
         keys = [text_key(text, options.truncation or "") for text in texts]
         return await cache.get(keys, compute)
+
+    def _answers(self, groups: list[list[Encoding]], rows: list[Row]) -> list[Answer]:
+        """The answer of each text, from the rows of its encodings."""
+        answers, first = [], 0
+        for group in groups:
+            answers.append((group[0], pooled(self.scorer, rows[first : first + len(group)])))
+            first += len(group)
+        return answers
 
     async def _explain(
         self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], asked: Asked
@@ -194,37 +194,30 @@ class InferenceService:
     def _finish(
         self,
         texts: Sequence[str],
-        read: Sequence[Encoding],
-        logits: FloatArray,
-        embedding: FloatArray,
+        answers: Sequence[Answer],
         asked: Asked,
         seconds: float,
         explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
-        scorer = self.scorer
-        margin, probability, label, confidence = scorer.finish(logits)
-        sketches = sketch(embedding).astype("<f2")
-        predictions = []
-        for index, text in enumerate(texts):
+        labels, predictions = self.scorer.manifest.labels, []
+        for index, (text, (read, outcome)) in enumerate(zip(texts, answers, strict=True)):
             prediction = Prediction(
                 id=new_id(),
-                label=scorer.manifest.labels[label[index]],
-                confidence=float(confidence[index]),
-                probability=float(probability[index]),
-                tokens=read[index].tokens,
-                truncated=read[index].truncated,
+                label=labels[outcome.label],
+                confidence=outcome.confidence,
+                probability=outcome.probability,
+                tokens=read.tokens,
+                truncated=read.truncated,
                 attributions=explanations[index] if explanations else None,
             )
             predictions.append(prediction)
             self.metrics.predicted(prediction.label, prediction.confidence)
-            self.log.put(
-                self._record(prediction, text, float(margin[index]), sketches[index].tobytes(), asked, seconds)
-            )
+            self.log.put(self._record(prediction, text, outcome, asked, seconds))
         self.metrics.duration.observe(seconds)
         return predictions
 
     def _record(
-        self, prediction: Prediction, text: str, margin: float, sketched: bytes, asked: Asked, seconds: float
+        self, prediction: Prediction, text: str, outcome: Outcome, asked: Asked, seconds: float
     ) -> PredictionRecord:
         return PredictionRecord(
             id=prediction.id,
@@ -232,7 +225,7 @@ class InferenceService:
             label=prediction.label,
             probability=prediction.probability,
             confidence=prediction.confidence,
-            margin=margin,
+            margin=outcome.margin,
             tokens=prediction.tokens,
             truncated=prediction.truncated,
             latency_ms=seconds * 1000,
@@ -241,32 +234,10 @@ class InferenceService:
             text=text if self._settings.log_text == "full" else None,
             text_hash=text_hash(text),
             descriptors=describe(text),
-            sketch=sketched,
+            sketch=outcome.sketch,
         )
 
     def close(self) -> None:
         """Answer what is queued; then the engine's thread ends."""
         self.batcher.close()
         self._tokenisers.shutdown()
-
-
-def _per_text(rows: list[tuple[FloatArray, FloatArray]], counts: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Logits f32[n, 2] and embeddings f32[n, h] of n texts; a text's windows are averaged.
-
-    The mean of logits is the logarithmic opinion pool of the windows (Genest and Zidek, 1986): with one temperature for
-    all, calibrating the mean equals pooling the calibrated windows. A mean of probabilities would let a window without
-    opinion weigh as much as one that is sure.
-    """
-    logits, embedding = (np.stack(part) for part in zip(*rows, strict=True))
-    if len(rows) == len(counts):
-        return logits, embedding
-    starts = np.cumsum([0, *counts[:-1]])
-    sizes = np.array(counts, dtype=np.float32)[:, None]
-    means = (np.add.reduceat(part, starts) / sizes for part in (logits, embedding))
-    logits, embedding = (mean.astype(np.float32) for mean in means)
-    return logits, embedding
-
-
-def _stacked(answers: Sequence[Answer]) -> tuple[list[Encoding], FloatArray, FloatArray]:
-    read, logits, embedding = zip(*answers, strict=True)
-    return list(read), np.stack(logits), np.stack(embedding)

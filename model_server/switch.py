@@ -4,6 +4,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from model_server.admission import Limits
 from model_server.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
 from model_server.loading import LoadedRelease, load_release, release_to_fetch
+from model_server.outcome import run
 from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
@@ -132,7 +134,7 @@ class ReleaseSwitch:
     def _serve(self, loaded: LoadedRelease, folder: tempfile.TemporaryDirectory[str] | None) -> None:
         settings, state = self._settings, self._state
         batcher = Batcher(
-            loaded.scorer.forward,
+            partial(run, loaded.scorer),
             max_tokens=settings.max_batch_tokens,
             limits=Limits(settings.max_queue_texts, settings.max_wait_seconds),
             on_batch=state.metrics.batch,

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "frontend" / "openapi"
 def documents() -> dict[str, str]:
     """The documents' text by file name."""
     from drift_cronjob.monitor.app import openapi
-    from model_server.app import make_app
+    from model_server.app import make_api
     from model_server.settings import ServerSettings
     from model_server.state import ServerState
     from model_server.switch import ReleaseSwitch
@@ -24,7 +24,7 @@ def documents() -> dict[str, str]:
         log = LogWriter(f"sqlite:///{folder}/log.db", Path(folder) / "spill")
         settings = ServerSettings()
         state = ServerState(settings, log)
-        predictor = make_app(state, ReleaseSwitch(settings, state)).openapi()
+        predictor = make_api(state, ReleaseSwitch(settings, state)).openapi()
     found = {"predictor.json": predictor, "monitor.json": openapi()}
     return {name: json.dumps(document, indent=1, sort_keys=True) + "\n" for name, document in found.items()}
 

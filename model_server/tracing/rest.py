@@ -1,6 +1,6 @@
 """Traces at the REST edge: an ASGI middleware. Probes and metrics have none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from opentelemetry.semconv.attributes.http_attributes import (
@@ -10,9 +10,8 @@ from opentelemetry.semconv.attributes.http_attributes import (
 )
 from opentelemetry.semconv.attributes.network_attributes import NETWORK_PROTOCOL_VERSION
 from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_SCHEME
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_server.rest import inference
 
@@ -38,13 +37,13 @@ def route_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
 class TracingMiddleware:
     """A server span a request, with the attributes of OpenTelemetry's conventions for HTTP."""
 
-    def __init__(self, app: Starlette, tracing: "Tracing") -> None:
-        self._app, self._tracing = app, tracing
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], tracing: "Tracing") -> None:
+        self._app, self._routes, self._tracing = app, routes, tracing
 
     def _route(self, scope: Scope) -> str | None:
         if found := inference(scope):
             return found[0]
-        return route_of(self._app.routes, scope) if scope["type"] == "http" else None
+        return route_of(self._routes, scope) if scope["type"] == "http" else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route(scope)

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
-from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from model_server.about import version
@@ -47,9 +47,9 @@ class Tracing:
         self._tracer = provider.get_tracer("model_server", version())
         self._fields = frozenset(get_global_textmap().fields)
 
-    def rest(self, app: Starlette) -> ASGIApp:
-        """The application with a span a request."""
-        return TracingMiddleware(app, self)
+    def rest(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
+        """The application with a span a request, named by its route."""
+        return TracingMiddleware(app, routes, self)
 
     def interceptor(self) -> TracingInterceptor:
         """A span a call, for a gRPC server."""

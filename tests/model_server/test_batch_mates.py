@@ -22,6 +22,7 @@ from model_server.batcher import Batcher, EngineFailure
 from model_server.tensors import OUTPUTS
 
 POISON = 10**6
+Row = tuple[np.ndarray, np.ndarray]
 
 
 class Engine:
@@ -31,14 +32,14 @@ class Engine:
         self.rows: list[int] = []
         self.free = threading.Event()
 
-    def forward(self, encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, encodings: Sequence[Encoding]) -> list[Row]:
         assert self.free.wait(20)
         values = [encoding.ids[0] for encoding in encodings]
         if any(value >= POISON for value in values):
             raise ValueError("poison")
         self.rows += values
         column = np.array(values, dtype=np.float32)[:, None]
-        return np.repeat(column, 2, axis=1), np.repeat(column, 4, axis=1)
+        return list(zip(np.repeat(column, 2, axis=1), np.repeat(column, 4, axis=1), strict=True))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from model_server.errors import DeadlineExceeded, Overloaded, Unavailable
 from model_server.timing import recording
 
 POISON = 666
+Row = tuple[np.ndarray, np.ndarray]
 
 
 def encoding(value: int, tokens: int = 8) -> Encoding:
@@ -32,7 +33,7 @@ class FakeEngine:
         self.free.set()
         self.entered = threading.Event()
 
-    def forward(self, encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+    def forward(self, encodings: Sequence[Encoding]) -> list[Row]:
         values = [row.ids[0] for row in encodings]
         self.batches.append(values)
         self.entered.set()
@@ -40,7 +41,7 @@ class FakeEngine:
         if POISON in values:
             raise ValueError("poison")
         rows = np.array(values, dtype=np.float32)[:, None]
-        return np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1)
+        return list(zip(np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1), strict=True))
 
     def batcher(
         self,
@@ -95,15 +96,32 @@ async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine
     await asyncio.to_thread(batcher.close)
 
 
+async def test_requests_of_the_same_moment_ride_together_from_the_first_one_on(engine):
+    """Also those whose bytes the event loop reads, and whose tasks it starts, while the first one queues."""
+    batcher = engine.batcher(max_tokens=200)
+    loop = asyncio.get_running_loop()
+    late: list[asyncio.Task[list[Row]]] = []
+
+    def data_received() -> None:
+        late.append(loop.create_task(batcher.submit([encoding(9)])))
+
+    first = [asyncio.create_task(batcher.submit([encoding(value)])) for value in range(3)]
+    loop.call_soon(data_received)  # after the three have queued
+    await asyncio.gather(*first)
+    await asyncio.gather(*late)
+    assert engine.batches == [[0, 1, 2, 9]]
+    await asyncio.to_thread(batcher.close)
+
+
 async def test_each_stream_runs_a_batch_of_its_own_at_the_same_time():
     together, batches = threading.Barrier(3, timeout=20), []
 
-    def forward(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+    def forward(encodings: Sequence[Encoding]) -> list[Row]:
         values = [row.ids[0] for row in encodings]
         batches.append(values)
         together.wait()  # it passes only while all three streams are in the engine
         rows = np.array(values, dtype=np.float32)[:, None]
-        return np.repeat(rows, 2, axis=1), rows
+        return list(zip(np.repeat(rows, 2, axis=1), rows, strict=True))
 
     batcher = Batcher(
         forward,
@@ -125,7 +143,7 @@ async def test_a_batch_counts_for_its_part_of_the_engine_also_while_the_other_st
         def measured(self, tokens: int, seconds: float) -> None:
             seen.append((tokens, seconds))
 
-    def forward(encodings: Sequence[Encoding]) -> tuple[np.ndarray, np.ndarray]:
+    def forward(encodings: Sequence[Encoding]) -> list[Row]:
         time.sleep(held)
         return engine.forward(encodings)
 

@@ -16,6 +16,7 @@ from v2_requests import INFER, binary_request, grpc_request, json_request, read_
 from model_release import Encoding, Scorer
 from model_server.explain import Reading, explain, mask_id, read_text
 from model_server.occlusion import Span
+from model_server.outcome import Row, run
 
 V1 = "/v1/models/sentiment"
 TEXTS = ["a wonderful warm film", "Dull, and  TEDIOUS!", "x"]
@@ -173,8 +174,8 @@ def test_windows_are_explained_by_the_mean_that_they_answer_with(scorer):
 def effect_of(scorer: Scorer, reading: Reading, token: int) -> float:
     import asyncio
 
-    async def score(encodings: Sequence[Encoding]) -> list[Any]:
-        return list(zip(*scorer.forward(encodings), strict=True))
+    async def score(encodings: Sequence[Encoding]) -> list[Row]:
+        return run(scorer, encodings)
 
     async def explained() -> dict[str, Any]:
         answers = await score(reading.encodings)
@@ -189,9 +190,9 @@ async def test_passes_come_a_batch_at_a_time(scorer):
     """So that others ride between them."""
     asked: list[int] = []
 
-    async def score(encodings: Sequence[Encoding]) -> list[Any]:
+    async def score(encodings: Sequence[Encoding]) -> list[Row]:
         asked.append(sum(len(encoding.ids) for encoding in encodings))
-        return list(zip(*scorer.forward(encodings), strict=True))
+        return run(scorer, encodings)
 
     encodings = scorer.encode([LONG])
     reading = read_text(scorer, LONG, None, encodings)
