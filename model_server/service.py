@@ -203,9 +203,8 @@ class InferenceService:
     ) -> list[Prediction]:
         scorer = self.scorer
         margin, probability, label, confidence = scorer.finish(logits)
-        sketches = sketch(embedding).astype("<f2")
         predictions = []
-        for index, text in enumerate(texts):
+        for index in range(len(texts)):
             prediction = Prediction(
                 id=new_id(),
                 label=scorer.manifest.labels[label[index]],
@@ -217,32 +216,41 @@ class InferenceService:
             )
             predictions.append(prediction)
             self.metrics.predicted(prediction.label, prediction.confidence)
-            self.log.put(
-                self._record(prediction, text, float(margin[index]), sketches[index].tobytes(), asked, seconds)
-            )
         self.metrics.duration.observe(seconds)
+        self._log_rows(texts, predictions, margin, embedding, asked, seconds)
         return predictions
 
-    def _record(
-        self, prediction: Prediction, text: str, margin: float, sketched: bytes, asked: Asked, seconds: float
-    ) -> PredictionRecord:
-        return PredictionRecord(
-            id=prediction.id,
-            release_id=self.scorer.release_id,
-            label=prediction.label,
-            probability=prediction.probability,
-            confidence=prediction.confidence,
-            margin=margin,
-            tokens=prediction.tokens,
-            truncated=prediction.truncated,
-            latency_ms=seconds * 1000,
-            source=asked.source,
-            client=asked.client,
-            text=text if self._settings.log_text == "full" else None,
-            text_hash=text_hash(text),
-            descriptors=describe(text),
-            sketch=sketched,
-        )
+    def _log_rows(
+        self,
+        texts: Sequence[str],
+        predictions: Sequence[Prediction],
+        margin: FloatArray,
+        embedding: FloatArray,
+        asked: Asked,
+        seconds: float,
+    ) -> None:
+        """Hand the log a row for each prediction: all that the log costs a request."""
+        keep_text = self._settings.log_text == "full"
+        sketches = sketch(embedding).astype("<f2")
+        for index, (text, prediction) in enumerate(zip(texts, predictions, strict=True)):
+            row = PredictionRecord(
+                id=prediction.id,
+                release_id=self.scorer.release_id,
+                label=prediction.label,
+                probability=prediction.probability,
+                confidence=prediction.confidence,
+                margin=float(margin[index]),
+                tokens=prediction.tokens,
+                truncated=prediction.truncated,
+                latency_ms=seconds * 1000,
+                source=asked.source,
+                client=asked.client,
+                text=text if keep_text else None,
+                text_hash=text_hash(text),
+                descriptors=describe(text),
+                sketch=sketches[index].tobytes(),
+            )
+            self.log.put(row)
 
     def close(self) -> None:
         """Answer what is queued; then the engine's thread ends."""
