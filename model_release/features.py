@@ -13,8 +13,10 @@ _SKETCH_SEED = 20_240_229
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _SENTENCE_END = re.compile(r"[.!?\u2026]+(?=\s|$|[\"'\u201d)])")
+# `\b(?:no|not|…)\b|n't\b`, but each begins with a set of letters: the search passes over all others in C.
 _NEGATION = re.compile(
-    r"\b(?:no|not|never|none|nobody|nothing|neither|nor|nowhere|cannot|without)\b|n['\u2019]t\b", re.I
+    r"[nNcCwW](?:(?<=\b.)(?i:(?<=n)(?:o|ot|one|or|obody|othing|owhere|ever|either)|(?<=c)annot|(?<=w)ithout)"
+    r"|(?<=[nN])['\u2019][tT])\b"
 )
 
 DESCRIPTORS = (

@@ -17,6 +17,7 @@ MAX_TOKENS = 2**31 - 1
 _NUMBERS = ("probability", "confidence", "margin", "latency_ms")
 _REQUIRED = ("release_id", "label", "source")
 _TEXTS = (*_REQUIRED, "client", "text", "text_hash")
+_encode_json = json.JSONEncoder(allow_nan=False).encode
 
 
 def new_id() -> str:
@@ -97,16 +98,18 @@ def check(record: PredictionRecord) -> str | None:
         if record.sketch is not None and not (isinstance(record.sketch, bytes) and len(record.sketch) == SKETCH_BYTES):
             return f"sketch is not {SKETCH_BYTES} bytes"
         if record.descriptors is not None:
-            as_json(record.descriptors)
-    except (LogError, AttributeError, TypeError, ValueError) as error:
+            for name, value in record.descriptors.items():
+                if not (isinstance(name, str) and math.isfinite(value)):
+                    return f"descriptor {name!r} is no name of a finite number"
+    except (LogError, AttributeError, OverflowError, TypeError, ValueError) as error:
         return str(error)
     return None
 
 
 def as_json(descriptors: dict[str, float]) -> str:
-    """Standard JSON, which has no NaN; numpy's numbers are taken too.
+    """Standard JSON of finite numbers, numpy's too.
 
     Raises:
-        TypeError, ValueError: it is no object of finite numbers.
+        ValueError: a number is not finite, and JSON has no NaN.
     """
-    return json.dumps({storable(name): float(value) for name, value in descriptors.items()}, allow_nan=False)
+    return _encode_json({storable(name): float(value) for name, value in descriptors.items()})

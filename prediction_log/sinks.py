@@ -15,6 +15,11 @@ from prediction_log.record import FIELDS, PredictionRecord, as_json, storable, t
 
 COLUMNS = ("id", "time", *FIELDS[1:])
 _NAMES = ", ".join(COLUMNS)
+_POSTGRES_INSERT = (
+    f"INSERT INTO predictions ({_NAMES}) VALUES ({', '.join(f'${n + 1}' for n in range(len(COLUMNS)))}) "
+    "ON CONFLICT DO NOTHING"
+)
+_SQLITE_INSERT = f"INSERT OR IGNORE INTO predictions ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 class RowsRefused(Exception):
@@ -81,37 +86,30 @@ def _row(record: PredictionRecord, time: Any) -> tuple[Any, ...]:
 
 
 class PostgresSink:
-    """COPY into a staging table of the session, then INSERT … ON CONFLICT DO NOTHING, in one transaction."""
+    """INSERT … ON CONFLICT DO NOTHING by executemany: one transaction, whose rows are sent without a wait for each.
+
+    COPY knows no ON CONFLICT, and by way of a staging table a batch costs Postgres more.
+    """
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._connection: Any = None
+        self._statement: Any = None
 
     async def connect(self) -> None:
         self._connection = await connect_postgres(self._url, "prediction_log writer")
-        await self._connection.execute(
-            "CREATE TEMP TABLE staging (LIKE predictions INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-        )
+        self._statement = await self._connection.prepare(_POSTGRES_INSERT)
 
     async def insert(self, records: Sequence[PredictionRecord]) -> None:
-        rows = [_row(record, time_of(record.id)) for record in records]
-        # Not `async with`: its ROLLBACK would wait for a frozen server, whose connection is to be dropped.
-        transaction = self._connection.transaction()
-        await transaction.start()
         try:
-            await self._connection.copy_records_to_table("staging", records=rows, columns=COLUMNS)
-            await self._connection.execute(
-                f"INSERT INTO predictions ({_NAMES}) SELECT {_NAMES} FROM staging ON CONFLICT DO NOTHING"
-            )
+            await self._statement.executemany([_row(record, time_of(record.id)) for record in records])
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-            await transaction.rollback()
             raise RowsRefused(str(error)) from error
-        await transaction.commit()
 
     async def close(self) -> None:
         if self._connection is not None:
             self._connection.terminate()  # at once: a stopped server would not answer a polite goodbye
-            self._connection = None
+            self._connection = self._statement = None
 
 
 class SqliteSink:
@@ -153,9 +151,8 @@ class SqliteSink:
 
 
 def _insert_rows(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-    marks = ", ".join("?" * len(COLUMNS))
     try:
         with connection:
-            connection.executemany(f"INSERT OR IGNORE INTO predictions ({_NAMES}) VALUES ({marks})", rows)
+            connection.executemany(_SQLITE_INSERT, rows)
     except (sqlite3.InterfaceError, sqlite3.DataError, sqlite3.IntegrityError) as error:
         raise RowsRefused(str(error)) from error

@@ -226,8 +226,12 @@ class LogWriter:
             self._mirror.keep(self._journal.sealed(self._mirror.known))
 
     async def _flush(self) -> None:
-        """Write everything that is queued now; spill it where the database is down."""
-        while self._queue:
+        """Write what is queued now, and whole batches that come meanwhile; spill it where the database is down.
+
+        The few rows that come during an insert wait for others: an insert costs as much as fifty of its rows.
+        """
+        left = len(self._queue)
+        while self._queue and (left > 0 or len(self._queue) >= self._batch_rows):
             if time.monotonic() >= self._deadline:
                 self._spill_all()
                 return
@@ -243,6 +247,7 @@ class LogWriter:
                 self._last_write = datetime.now(UTC)
             finally:
                 self._inserting = 0
+            left -= self._batch_rows
 
     async def _replay(self) -> None:
         """Bring journal rows to the database, a few batches between flushes."""

@@ -142,6 +142,10 @@ class Postgres(Server):
         """Let it go on after `pause`."""
         self._signal(signal.SIGCONT)
 
+    def cpu_seconds(self) -> float:
+        """CPU time that its processes have taken so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self._processes())
+
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,15 +1,17 @@
-"""What the prediction log costs: requests/s and p95 with and without it, in pairs, and rows/s into Postgres alone.
+"""What the prediction log costs: requests/s and p95 with and without it, in pairs, and a row's CPU time by place.
 
     python benchmarks/serving/log_cost.py --texts reviews.csv.gz
 
 Two servers stand ready, one with the log in Postgres, one without a log (`without_log`); only one is under load at a
-time, and which one begins a pair alternates. The share that the log costs is the mean over the pairs, with a 95 %
-interval (t). Postgres flushes its commits to disk and takes its CPU time from the same cores as the server.
+time, and which one begins a pair alternates. The share that the log costs is that of all pairs together, with a 95 %
+interval (bootstrap over pairs). Postgres flushes its commits to disk and takes its CPU time from the same cores as the
+server; beside the pairs, rows alone are brought into it, at a steady rate and as fast as it goes.
 """
 
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,22 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
 
 import numpy as np
 import setting
-from driving import drive, milliseconds
+from driving import drive
 from harness import machine, save
 from postgres import Postgres
 from rich.console import Console
-from scipy import stats
 from servers import Recipe, Running, ours
 from setting import Setting
 from texts import Load
 
-from model_release.features import describe, text_hash
+from model_release.engine import FloatArray
+from model_release.features import describe, sketch, text_hash
 from prediction_log import LogWriter, PredictionRecord, new_id, upgrade
 
 console = Console()
 WITHOUT = Path(__file__).with_name("without_log.py")
 QUEUE_ROWS = 5_000  # kept below the bound at which the writer spills to its journal
+RESAMPLES = 1000
 
 
 def _without_log(recipe: Recipe) -> Recipe:
@@ -40,65 +43,129 @@ def _without_log(recipe: Recipe) -> Recipe:
     return replace(recipe, name="ours without the log", command=command)
 
 
-def _spread(shares: list[float]) -> dict[str, float]:
-    mean, error = float(np.mean(shares)), float(stats.sem(shares)) if len(shares) > 1 else float("nan")
-    half = float(stats.t.ppf(0.975, len(shares) - 1)) * error if len(shares) > 1 else float("nan")
-    return {"share": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
+@dataclass(frozen=True)
+class Run:
+    """Requests/s of one run, and the latencies of its answers in seconds."""
+
+    rate: float
+    latencies: list[float]
+
+
+Pair = dict[str, Run]  # a run with the log, `on`, and one without, `off`, right after each other
+
+
+def _rate(runs: Sequence[Run]) -> float:
+    return float(np.mean([run.rate for run in runs]))
+
+
+def _p95(runs: Sequence[Run]) -> float:
+    """Of the answers of all runs together: a single run has too few of them beyond its p95."""
+    return float(np.percentile(np.concatenate([run.latencies for run in runs]), 95))
+
+
+def _lost(on: Sequence[Run], off: Sequence[Run]) -> float:
+    return 1 - _rate(on) / _rate(off)
+
+
+def _added(on: Sequence[Run], off: Sequence[Run]) -> float:
+    return _p95(on) / _p95(off) - 1
+
+
+def _share(seen: Sequence[Pair], share: Callable[[Sequence[Run], Sequence[Run]], float]) -> dict[str, float]:
+    """A share over all pairs, with its 95 % interval: what chance does to it is seen by drawing whole pairs anew."""
+    rng = np.random.default_rng(0)
+
+    def of(places: Sequence[int]) -> float:
+        return share([seen[at]["on"] for at in places], [seen[at]["off"] for at in places])
+
+    drawn = [of(rng.integers(len(seen), size=len(seen)).tolist()) for _ in range(RESAMPLES)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return {"share": round(of(range(len(seen))), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
 def pairs(on: Running, off: Running, load: Load, options: Any) -> dict[str, Any]:
     """Requests/s and p95 of each, over alternating pairs."""
-    seen: dict[str, list[tuple[float, float]]] = {"on": [], "off": []}
+    seen: list[Pair] = []
     failed = 0
     sides = [("on", on), ("off", off)]
     for number in range(options.pairs):
+        pair: Pair = {}
         for name, running in sides if number % 2 else reversed(sides):
             result = drive(running.recipe, load, options.seconds, clients=options.clients, warm=options.warm)
             failed += len(result.outcomes) - len(result.answered)
-            (p95,) = milliseconds([latency for _, latency in result.answered], 95)
-            seen[name].append((result.rates[0], p95 or float("nan")))
-    rates, p95s = ({name: [run[at] for run in runs] for name, runs in seen.items()} for at in (0, 1))
-    lost = [1 - with_log / without for with_log, without in zip(rates["on"], rates["off"], strict=True)]
-    slower = [with_log / without - 1 for with_log, without in zip(p95s["on"], p95s["off"], strict=True)]
+            pair[name] = Run(result.rates[0], [latency for _, latency in result.answered])
+        seen.append(pair)
+    by_side = {name: [pair[name] for pair in seen] for name in ("on", "off")}
     return {
         "load": load.name,
         "clients": options.clients,
         "pairs": options.pairs,
         "failed": failed,
-        **{f"requests_per_second_{name}": round(float(np.mean(values)), 2) for name, values in rates.items()},
-        **{f"p95_ms_{name}": round(float(np.mean(values)), 2) for name, values in p95s.items()},
-        "requests_per_second_lost": _spread(lost),
-        "p95_added": _spread(slower),
+        **{f"requests_per_second_{name}": round(_rate(runs), 2) for name, runs in by_side.items()},
+        **{f"p95_ms_{name}": round(_p95(runs) * 1000, 2) for name, runs in by_side.items()},
+        "requests_per_second_lost": _share(seen, _lost),
+        "p95_added": _share(seen, _added),
+    }
+
+
+def _row(text: str, embedding: FloatArray) -> PredictionRecord:
+    """A row as the server makes it."""
+    return PredictionRecord(
+        id=new_id(),
+        release_id="0" * 16,
+        label="positive",
+        probability=0.75,
+        confidence=0.75,
+        margin=1.0,
+        tokens=200,
+        truncated=False,
+        latency_ms=10.0,
+        source="v2-rest",
+        client="127.0.0.1",
+        text=text,
+        text_hash=text_hash(text),
+        descriptors=describe(text),
+        sketch=sketch(embedding).astype("<f2").tobytes(),
+    )
+
+
+def _started_writer(url: str, spill: Path) -> LogWriter:
+    writer = LogWriter(url, spill)
+    writer.start()
+    while not writer.stats().database_up:
+        time.sleep(0.01)
+    return writer
+
+
+def cpu_per_row(postgres: Postgres, url: str, spill: Path, load: Load, rate: int, seconds: float) -> dict[str, Any]:
+    """CPU time of a row at a steady rate: of its request, which makes it; of the writer's thread; of Postgres."""
+    rows = round(rate * seconds)
+    embedding = np.random.default_rng(0).standard_normal((1, 768)).astype(np.float32)
+    writer = _started_writer(url, spill)
+    making = 0.0
+    thread, process, database = time.thread_time(), time.process_time(), postgres.cpu_seconds()
+    started = time.perf_counter()
+    for number in range(rows):
+        before = time.thread_time()
+        writer.put(_row(load.texts[number % len(load.texts)], embedding))
+        making += time.thread_time() - before
+        time.sleep(max(0.0, started + number / rate - time.perf_counter()))
+    while writer.stats().written < rows:
+        time.sleep(0.01)
+    others = time.process_time() - process - (time.thread_time() - thread)
+    database = postgres.cpu_seconds() - database
+    writer.close()
+    shares = {"request": making, "writer": others, "postgres": database}
+    return {"load": load.name, "rows_per_second": rate} | {
+        f"{place}_us": round(taken / rows * 1e6, 1) for place, taken in shares.items()
     }
 
 
 def rows_per_second(url: str, spill: Path, texts: list[str], rows: int) -> dict[str, Any]:
     """How fast the writer brings rows with their texts into Postgres, nothing else running; no row may be spilled."""
-    sketch = bytes(128)
-    records = [
-        PredictionRecord(
-            id=new_id(),
-            release_id="0" * 16,
-            label="positive",
-            probability=0.75,
-            confidence=0.75,
-            margin=1.0,
-            tokens=200,
-            truncated=False,
-            latency_ms=10.0,
-            source="v2-rest",
-            client="127.0.0.1",
-            text=text,
-            text_hash=text_hash(text),
-            descriptors=describe(text),
-            sketch=sketch,
-        )
-        for text in (texts[number % len(texts)] for number in range(rows))
-    ]
-    writer = LogWriter(url, spill)
-    writer.start()
-    while not writer.stats().database_up:
-        time.sleep(0.01)
+    embedding = np.zeros((1, 768), dtype=np.float32)
+    records = [_row(texts[number % len(texts)], embedding) for number in range(rows)]
+    writer = _started_writer(url, spill)
     started = time.perf_counter()
     for at in range(0, rows, 100):
         while writer.stats().queued > QUEUE_ROWS:
@@ -127,9 +194,12 @@ def main() -> None:
     parser = setting.parser(__doc__, "serving_log_cost")
     parser.set_defaults(lengths=["32", "mix"])
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=15, help="of each run (15)")
-    parser.add_argument("--warm", type=float, default=2)
-    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=10, help="of each run (10)")
+    parser.add_argument("--warm", type=float, default=1)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument(
+        "--rate", type=int, default=500, help="rows a second at which a row's CPU time is measured (500)"
+    )
     parser.add_argument("--rows", type=int, default=100_000, help="brought into Postgres in isolation (100,000)")
     options = parser.parse_args()
     described = machine()
@@ -139,6 +209,11 @@ def main() -> None:
         for url in urls:
             upgrade(url)
         console.print("rows into Postgres")
+        by_place = [
+            cpu_per_row(postgres, urls[0], here.runs / "spill-steady", load, options.rate, 2 * options.seconds)
+            for load in here.loads
+        ]
+        console.print(by_place)
         alone = rows_per_second(urls[0], here.runs / "spill-alone", here.load("mix").texts, options.rows)
         console.print(alone)
         recipe = ours(here.model, here.runs / "on", DATABASE_URL=urls[1])
@@ -151,6 +226,7 @@ def main() -> None:
         "release": {"id": here.model.manifest.release_id, "base_model": options.base},
         "seconds": options.seconds,
         "pairs": compared,
+        "cpu_per_row": by_place,
         "postgres": alone,
     }
     console.print(f"written: {save(options.result, document)}")

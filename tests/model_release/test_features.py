@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,6 +24,33 @@ def test_descriptors_count_what_their_names_say() -> None:
     assert described["words"] == 9
     assert described["non_ascii_share"] == 1 / described["chars"]
     assert described["digit_share"] == 2 / described["chars"]
+
+
+NEGATIONS = "no not never none nobody nothing neither nor nowhere cannot without".split()
+PIECES = [
+    *NEGATIONS,
+    "n't",
+    "n\u2019T",
+    "n'",
+    "can",
+    "now",
+    "another",
+    "K",
+    "\u0131",
+    "_",
+    "-",
+    ".",
+    "'",
+    " ",
+    "NO",
+    "W\u0130thout",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_negations_are_those_of_the_plain_pattern(text: str) -> None:
+    plain = rf"\b(?:{'|'.join(NEGATIONS)})\b|n['\u2019]t\b"
+    assert describe(text)["negations"] == len(re.findall(plain, text, re.I))
 
 
 @given(st.one_of(st.text(st.characters(max_codepoint=127)), st.text(st.characters(exclude_categories=()))))

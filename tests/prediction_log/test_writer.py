@@ -145,6 +145,58 @@ def test_a_row_that_only_the_database_refuses_fails_alone(url: str, make_writer:
     assert sorted(logged(url)) == sorted(row.id for row in rows if row.tokens < 400)
 
 
+class Memory:
+    """A sink that keeps the batches, and does something during each insert."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[PredictionRecord]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    async def connect(self) -> None: ...
+
+    async def insert(self, records: list[PredictionRecord]) -> None:
+        self.batches.append(records)
+        self.meanwhile()
+
+    async def close(self) -> None: ...
+
+    @property
+    def sizes(self) -> list[int]:
+        return [len(batch) for batch in self.batches]
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Memory:
+    sink = Memory()
+    monkeypatch.setattr("prediction_log.writer.make_sink", lambda url: sink)
+    return sink
+
+
+def test_rows_that_come_during_an_insert_wait_for_others(memory: Memory, make_writer: MakeWriter) -> None:
+    writer = make_writer("postgresql://db/log", flush_seconds=60.0, batch_rows=10)
+    memory.meanwhile = lambda: writer.put(record())
+    writer.start()
+    wait_until(lambda: writer.stats().database_up)
+    for count in (10, 9):
+        before = writer.stats().written
+        for _ in range(count):
+            writer.put(record())
+        wait_until(lambda before=before: writer.stats().written >= before + 10)
+    assert memory.sizes == [10, 10]
+
+
+def test_a_steady_stream_of_rows_does_not_hold_up_the_replay(
+    memory: Memory, make_writer: MakeWriter, tmp_path: Path
+) -> None:
+    left = [record() for _ in range(3)]
+    spill(tmp_path / "spill", left)
+    writer = make_writer("postgresql://db/log")
+    memory.meanwhile = lambda: writer.put(record())
+    writer.put(record())
+    writer.start()
+    wait_until(lambda: writer.stats().replayed == 3)
+
+
 def test_what_a_dead_writer_left_is_replayed(url: str, make_writer: MakeWriter, tmp_path: Path) -> None:
     rows = [record() for _ in range(25)]
     spill(tmp_path / "spill", rows[:10])
