@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from model_release import Encoding, Scorer
@@ -200,7 +201,7 @@ class InferenceService:
         explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
         labels, predictions = self.scorer.manifest.labels, []
-        for index, (read, outcome) in enumerate(answers):
+        for index, (text, (read, outcome)) in enumerate(zip(texts, answers, strict=True)):
             prediction = Prediction(
                 id=new_id(),
                 label=labels[outcome.label],
@@ -212,39 +213,31 @@ class InferenceService:
             )
             predictions.append(prediction)
             self.metrics.predicted(prediction.label, prediction.confidence)
+            # Describing the text is the log's work: hundreds of rows in its thread take less of it than one here.
+            self.log.put(partial(self._row, prediction, text, outcome, asked, seconds))
         self.metrics.duration.observe(seconds)
-        self._log_rows(texts, predictions, answers, asked, seconds)
         return predictions
 
-    def _log_rows(
-        self,
-        texts: Sequence[str],
-        predictions: Sequence[Prediction],
-        answers: Sequence[Answer],
-        asked: Asked,
-        seconds: float,
-    ) -> None:
-        """Hand the log a row for each prediction: all that the log costs a request."""
-        keep_text = self._settings.log_text == "full"
-        for text, prediction, (_, outcome) in zip(texts, predictions, answers, strict=True):
-            row = PredictionRecord(
-                id=prediction.id,
-                release_id=self.scorer.release_id,
-                label=prediction.label,
-                probability=prediction.probability,
-                confidence=prediction.confidence,
-                margin=outcome.margin,
-                tokens=prediction.tokens,
-                truncated=prediction.truncated,
-                latency_ms=seconds * 1000,
-                source=asked.source,
-                client=asked.client,
-                text=text if keep_text else None,
-                text_hash=text_hash(text),
-                descriptors=describe(text),
-                sketch=outcome.sketch,
-            )
-            self.log.put(row)
+    def _row(
+        self, prediction: Prediction, text: str, outcome: Outcome, asked: Asked, seconds: float
+    ) -> PredictionRecord:
+        return PredictionRecord(
+            id=prediction.id,
+            release_id=self.scorer.release_id,
+            label=prediction.label,
+            probability=prediction.probability,
+            confidence=prediction.confidence,
+            margin=outcome.margin,
+            tokens=prediction.tokens,
+            truncated=prediction.truncated,
+            latency_ms=seconds * 1000,
+            source=asked.source,
+            client=asked.client,
+            text=text if self._settings.log_text == "full" else None,
+            text_hash=text_hash(text),
+            descriptors=describe(text),
+            sketch=outcome.sketch,
+        )
 
     def close(self) -> None:
         """Answer what is queued; then the engine's thread ends."""

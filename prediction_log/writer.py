@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,13 @@ log = logging.getLogger("prediction_log")
 INSERT_SECONDS = 10.0  # a database that does not take a batch in this time counts as down
 RETRY_SECONDS = (0.25, 10.0)  # first and longest pause before the database is tried again
 GUARD_SECONDS = 0.05
+HELD_SECONDS = 0.5  # what an insert holds up for so long is journalled: with memory alone a killed process loses it
+# So many rows are taken in one go, then who waits for the interpreter's lock gets it: the writer's thread, which never
+# blocks while it makes rows, would give it away only after the interpreter's switch interval of 5 ms.
+SLICE_ROWS, SLICE_PAUSE = 16, 0.0001
 GRACE_SECONDS = 5.0  # for the journal after close()'s timeout
 MEMORY_FACTOR = 5  # rows kept in memory, as a multiple of queue_rows, when the journal's disk is full too
+Row = PredictionRecord | Callable[[], PredictionRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,9 @@ class LogWriter:
         self._journal = Journal(spill_dir)
         self._queue_rows, self._batch_rows = queue_rows, batch_rows
         self._flush_seconds, self._insert_seconds = flush_seconds, insert_seconds
-        self._queue: deque[PredictionRecord] = deque()
-        self._inserting = 0
+        self._queue: deque[Row] = deque()
+        self._inserting: list[PredictionRecord] = []
+        self._held_at = float("inf")
         self._connected = False
         self._retry_at, self._pause = 0.0, RETRY_SECONDS[0]
         self._written = self._spilled = self._replayed = self._lost = 0
@@ -113,8 +120,11 @@ class LogWriter:
             self._mirror_at = time.monotonic() + self._mirror_seconds
             self._mirror.start()
 
-    def put(self, record: PredictionRecord) -> None:
-        """Take a row: never blocks, never raises. From any thread; after `close` the row is lost, and counted."""
+    def put(self, row: Row) -> None:
+        """Take a row, or what makes it, which is called in the writer's thread. Never blocks, never raises.
+
+        From any thread; after `close` the row is lost, and counted.
+        """
         if self._closed:
             self._lost += 1
             self._last_error = "a prediction came after the writer was closed"
@@ -124,7 +134,7 @@ class LogWriter:
             self._lost += 1
             self._last_error = "database down, journal's disk full and memory's bound reached: rows are lost"
             return
-        self._queue.append(record)
+        self._queue.append(row)
         if len(self._queue) == self._batch_rows and self._loop is not None and self._wake is not None:
             with contextlib.suppress(RuntimeError):  # the loop has just ended: close() writes what is queued
                 self._loop.call_soon_threadsafe(self._wake.set)
@@ -132,7 +142,7 @@ class LogWriter:
     def stats(self) -> WriterStats:
         mirror = self._mirror.stats() if self._mirror is not None else MirrorStats()
         return WriterStats(
-            queued=len(self._queue) + self._inserting,
+            queued=len(self._queue) + len(self._inserting),
             written=self._written,
             spilled=self._spilled,
             replayed=self._replayed,
@@ -209,12 +219,14 @@ class LogWriter:
             self._connected = False
 
     async def _guard(self) -> None:
-        """Spill what is above the bound, and mirror what was spilled, also while an insert is waited for."""
+        """Spill what an insert holds up or is above the bound, and mirror it, also while the insert is waited for."""
         while True:
             await asyncio.sleep(GUARD_SECONDS)
-            excess = len(self._queue) - self._queue_rows
-            if excess > 0:
-                self._spill(self._take(excess))
+            if time.monotonic() >= self._held_at:
+                self._held_at = time.monotonic() + HELD_SECONDS
+                self._spill_held()
+            elif self._journal_error is None:
+                self._spill_above(self._queue_rows)
             if self._mirror is not None and time.monotonic() >= self._mirror_at:
                 self._mirror_at = time.monotonic() + self._mirror_seconds
                 if self._journal.rows:
@@ -236,17 +248,17 @@ class LogWriter:
                 self._spill_all()
                 return
             batch = self._take(self._batch_rows)
-            self._inserting = len(batch)
+            self._inserting = batch
             try:
                 taken = await self._insert(batch)
                 if taken is None:
-                    self._spill(batch)
-                    self._spill_all()
+                    if self._spill(self._inserting):
+                        self._spill_all()
                     return
                 self._written += taken
                 self._last_write = datetime.now(UTC)
             finally:
-                self._inserting = 0
+                self._inserting = []
             left -= self._batch_rows
 
     async def _replay(self) -> None:
@@ -277,6 +289,7 @@ class LogWriter:
         """How many rows the database has taken, all but those whose content it refuses; None when it is down."""
         if not self._connected and time.monotonic() < self._retry_at:
             return None
+        self._held_at = time.monotonic() + HELD_SECONDS
         try:
             async with asyncio.timeout(self._patience()) as self._limit:
                 taken = await self._send(records)
@@ -286,25 +299,36 @@ class LogWriter:
             return None
         finally:
             self._limit = None
+            self._held_at = float("inf")
         self._pause = RETRY_SECONDS[0]
         return taken
 
     def _take(self, count: int) -> list[PredictionRecord]:
-        """The oldest rows of the queue, without those that no database could hold."""
+        """The oldest rows of the queue, made now where they were put off, without those that no database could hold."""
         rows = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
         good = []
-        for row in rows:
-            reason = check(row)
+        for number, row in enumerate(rows, 1):
+            try:
+                record = row if isinstance(row, PredictionRecord) else row()
+            except Exception as error:  # of whoever made the row; the others are to be written
+                self._lose(f"a prediction's row could not be made: {type(error).__name__}: {error}")
+                continue
+            reason = check(record)
             if reason is None:
-                good.append(row)
+                good.append(record)
             else:
-                self._refused(row, reason)
+                self._refused(record, reason)
+            if not number % SLICE_ROWS:
+                time.sleep(SLICE_PAUSE)
         return good
 
     def _refused(self, record: PredictionRecord, reason: str) -> None:
+        self._lose(f"prediction {record.id} cannot be stored: {reason}")
+
+    def _lose(self, said: str) -> None:
         self._lost += 1
-        self._last_error = f"prediction {record.id} cannot be stored: {reason}"
-        log.error(self._last_error)
+        self._last_error = said
+        log.error(said)
 
     def _patience(self) -> float:
         return max(0.1, min(self._insert_seconds, self._deadline - time.monotonic()))
@@ -325,10 +349,10 @@ class LogWriter:
             log.warning("prediction log: database down, rows go to %s: %s", self._journal.folder, reason)
         self._last_error = reason
 
-    def _spill(self, records: list[PredictionRecord]) -> None:
-        """Journal the rows; when its disk is full they go back to the head of the queue."""
+    def _journalled(self, records: list[PredictionRecord]) -> bool:
+        """Journal the rows; False when its disk is full."""
         if not records:
-            return
+            return True
         try:
             self._journal.append(records)
         except OSError as error:
@@ -336,10 +360,29 @@ class LogWriter:
             if reason != self._journal_error:  # told once, not at each of many tries a second
                 log.error(reason)
             self._last_error = self._journal_error = reason
-            self._queue.extendleft(reversed(records))
-            return
+            return False
         self._journal_error = None
         self._spilled += len(records)
+        return True
+
+    def _spill(self, records: list[PredictionRecord]) -> bool:
+        """Journal the rows; when its disk is full they go back to the head of the queue."""
+        journalled = self._journalled(records)
+        if not journalled:
+            self._queue.extendleft(reversed(records))
+        return journalled
+
+    def _spill_above(self, rows: int) -> None:
+        """Leave so many rows in the queue; by batches, so that a try with a full disk costs no more than one."""
+        while (excess := len(self._queue) - rows) > 0:
+            if not self._spill(self._take(min(excess, self._batch_rows))):
+                return
 
     def _spill_all(self) -> None:
-        self._spill(self._take(len(self._queue)))
+        self._spill_above(0)
+
+    def _spill_held(self) -> None:
+        """The batch that is under way too: a row that the database then takes as well stands there once."""
+        if self._journalled(self._inserting):
+            self._inserting = []
+            self._spill_all()

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from servers import Recipe, Running, ours
 from setting import Setting
 from texts import Load
 
-from model_release.engine import FloatArray
-from model_release.features import describe, sketch, text_hash
+from model_release.features import describe, text_hash
 from prediction_log import LogWriter, PredictionRecord, new_id, upgrade
+from prediction_log.record import SKETCH_BYTES
 
 console = Console()
 WITHOUT = Path(__file__).with_name("without_log.py")
@@ -108,7 +109,7 @@ def pairs(on: Running, off: Running, load: Load, options: Any) -> dict[str, Any]
     }
 
 
-def _row(text: str, embedding: FloatArray) -> PredictionRecord:
+def _row(text: str) -> PredictionRecord:
     """A row as the server makes it."""
     return PredictionRecord(
         id=new_id(),
@@ -125,7 +126,7 @@ def _row(text: str, embedding: FloatArray) -> PredictionRecord:
         text=text,
         text_hash=text_hash(text),
         descriptors=describe(text),
-        sketch=sketch(embedding).astype("<f2").tobytes(),
+        sketch=bytes(SKETCH_BYTES),
     )
 
 
@@ -138,16 +139,15 @@ def _started_writer(url: str, spill: Path) -> LogWriter:
 
 
 def cpu_per_row(postgres: Postgres, url: str, spill: Path, load: Load, rate: int, seconds: float) -> dict[str, Any]:
-    """CPU time of a row at a steady rate: of its request, which makes it; of the writer's thread; of Postgres."""
+    """CPU time of a row at a steady rate: of its request, of the writer's thread, which makes it, and of Postgres."""
     rows = round(rate * seconds)
-    embedding = np.random.default_rng(0).standard_normal((1, 768)).astype(np.float32)
     writer = _started_writer(url, spill)
     making = 0.0
     thread, process, database = time.thread_time(), time.process_time(), postgres.cpu_seconds()
     started = time.perf_counter()
     for number in range(rows):
         before = time.thread_time()
-        writer.put(_row(load.texts[number % len(load.texts)], embedding))
+        writer.put(partial(_row, load.texts[number % len(load.texts)]))
         making += time.thread_time() - before
         time.sleep(max(0.0, started + number / rate - time.perf_counter()))
     while writer.stats().written < rows:
@@ -163,8 +163,7 @@ def cpu_per_row(postgres: Postgres, url: str, spill: Path, load: Load, rate: int
 
 def rows_per_second(url: str, spill: Path, texts: list[str], rows: int) -> dict[str, Any]:
     """How fast the writer brings rows with their texts into Postgres, nothing else running; no row may be spilled."""
-    embedding = np.zeros((1, 768), dtype=np.float32)
-    records = [_row(texts[number % len(texts)], embedding) for number in range(rows)]
+    records = [partial(_row, texts[number % len(texts)]) for number in range(rows)]
     writer = _started_writer(url, spill)
     started = time.perf_counter()
     for at in range(0, rows, 100):

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,32 @@ def test_two_writers_share_a_folder(url: str, make_writer: MakeWriter, tmp_path:
     wait_until(lambda: all(writer.stats().journal_rows == 0 for writer in writers))
     assert sum(writer.stats().replayed for writer in writers) == 30
     assert sorted(logged(url)) == sorted(row.id for row in [*old, *rows])
+
+
+def test_a_row_that_was_put_off_is_made_by_the_writer_and_one_that_cannot_be_made_is_lost_alone(
+    empty_url: str, make_writer: MakeWriter
+) -> None:
+    made_in: list[str] = []
+
+    def make(row: PredictionRecord) -> PredictionRecord:
+        made_in.append(threading.current_thread().name)
+        return row
+
+    def fail() -> PredictionRecord:
+        raise ValueError("no such thing")
+
+    first, later = record(), record()
+    writer = make_writer(empty_url)  # without tables: rows go to the journal first
+    writer.start()
+    for row in (partial(make, first), fail, partial(make, later)):
+        writer.put(row)
+    wait_until(lambda: writer.stats().spilled == 2)
+    assert writer.stats().lost == 1
+    assert "could not be made: ValueError: no such thing" in str(writer.stats().last_error)
+    upgrade(empty_url)
+    wait_until(lambda: writer.stats().journal_rows == 0)
+    assert sorted(logged(empty_url)) == sorted([first.id, later.id])
+    assert made_in == ["prediction-log"] * 2
 
 
 def test_missing_tables_are_told_and_waited_for(empty_url: str, make_writer: MakeWriter) -> None:
