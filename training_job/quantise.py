@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,37 @@ def _quiet() -> Iterator[None]:
         track_progress.track.__init__ = shown
 
 
+def _table_and_scale(source: Any) -> tuple[Any, Any] | None:
+    """The int8 constant and the scale of each of its rows, whose product `source` is; None for any other output."""
+    if source.get_node().get_type_name() != "Multiply":
+        return None
+    floats, scale = (source.get_node().input_value(port) for port in range(2))
+    if floats.get_node().get_type_name() != "Convert":
+        return None
+    table = floats.get_node().input_value(0)
+    by_row = table.get_node().get_type_name() == "Constant" and list(scale.get_shape()) == [table.get_shape()[0], 1]
+    return (table, scale) if by_row else None
+
+
+def look_up_then_scale(network: Any) -> None:
+    """Let a table of embeddings stay int8 in memory: look rows up first, and make floats of those alone.
+
+    NNCF writes the scaling before the look-up; the CPU plugin then does it once for the whole table and keeps that: for
+    DistilBERT 94 MB beside the 23 that lie mapped in `model.bin`. The answers are the same to the last bit.
+    """
+    from openvino import opset13
+
+    for lookup in network.get_ordered_ops():
+        if lookup.get_type_name() != "Gather" or not (found := _table_and_scale(lookup.input_value(0))):
+            continue
+        table, scale = found
+        rows, axis = lookup.input_value(1), lookup.input_value(2)
+        floats = opset13.convert(opset13.gather(table, rows, axis), lookup.get_element_type().to_dtype())
+        answer = opset13.multiply(floats, opset13.gather(scale, rows, axis))
+        answer.set_friendly_name(lookup.get_friendly_name())
+        lookup.output(0).replace(answer.output(0))
+
+
 def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None:
     """Write an int8 IR to the folder `quantised` from the fp32 IR in `full`, calibrated on the encodings' activations.
 
@@ -121,4 +152,5 @@ def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(encodings),
         )
+        look_up_then_scale(network)
         save_ir(network, quantised / "model.xml")

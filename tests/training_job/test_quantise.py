@@ -1,8 +1,10 @@
 """Quantisation: the decision by hand, the choice of rows, and a real network made int8."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import openvino as ov
 import pytest
 from factories import make_model, make_texts, make_tokenizer
 from hypothesis import given, settings
@@ -90,6 +92,29 @@ def test_a_quantised_network_is_smaller_and_answers_nearly_alike(
     assert near[0].shape == (40, 2)
     assert near[1].shape == exact[1].shape
     assert 0 < np.abs(near[0] - exact[0]).max() < 0.3 * np.ptp(exact[0])
+
+
+def _tables(file: Path) -> Iterator[tuple[str, str]]:
+    """What each look-up into a constant reads, and of which type."""
+    for operation in ov.Core().read_model(file).get_ordered_ops():
+        if operation.get_type_name() == "Gather" and operation.input_value(1).get_partial_shape().rank.get_length() > 1:
+            source = operation.input_value(0)
+            yield source.get_node().get_type_name(), source.get_element_type().get_type_name()
+
+
+def test_embeddings_stay_int8_and_become_floats_row_by_row(
+    full: tuple[Path, list[Encoding]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, encodings = full
+    quantise(folder, tmp_path / "rows", encodings[:20])
+    monkeypatch.setattr("training_job.quantise.look_up_then_scale", lambda network: None)
+    quantise(folder, tmp_path / "whole", encodings[:20])
+    tables = [source for source in _tables(tmp_path / "rows/model.xml") if source[1] == "i8"]
+    assert tables == [("Constant", "i8")] * 2  # words and positions
+    assert "i8" not in dict(_tables(tmp_path / "whole/model.xml")).values()
+    batch = pad(encodings)
+    rows, whole = (OpenVINOEngine(tmp_path / name, "int8", threads=1).forward(*batch) for name in ("rows", "whole"))
+    assert all((one == other).all() for one, other in zip(rows, whole, strict=True))
 
 
 def test_nothing_to_calibrate_on(full: tuple[Path, list[Encoding]], tmp_path: Path) -> None:
