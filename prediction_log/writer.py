@@ -21,6 +21,7 @@ log = logging.getLogger("prediction_log")
 INSERT_SECONDS = 10.0  # a database that does not take a batch in this time counts as down
 RETRY_SECONDS = (0.25, 10.0)  # first and longest pause before the database is tried again
 GUARD_SECONDS = 0.05
+HELD_SECONDS = 0.5  # what an insert holds up for so long is journalled: with memory alone a killed process loses it
 GRACE_SECONDS = 5.0  # for the journal after close()'s timeout
 MEMORY_FACTOR = 5  # rows kept in memory, as a multiple of queue_rows, when the journal's disk is full too
 
@@ -88,7 +89,8 @@ class LogWriter:
         self._queue_rows, self._batch_rows = queue_rows, batch_rows
         self._flush_seconds, self._insert_seconds = flush_seconds, insert_seconds
         self._queue: deque[PredictionRecord] = deque()
-        self._inserting = 0
+        self._inserting: list[PredictionRecord] = []
+        self._held_at = float("inf")
         self._connected = False
         self._retry_at, self._pause = 0.0, RETRY_SECONDS[0]
         self._written = self._spilled = self._replayed = self._lost = 0
@@ -132,7 +134,7 @@ class LogWriter:
     def stats(self) -> WriterStats:
         mirror = self._mirror.stats() if self._mirror is not None else MirrorStats()
         return WriterStats(
-            queued=len(self._queue) + self._inserting,
+            queued=len(self._queue) + len(self._inserting),
             written=self._written,
             spilled=self._spilled,
             replayed=self._replayed,
@@ -209,12 +211,14 @@ class LogWriter:
             self._connected = False
 
     async def _guard(self) -> None:
-        """Spill what is above the bound, and mirror what was spilled, also while an insert is waited for."""
+        """Spill what an insert holds up or is above the bound, and mirror it, also while the insert is waited for."""
         while True:
             await asyncio.sleep(GUARD_SECONDS)
-            excess = len(self._queue) - self._queue_rows
-            if excess > 0:
-                self._spill(self._take(excess))
+            if time.monotonic() >= self._held_at:
+                self._held_at = time.monotonic() + HELD_SECONDS
+                self._spill_held()
+            elif self._journal_error is None:
+                self._spill_above(self._queue_rows)
             if self._mirror is not None and time.monotonic() >= self._mirror_at:
                 self._mirror_at = time.monotonic() + self._mirror_seconds
                 if self._journal.rows:
@@ -236,17 +240,17 @@ class LogWriter:
                 self._spill_all()
                 return
             batch = self._take(self._batch_rows)
-            self._inserting = len(batch)
+            self._inserting = batch
             try:
                 taken = await self._insert(batch)
                 if taken is None:
-                    self._spill(batch)
-                    self._spill_all()
+                    if self._spill(self._inserting):
+                        self._spill_all()
                     return
                 self._written += taken
                 self._last_write = datetime.now(UTC)
             finally:
-                self._inserting = 0
+                self._inserting = []
             left -= self._batch_rows
 
     async def _replay(self) -> None:
@@ -277,6 +281,7 @@ class LogWriter:
         """How many rows the database has taken, all but those whose content it refuses; None when it is down."""
         if not self._connected and time.monotonic() < self._retry_at:
             return None
+        self._held_at = time.monotonic() + HELD_SECONDS
         try:
             async with asyncio.timeout(self._patience()) as self._limit:
                 taken = await self._send(records)
@@ -286,6 +291,7 @@ class LogWriter:
             return None
         finally:
             self._limit = None
+            self._held_at = float("inf")
         self._pause = RETRY_SECONDS[0]
         return taken
 
@@ -325,10 +331,10 @@ class LogWriter:
             log.warning("prediction log: database down, rows go to %s: %s", self._journal.folder, reason)
         self._last_error = reason
 
-    def _spill(self, records: list[PredictionRecord]) -> None:
-        """Journal the rows; when its disk is full they go back to the head of the queue."""
+    def _journalled(self, records: list[PredictionRecord]) -> bool:
+        """Journal the rows; False when its disk is full."""
         if not records:
-            return
+            return True
         try:
             self._journal.append(records)
         except OSError as error:
@@ -336,10 +342,29 @@ class LogWriter:
             if reason != self._journal_error:  # told once, not at each of many tries a second
                 log.error(reason)
             self._last_error = self._journal_error = reason
-            self._queue.extendleft(reversed(records))
-            return
+            return False
         self._journal_error = None
         self._spilled += len(records)
+        return True
+
+    def _spill(self, records: list[PredictionRecord]) -> bool:
+        """Journal the rows; when its disk is full they go back to the head of the queue."""
+        journalled = self._journalled(records)
+        if not journalled:
+            self._queue.extendleft(reversed(records))
+        return journalled
+
+    def _spill_above(self, rows: int) -> None:
+        """Leave so many rows in the queue; by batches, so that a try with a full disk costs no more than one."""
+        while (excess := len(self._queue) - rows) > 0:
+            if not self._spill(self._take(min(excess, self._batch_rows))):
+                return
 
     def _spill_all(self) -> None:
-        self._spill(self._take(len(self._queue)))
+        self._spill_above(0)
+
+    def _spill_held(self) -> None:
+        """The batch that is under way too: a row that the database then takes as well stands there once."""
+        if self._journalled(self._inserting):
+            self._inserting = []
+            self._spill_all()

@@ -1,6 +1,7 @@
 """The writer while things break: a server stopped, frozen or locked, a full disk, a killed process. No row is lost, each is there once."""
 
 import contextlib
+import errno
 import signal
 import sqlite3
 import subprocess
@@ -97,6 +98,26 @@ def test_a_full_queue_spills_while_an_insert_is_waited_for(
         lambda: writer.stats().spilled >= 60
     )  # counted once they are on disk, a moment after they left the queue
     assert writer.stats().queued <= 30 + 10
+    stoppable.resume()
+    wait_until(lambda: settled(writer))
+    assert logged(postgres_url) == ids(rows)
+    assert writer.stats().lost == 0
+
+
+def test_rows_that_a_frozen_postgres_holds_up_go_to_the_journal(
+    stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
+) -> None:
+    writer = make_writer(postgres_url, batch_rows=10, insert_seconds=60.0)
+    writer.start()
+    rows: list[PredictionRecord] = []
+    put_some(writer, rows, 10)
+    wait_until(lambda: writer.stats().written == 10)
+    stoppable.pause()
+    put_some(writer, rows, 25)
+    wait_until(lambda: writer.stats().journal_rows == 25)  # the batch that is under way among them
+    assert (writer.stats().queued, writer.stats().spilled) == (0, 25)
+    put_some(writer, rows, 5)
+    wait_until(lambda: writer.stats().journal_rows == 30)
     stoppable.resume()
     wait_until(lambda: settled(writer))
     assert logged(postgres_url) == ids(rows)
@@ -233,6 +254,28 @@ def test_a_full_disk_while_spilling_keeps_rows_in_memory(
     wait_until(lambda: settled(writer))
     assert logged(postgres_url) == ids(rows)
     assert writer.stats().lost == 0
+
+
+def test_a_full_disk_is_tried_with_one_batch(make_writer: MakeWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encoding all that memory holds at each try would take the processor from the requests."""
+    writer = make_writer("postgresql://me@127.0.0.1:1/none", queue_rows=50, batch_rows=10)
+    tries: list[int] = []
+    append = Journal.append
+
+    def full(_: Journal, records: list[PredictionRecord]) -> None:
+        tries.append(len(records))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Journal, "append", full)
+    for _ in range(200):
+        writer.put(record())
+    writer.start()
+    wait_until(lambda: len(tries) > 5)
+    assert max(tries) == 10
+    assert (writer.stats().lost, writer.stats().spilled) == (0, 0)
+    monkeypatch.setattr(Journal, "append", append)
+    wait_until(lambda: writer.stats().spilled == 200)
+    assert (writer.stats().queued, writer.stats().lost, writer.stats().journal_rows) == (0, 0, 200)
 
 
 def test_with_no_database_no_disk_and_no_memory_rows_are_counted(tmp_path: Path, make_writer: MakeWriter) -> None:
