@@ -80,13 +80,40 @@ def serving(document: Document) -> str:
     return markdown(["figure", document["release"]["variant"]], rows) + "\n" + loads
 
 
-def outage(document: Document) -> str:
-    """Rows lost and predictions failed."""
-    faults = ("postgres_stopped", "server_sigterm")
-    keys = [key for key in document[faults[0]] if key not in ("first_failures", "seconds_gone")]
-    rows = [[key.replace("_", " "), *(document[fault].get(key, "") for fault in faults)] for key in keys]
-    gone = document["postgres_stopped"]["seconds_gone"]
-    return markdown([f"{document['clients']} clients", f"Postgres gone for {gone:.0f} s", "server stopped"], rows)
+FAULTS = {
+    "postgres_stopped": "Postgres gone for {seconds:.0f} s",
+    "disk_full": "journal's disk full for {seconds:.0f} s",
+    "disk_full_postgres_stopped": "the same, Postgres gone",
+    "server_sigterm": "server told to end",
+}
+
+
+def faults(document: Document) -> str:
+    """Rows lost and predictions failed; of killed servers also how old the lost rows were."""
+    made = {fault: document[fault] for fault in FAULTS if "left_out" not in document[fault]}
+    keys = dict.fromkeys(key for figures in made.values() for key in figures)
+    shown = [key for key in keys if key not in ("seconds", "first_failures")]
+    rows = [[key.replace("_", " "), *(figures.get(key, "") for figures in made.values())] for key in shown]
+    heads = [FAULTS[fault].format_map(figures) for fault, figures in made.items()]
+    parts = [markdown([f"{document['clients']} clients", *heads], rows)]
+    left_out = {document[fault]["left_out"] for fault in FAULTS if fault not in made}
+    parts += [f"Left out: {reason}.\n" for reason in sorted(left_out)]
+    return "\n".join([*parts, _killed(document)])
+
+
+def _killed(document: Document) -> str:
+    flush, held = (round(document[name] * 1000) for name in ("flush_seconds", "held_seconds"))
+    said = (
+        "`kill -9` takes the rows that were answered and stood in memory only. There a row waits for others, "
+        f"{flush} ms at most, and for its insert; what an insert holds up for {held} ms goes to the journal.\n\n"
+    )
+    states = document["server_killed"]
+    keys = ["kills", "predictions_answered", "predictions_failed", "rows_logged", "rows_lost", "rows_twice"]
+    rows: list[list[object]] = [[key.replace("_", " "), *(figures[key] for figures in states.values())] for key in keys]
+    rows.append(["oldest lost row, ms before the kill", *(figures["oldest_lost_ms"] for figures in states.values())])
+    each = [", ".join(str(kill["rows_lost"]) for kill in figures["each"]) for figures in states.values()]
+    rows.append(["rows lost by each kill", *each])
+    return said + markdown(["server killed", *(f"Postgres {state}" for state in states)], rows)
 
 
 def drift(_: Document) -> str:
@@ -116,7 +143,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_memory": ("Memory over a long run", serving_tables.memory),
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
     "serving_gpu": ("Serving on a GPU", serving_tables.gpu),
-    "outage": ("Faults", outage),
+    "faults": ("Faults", faults),
     "page": ("The page", page),
     "drift": ("Drift", drift),
 }
