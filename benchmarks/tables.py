@@ -105,12 +105,14 @@ def _killed(document: Document) -> str:
     flush, held = (round(document[name] * 1000) for name in ("flush_seconds", "held_seconds"))
     said = (
         "`kill -9` takes the rows that were answered and stood in memory only. There a row waits for others, "
-        f"{flush} ms at most, and for its insert; what an insert holds up for {held} ms goes to the journal.\n\n"
+        f"{flush} ms at most, and while the rows before it are written: by an insert, whose rows go to the journal "
+        f"after {held} ms, or by a sync of the journal's disk.\n\n"
     )
     states = document["server_killed"]
     keys = ["kills", "predictions_answered", "predictions_failed", "rows_logged", "rows_lost", "rows_twice"]
     rows: list[list[object]] = [[key.replace("_", " "), *(figures[key] for figures in states.values())] for key in keys]
     rows.append(["oldest lost row, ms before the kill", *(figures["oldest_lost_ms"] for figures in states.values())])
+    rows.append(["slowest sync of the journal's disk, ms", *(kills["slowest_sync_ms"] for kills in states.values())])
     each = [", ".join(str(kill["rows_lost"]) for kill in figures["each"]) for figures in states.values()]
     rows.append(["rows lost by each kill", *each])
     return said + markdown(["server killed", *(f"Postgres {state}" for state in states)], rows)

@@ -1,13 +1,18 @@
 """The server ends under load: told to (SIGTERM), or killed (SIGKILL) with Postgres there, away, or frozen.
 
 A killed process loses what only its memory held. Each lost row has an age: how long before the kill it was answered.
+With Postgres away that is also a matter of the disk: while the journal syncs some rows, the next ones wait.
 """
 
 import inspect
+import os
 import random
+import tempfile
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from scene import Scene, Tally, account, console, logged_ids, settle
 
@@ -16,11 +21,37 @@ from prediction_log import LogWriter
 POSTGRES = ("there", "away", "frozen")
 LOAD_SECONDS = 2.0  # before the fault
 AFTER_SECONDS = 0.3  # for the clients to see it
+SYNC_BYTES, SYNC_EVERY_SECONDS = 50_000, 0.1  # what a spill of half a second weighs
 
 
 def flush_seconds() -> float:
     """How long a row of the server's waits in memory for others before it is written."""
     return float(inspect.signature(LogWriter).parameters["flush_seconds"].default)
+
+
+class SyncWatch:
+    """The longest that the disk of `folder` took to sync a write during the `with`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.slowest_ms = 0.0
+        self._folder, self._stop = folder, threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+
+    def _sample(self) -> None:
+        with tempfile.TemporaryFile(dir=self._folder, buffering=0) as stream:
+            while not self._stop.wait(SYNC_EVERY_SECONDS):
+                stream.write(bytes(SYNC_BYTES))
+                started = time.monotonic()
+                os.fsync(stream.fileno())
+                self.slowest_ms = max(self.slowest_ms, (time.monotonic() - started) * 1000)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
 
 
 def told_to_end(scene: Scene) -> dict[str, Any]:
@@ -64,15 +95,16 @@ def killed(scene: Scene, kills: int, state: str) -> dict[str, Any]:
     loads = []
     if state == "away":
         postgres.stop("immediate")
-    for n in range(kills):
-        console.print(f"kill -9 of the server under load, {n + 1} of {kills}, Postgres {state}")
-        loads.append(_kill(scene, url, name, before))
-        postgres.resume()
+    with SyncWatch(scene.work) as disk:
+        for n in range(kills):
+            console.print(f"kill -9 of the server under load, {n + 1} of {kills}, Postgres {state}")
+            loads.append(_kill(scene, url, name, before))
+            postgres.resume()
     if state == "away":
         postgres.start()
     with scene.server(url, name) as following:
         settle(following)
-    return _account(loads, logged_ids(scene, url))
+    return {**_account(loads, logged_ids(scene, url)), "slowest_sync_ms": round(disk.slowest_ms)}
 
 
 def _account(loads: list[tuple[Tally, float]], ids: list[str]) -> dict[str, Any]:
