@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import grpc
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceServicer
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import class_count, classified
@@ -18,7 +16,7 @@ from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_standard import add_standard_services
-from model_server.inference_proto import RepositoryIndexResponse
+from model_server.inference_proto import RepositoryIndexResponse, pb
 from model_server.options import parse_options
 from model_server.repository_edge import RELEASE, wanted_release
 from model_server.repository_index import model_index
@@ -81,7 +79,7 @@ def _fill(response: Any, names: tuple[str, ...], classes: dict[str, int], predic
         response.raw_output_contents.append(output.binary())
 
 
-class Servicer(GRPCInferenceServiceServicer):  # type: ignore[misc]
+class Servicer:
     """`inference.GRPCInferenceService` of one server state and the switch of its release."""
 
     def __init__(self, state: ServerState, switch: ReleaseSwitch) -> None:

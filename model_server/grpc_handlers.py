@@ -8,9 +8,8 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
-from model_server.inference_proto import SERVICE, RepositoryIndexRequest, read_named
+from model_server.inference_proto import SERVICE, RepositoryIndexRequest, pb, read_named
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]

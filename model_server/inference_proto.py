@@ -4,16 +4,37 @@ They stand in a pool of their own, because a name may be defined once in protobu
 (tritonclient's) define these too.
 """
 
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
+_MESSAGES = "protocol/grpc/grpc_predict_v2_pb2.py"  # in kserve's folder
 SERVICE = "inference.GRPCInferenceService"
 _STRING, _BOOL, _MESSAGE = 9, 8, 11  # FieldDescriptorProto.Type
 _ONE, _MANY = 1, 3  # FieldDescriptorProto.Label
+
+
+def _kserves_messages() -> ModuleType:
+    """The module of KServe's messages without its package, which brings pandas and a client of Kubernetes.
+
+    `import kserve` takes 70 MiB and a second of every start, and reads the program's arguments.
+    """
+    package = importlib.util.find_spec("kserve")
+    if package is None or package.origin is None:
+        raise ImportError("kserve, whose messages the server speaks, is not installed: the extra `serve` brings it")
+    spec = importlib.util.spec_from_file_location("grpc_predict_v2_pb2", Path(package.origin).parent / _MESSAGES)
+    assert spec and spec.loader  # so it is for any path that ends with .py
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pb: Any = _kserves_messages()
 
 
 def _copy(module: Any) -> descriptor_pb2.FileDescriptorProto:

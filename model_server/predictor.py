@@ -1,9 +1,7 @@
-"""The KServe model: what its repository holds, and what its own server would call."""
+"""The model that transports find by its name: its service while a release is loaded, and V1's calls."""
 
 from dataclasses import replace
 from typing import Any
-
-from kserve import Model
 
 from model_server.errors import InvalidInput
 from model_server.options import parse_options
@@ -33,11 +31,12 @@ def as_v1(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-class SentimentModel(Model):  # type: ignore[misc]
-    """The predictor. It is in the repository from the start and ready once a verified release is loaded."""
+class SentimentModel:
+    """The predictor. It is found from the start and ready once a verified release is loaded."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        self.name = name
+        self.ready = False
         self.service: InferenceService | None = None
 
     def serve(self, service: InferenceService) -> None:

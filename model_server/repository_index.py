@@ -17,23 +17,21 @@ _STATES = {
 
 
 def model_index(state: ServerState, *, ready: bool = False, repository: str = "") -> list[dict[str, str]]:
-    """Name, version, state and reason of each model; with `ready`, of those that can be asked.
+    """Name, version, state and reason of the one model; with `ready`, nothing unless it can be asked.
 
     Raises:
         InvalidInput: a repository was named; this server's has no name.
     """
     if repository:
         raise InvalidInput(f"repository_name is {repository!r}; the one repository here has no name, leave it out")
-    entries = [
-        {
-            "name": model.name,
-            "version": model.version or "",
-            "state": "READY" if model.ready else _STATES[state.phase],
-            "reason": "" if model.ready else _REASONS.get(state.phase, ""),
-        }
-        for model in (state.find(name) for name in state.repository.get_models())
-    ]
-    return [entry for entry in entries if entry["state"] == "READY" or not ready]
+    model = state.model
+    entry = {
+        "name": model.name,
+        "version": model.version or "",
+        "state": "READY" if model.ready else _STATES[state.phase],
+        "reason": "" if model.ready else _REASONS.get(state.phase, ""),
+    }
+    return [entry] if model.ready or not ready else []
 
 
 def wants_ready(document: dict[str, object]) -> bool:

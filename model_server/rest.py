@@ -161,7 +161,7 @@ class Rest:
         return tensors_response(request, raw, length)
 
     async def v1_models(self, _: Request) -> Response:
-        return json_response({"models": list(self._state.repository.get_models())})
+        return json_response({"models": [self._state.model.name]})
 
     async def v1_model(self, request: Request) -> Response:
         model = self._state.find(request.path_params["name"])

@@ -1,11 +1,9 @@
-"""What the transports share: the model repository, readiness, metrics, and counting of requests."""
+"""What the transports share: the model, readiness, metrics, and counting of requests."""
 
 import enum
 import json
 import logging
 import time
-
-from kserve import ModelRepository
 
 from model_server.console_log import FIELDS
 from model_server.errors import NotFound, ServingError, Unavailable
@@ -41,8 +39,6 @@ class ServerState:
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
         self.model = SentimentModel(settings.model_name)
-        self.repository = ModelRepository(str(settings.model_dir))
-        self.repository.update(self.model)
 
     def serve(self, service: InferenceService, variant: str) -> None:
         """A verified release is loaded: become ready."""
@@ -66,9 +62,9 @@ class ServerState:
 
     def find(self, name: str, version: str | None = None) -> SentimentModel:
         """The model of that name and, where one is given, version. NotFound says what there is."""
-        model = self.repository.get_model(name)
-        if not isinstance(model, SentimentModel):
-            raise NotFound(f"model {name!r} is not served here; there is {self.settings.model_name!r}")
+        model = self.model
+        if name != model.name:
+            raise NotFound(f"model {name!r} is not served here; there is {model.name!r}")
         if version and version != model.version:
             there = f"there is {model.version!r}" if model.version else f"it is {self.phase.value}"
             raise NotFound(f"model {name!r} has no version {version!r}; {there}")
