@@ -221,11 +221,11 @@ class LogWriter:
     async def _guard(self) -> None:
         """Spill what an insert holds up or is above the bound, and mirror it, also while the insert is waited for."""
         while True:
-            await asyncio.sleep(GUARD_SECONDS)
+            await asyncio.sleep(GUARD_SECONDS if self._journal_error is None else HELD_SECONDS)
             if time.monotonic() >= self._held_at:
                 self._held_at = time.monotonic() + HELD_SECONDS
                 self._spill_held()
-            elif self._journal_error is None:
+            else:
                 self._spill_above(self._queue_rows)
             if self._mirror is not None and time.monotonic() >= self._mirror_at:
                 self._mirror_at = time.monotonic() + self._mirror_seconds

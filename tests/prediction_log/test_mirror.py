@@ -60,8 +60,8 @@ def test_spilled_rows_are_mirrored_and_the_copies_go_when_they_are_written(
     writer = make_writer(postgres_url, spill_uri=store_uri, owner="pod-1", mirror_seconds=0.1)
     writer.start()
     rows = put(writer, 30)
-    wait_until(lambda: writer.stats().written == 30)
-    assert mirrored(store_uri) == []
+    wait_until(lambda: writer.stats().written == 30 and writer.stats().journal_rows == 0)
+    wait_until(partial(all_mirrored, store_uri, []))  # on a slow machine the insert may have been held up
     stoppable.stop("fast")
     down: list[PredictionRecord] = []
     for _ in range(3):
