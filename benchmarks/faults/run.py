@@ -6,6 +6,8 @@ A full disk needs the right to mount a small file system (root); without it that
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--result", default="faults", help="name of the result file (faults)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or disk and Postgres would stay behind
     described, started = machine(), time.monotonic()
     store = ReleaseStore(options.release_uri)
     champion = store.champion(options.name)
