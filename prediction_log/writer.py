@@ -382,7 +382,13 @@ class LogWriter:
         self._spill_above(0)
 
     def _spill_held(self) -> None:
-        """The batch that is under way too: a row that the database then takes as well stands there once."""
-        if self._journalled(self._inserting):
+        """The batch that is under way too: a row that the database then takes as well stands there once.
+
+        In one write with the oldest of the queue, which would otherwise wait for the first one's sync.
+        """
+        oldest = self._take(self._batch_rows)
+        if self._journalled([*self._inserting, *oldest]):
             self._inserting = []
             self._spill_all()
+        else:
+            self._queue.extendleft(reversed(oldest))
