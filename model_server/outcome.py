@@ -32,7 +32,8 @@ class Row(NamedTuple):
 def outcomes(scorer: Scorer, logits: FloatArray, embedding: FloatArray) -> list[Outcome]:
     """The outcomes of n rows: logits f32[n, 2], embedding f32[n, h]."""
     columns = (column.tolist() for column in scorer.finish(logits))
-    sketches = (row.tobytes() for row in sketch(embedding).astype("<f2"))
+    # One row at a time: a product of several makes the threads of numpy's BLAS spin beside the engine's, on its cores.
+    sketches = (sketch(row).astype("<f2").tobytes() for row in embedding[:, None])
     return [Outcome(*values) for values in zip(*columns, sketches, strict=True)]
 
 
