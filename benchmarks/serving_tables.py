@@ -133,7 +133,7 @@ def log_cost(document: Document) -> str:
     said += "".join(
         f"CPU time of a row ({row['load']}, {row['rows_per_second']} rows/s): {row['request_us']} µs of its request, "
         f"{row['writer_us']} of the writer's thread, {row['postgres_us']} of Postgres.\n"
-        for row in document.get("cpu_per_row", ())
+        for row in document["cpu_per_row"]
     )
     return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + said
 
