@@ -22,7 +22,7 @@ _ONE, _MANY = 1, 3  # FieldDescriptorProto.Label
 def _kserves_messages() -> ModuleType:
     """The module of KServe's messages without its package, which brings pandas and a client of Kubernetes.
 
-    `import kserve` takes 70 MiB and a second of every start, and reads the program's arguments.
+    They would take memory and time of every start, and `import kserve` reads the program's arguments.
     """
     package = importlib.util.find_spec("kserve")
     if package is None or package.origin is None:

@@ -137,7 +137,7 @@ class Metrics:
         self.registry.register(_LogCollector(stats))
 
     def batch(self, report: BatchReport) -> None:
-        """Count a batch; called on the engine's thread."""
+        """Count a batch; called on the event loop."""
         self.batch_rows.observe(report.rows)
         self.batch_tokens.observe(report.padded_tokens)
         self.batch_seconds.observe(report.seconds)

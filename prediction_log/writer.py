@@ -240,7 +240,7 @@ class LogWriter:
     async def _flush(self) -> None:
         """Write what is queued now, and whole batches that come meanwhile; spill it where the database is down.
 
-        The few rows that come during an insert wait for others: an insert costs as much as fifty of its rows.
+        The few rows that come during an insert wait for others: an insert costs more than its few rows do.
         """
         left = len(self._queue)
         while self._queue and (left > 0 or len(self._queue) >= self._batch_rows):

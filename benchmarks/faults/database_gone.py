@@ -3,9 +3,7 @@
 import time
 from typing import Any
 
-from scene import Scene, Watch, account, console, logged_ids, settle
-
-AROUND_SECONDS = 3.0  # of load before the fault and after its end
+from scene import AROUND_SECONDS, Scene, Watch, account, console, logged_ids, settle
 
 
 def database_gone(scene: Scene, seconds: float) -> dict[str, Any]:

@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from scene import Scene, Watch, account, console, log_gauges, logged_ids, settle
+from scene import AROUND_SECONDS, Scene, Watch, account, console, log_gauges, logged_ids, settle
 
 DISK_MIB = 16
-AROUND_SECONDS = 3.0  # of load before the fault, and between its end and the next step
 
 
 class NoSmallDisk(Exception):

@@ -30,6 +30,7 @@ from sentiment_cli.errors import ServerAnswer
 console = Console()
 TRANSPORTS = ("rest-json", "grpc")
 WATCH_SECONDS = 0.1
+AROUND_SECONDS = 3.0  # of load before a fault of the surroundings, and between its end and the next step
 SETTLE_SECONDS = 90.0
 _GAUGE = re.compile(r"^ml_log_(\w+) (\S+)$", re.MULTILINE)
 
@@ -121,17 +122,16 @@ def log_gauges(server: ServerProcess) -> dict[str, float]:
         return {}
 
 
-class Watch:
-    """The most rows that a server kept in memory during the `with`, sampled."""
+class Sampler:
+    """Call `sample` every so many seconds, in a thread, during the `with`."""
 
-    def __init__(self, server: ServerProcess) -> None:
-        self.most_rows = 0
-        self._server, self._stop = server, threading.Event()
-        self._thread = threading.Thread(target=self._sample)
+    def __init__(self, every_seconds: float, sample: Callable[[], None]) -> None:
+        self._every, self._sample, self._stop = every_seconds, sample, threading.Event()
+        self._thread = threading.Thread(target=self._run)
 
-    def _sample(self) -> None:
-        while not self._stop.wait(WATCH_SECONDS):
-            self.most_rows = max(self.most_rows, int(log_gauges(self._server).get("queued", 0)))
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            self._sample()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -140,6 +140,18 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+
+
+class Watch(Sampler):
+    """The most rows that a server kept in memory during the `with`, sampled."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        super().__init__(WATCH_SECONDS, self._look)
+        self.most_rows = 0
+        self._server = server
+
+    def _look(self) -> None:
+        self.most_rows = max(self.most_rows, int(log_gauges(self._server).get("queued", 0)))
 
 
 def wait_until(happened: Callable[[], bool], what: str, seconds: float = SETTLE_SECONDS) -> None:

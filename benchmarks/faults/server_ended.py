@@ -7,14 +7,12 @@ With Postgres away that is also a matter of the disk: while the journal syncs so
 import inspect
 import os
 import random
-import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from scene import Scene, Tally, account, console, logged_ids, settle
+from scene import Sampler, Scene, Tally, account, console, logged_ids, settle
 
 from prediction_log import LogWriter
 
@@ -29,29 +27,20 @@ def flush_seconds() -> float:
     return float(inspect.signature(LogWriter).parameters["flush_seconds"].default)
 
 
-class SyncWatch:
+class SyncWatch(Sampler):
     """The longest that the disk of `folder` took to sync a write during the `with`."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(SYNC_EVERY_SECONDS, self._write)
         self.slowest_ms = 0.0
-        self._folder, self._stop = folder, threading.Event()
-        self._thread = threading.Thread(target=self._sample)
+        self._file = folder / "sync-watch"
 
-    def _sample(self) -> None:
-        with tempfile.TemporaryFile(dir=self._folder, buffering=0) as stream:
-            while not self._stop.wait(SYNC_EVERY_SECONDS):
-                stream.write(bytes(SYNC_BYTES))
-                started = time.monotonic()
-                os.fsync(stream.fileno())
-                self.slowest_ms = max(self.slowest_ms, (time.monotonic() - started) * 1000)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+    def _write(self) -> None:
+        with self._file.open("ab", buffering=0) as stream:
+            stream.write(bytes(SYNC_BYTES))
+            started = time.monotonic()
+            os.fsync(stream.fileno())
+            self.slowest_ms = max(self.slowest_ms, (time.monotonic() - started) * 1000)
 
 
 def told_to_end(scene: Scene) -> dict[str, Any]:

@@ -84,15 +84,22 @@ def test_a_frozen_postgres_counts_as_down(stoppable: Postgres, postgres_url: str
     assert writer.stats().lost == 0
 
 
-def test_a_full_queue_spills_while_an_insert_is_waited_for(
-    stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
-) -> None:
-    writer = make_writer(postgres_url, batch_rows=10, queue_rows=30, insert_seconds=60.0)
+def with_postgres_frozen(stoppable: Postgres, writer: LogWriter) -> tuple[LogWriter, list[PredictionRecord]]:
+    """The writer, started, with the ten rows that it brought to Postgres before that froze."""
     writer.start()
     rows: list[PredictionRecord] = []
     put_some(writer, rows, 10)
     wait_until(lambda: writer.stats().written == 10)
     stoppable.pause()
+    return writer, rows
+
+
+def test_a_full_queue_spills_while_an_insert_is_waited_for(
+    stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
+) -> None:
+    writer, rows = with_postgres_frozen(
+        stoppable, make_writer(postgres_url, batch_rows=10, queue_rows=30, insert_seconds=60.0)
+    )
     put_some(writer, rows, 100)
     wait_until(
         lambda: writer.stats().spilled >= 60
@@ -107,12 +114,7 @@ def test_a_full_queue_spills_while_an_insert_is_waited_for(
 def test_rows_that_a_frozen_postgres_holds_up_go_to_the_journal(
     stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
 ) -> None:
-    writer = make_writer(postgres_url, batch_rows=10, insert_seconds=60.0)
-    writer.start()
-    rows: list[PredictionRecord] = []
-    put_some(writer, rows, 10)
-    wait_until(lambda: writer.stats().written == 10)
-    stoppable.pause()
+    writer, rows = with_postgres_frozen(stoppable, make_writer(postgres_url, batch_rows=10, insert_seconds=60.0))
     put_some(writer, rows, 25)
     wait_until(lambda: writer.stats().journal_rows == 25)  # the batch that is under way among them
     assert (writer.stats().queued, writer.stats().spilled) == (0, 25)
@@ -127,12 +129,7 @@ def test_rows_that_a_frozen_postgres_holds_up_go_to_the_journal(
 def test_close_does_not_wait_for_a_frozen_postgres(
     stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
 ) -> None:
-    writer = make_writer(postgres_url, batch_rows=10, insert_seconds=60.0)
-    writer.start()
-    rows: list[PredictionRecord] = []
-    put_some(writer, rows, 10)
-    wait_until(lambda: writer.stats().written == 10)
-    stoppable.pause()
+    writer, rows = with_postgres_frozen(stoppable, make_writer(postgres_url, batch_rows=10, insert_seconds=60.0))
     put_some(writer, rows, 50)
     writer.close(0.5)
     assert not any(thread.name == "prediction-log" for thread in threads())
