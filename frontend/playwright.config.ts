@@ -7,7 +7,7 @@ export default defineConfig({
   outputDir: "test-results",
   workers: 1,
   timeout: 90_000,
-  expect: { timeout: 15_000 },
+  expect: { timeout: 25_000 }, // the page asks the monitor again every 15 s
   reporter: [["list"]],
   use: {
     viewport: { width: 1280, height: 900 },

@@ -124,11 +124,22 @@ class Stand:
         return len(texts)
 
     def drift(self) -> Any:
-        """One check of the last hour; its outcome."""
+        """One check of the last hour, once the monitor tells of it; its outcome."""
         command = ["drift_cronjob", "check", "--hours", "1", "--no-evidently", "--json"]
         done = subprocess.run([sys.executable, "-m", *command], env=self.environment, capture_output=True, timeout=200)
         assert done.returncode in (0, 10, 20, 30), done.stderr.decode()
-        return json.loads(done.stdout)
+        outcome = json.loads(done.stdout)
+
+        def told() -> bool:
+            newest = [check["id"] for check in self.read("/api/drift")["checks"][:1]]
+            return newest == [outcome["row_id"]] and self.read("/api/drift/examples")["examples"] is not None
+
+        wait_for(told, "the monitor to tell of the check", 60)
+        return outcome
+
+    def read(self, path: str) -> Any:
+        """What the monitor answers."""
+        return httpx.get(f"{self.url('monitor')}{path}", trust_env=False).raise_for_status().json()
 
     def feedback(self) -> list[list[str]]:
         """(prediction, true label) of every feedback in the log."""
