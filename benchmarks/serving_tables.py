@@ -41,10 +41,12 @@ def _closed(document: Document) -> str:
             for rate in [found[server, kind, clients]["requests_per_second"]]
         ]
         over = _cell(mine.get("over_forward_pass_ms"))
-        line += [bare[kind]["texts_per_second"], _share(mine.get("share_of_bare_engine")), over, *times]
+        rate, full = mine.get("requests_per_second", 0), bare[kind]["texts_per_second"]
+        line += [_cell(mine.get("bare_engine_texts_per_second")), _share(mine.get("share_of_bare_engine"))]
+        line += [_share(rate / full), over, *times]
         lines.append(line)
     peers = [f"times {server}" for server in servers if server != "ours"]
-    measured = [*servers, "bare engine, texts/s", "share of it", "over the forward pass, ms"]
+    measured = [*servers, "bare engine, texts/s", "share of it", "share of full batches", "over the forward pass, ms"]
     return markdown(["load", "tokens", "clients", *measured, *peers], lines)
 
 
@@ -76,7 +78,8 @@ def side_by_side(document: Document) -> str:
     parts = [
         f"{document['threads']} threads, {release['base_model']} ({release['variant']}), {document['rounds']} rounds "
         f"of {document['seconds']:g} s; the load generator took at most {share:.1%} of a core.\n\n{shown}{skipped}",
-        "Requests/s (p50 / p99 ms), one text a request:\n\n" + _closed(document),
+        "Requests/s (p50 / p99 ms), one text a request; the bare engine runs batches of at most as many texts as there "
+        "are clients, full batches are those of the table after this one:\n\n" + _closed(document),
         _roofline(document),
     ]
     if rows := document["open_loop"]:

@@ -79,12 +79,16 @@ def pad(encodings: Sequence[Encoding], pad_id: int = 0, limit: int | None = None
     return ids, mask
 
 
-def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches of near-equal lengths, longest first, each at most `batch_tokens` with its padding."""
+def length_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int = 0) -> Iterator[list[int]]:
+    """Indices in batches of near-equal lengths, longest first, each at most `batch_tokens` with its padding.
+
+    `batch_rows` limits the rows of a batch too; 0 does not.
+    """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     while start < len(order):
         size = max(1, batch_tokens // lengths[order[start]])
+        size = min(size, batch_rows or size)
         yield order[start : start + size]
         start += size
 

@@ -50,10 +50,17 @@ for name in "$@"; do
 done
 [ "$action" = build ] || exit 0
 
-base=$(docker image inspect --format '{{.Size}}' python:3.13-slim-trixie 2> /dev/null || echo 0)
+# The image that a Dockerfile's last stage starts from: the default of the argument that names it.
+base_of() {
+  local argument
+  argument=$(sed -n 's/^FROM \${\([A-Z_]*\)}$/\1/p' "$1" | tail -n 1)
+  sed -n "s/^ARG $argument=//p" "$1"
+}
+
 {
   echo "image own-MB all-MB"
   for name in "$@"; do
+    base=$(docker image inspect --format '{{.Size}}' "$(base_of "${dockerfile[$name]}")" 2> /dev/null || echo 0)
     size=$(docker image inspect --format '{{.Size}}' "$prefix/$name:$tag")
     echo "$prefix/$name:$tag $(((size - base) / 1000000)) $((size / 1000000))"
   done

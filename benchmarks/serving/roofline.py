@@ -4,7 +4,8 @@
 
 It runs in a process of its own, as a server would, with the same engine threads. The bare loop is told the texts as
 tokens and answers nobody: `length_batches` puts all of them in batches of near-equal length under the server's token
-budget, which a server that sees few at a time cannot do as well.
+budget, and once more in batches of at most as many texts as there are clients. A server whose clients each wait for an
+answer never sees more at a time, so that is its own bound; the other is the machine's.
 """
 
 import json
@@ -33,21 +34,19 @@ PEAK_SECONDS = 1.0
 
 @dataclass
 class Plan:
-    """What to measure: each load's texts, for `seconds` in batches and `seconds` one at a time."""
+    """What to measure: each load's texts, for `seconds` in batches of each kind and `seconds` one at a time."""
 
     model_dir: str
     variant: str
     max_batch_tokens: int
     seconds: float
     loads: dict[str, list[str]]
+    clients: list[int]
     threads: int = 0
 
 
-def batched(scorer: Scorer, encodings: Sequence[Encoding], budget: int, seconds: float) -> float:
+def batched(scorer: Scorer, batches: list[list[Encoding]], seconds: float) -> float:
     """Texts a second over whole passes, in an order that is not the lengths' own."""
-    batches = [
-        [encodings[index] for index in batch] for batch in length_batches([len(item.ids) for item in encodings], budget)
-    ]
     random.Random(0).shuffle(batches)
     for batch in batches[: max(4, len(batches) // 4)]:  # kernels of these shapes
         scorer.forward(batch)
@@ -57,7 +56,23 @@ def batched(scorer: Scorer, encodings: Sequence[Encoding], budget: int, seconds:
             scorer.forward(batch)
         passes += 1
     took = time.perf_counter() - started
-    return passes * len(encodings) / took
+    return passes * sum(map(len, batches)) / took
+
+
+def by_clients(scorer: Scorer, encodings: Sequence[Encoding], plan: Plan) -> dict[int, float]:
+    """Texts a second in batches of at most as many texts as clients; under 0, as many as the token budget holds.
+
+    Numbers of clients that give the same batches are measured once.
+    """
+    lengths, measured, rates = [len(item.ids) for item in encodings], {}, {}
+    for rows in (0, *plan.clients):
+        batches = list(length_batches(lengths, plan.max_batch_tokens, rows))
+        sizes = tuple(map(len, batches))
+        if sizes not in measured:
+            taken = [[encodings[index] for index in batch] for batch in batches]
+            measured[sizes] = batched(scorer, taken, plan.seconds)
+        rates[rows] = measured[sizes]
+    return rates
 
 
 def one_at_a_time(scorer: Scorer, encodings: Sequence[Encoding], seconds: float) -> dict[int, float]:
@@ -143,9 +158,10 @@ def measure(plan: Plan) -> dict[str, Any]:
     loads = {}
     for name, texts in plan.loads.items():
         encodings = scorer.encode(texts)
-        rate = batched(scorer, encodings, plan.max_batch_tokens, plan.seconds)
+        rates = by_clients(scorer, encodings, plan)
         loads[name] = {
-            "texts_per_second": rate,
+            "texts_per_second": rates[0],
+            "by_clients": [(clients, rates[clients]) for clients in plan.clients],
             "single_seconds": list(one_at_a_time(scorer, encodings, plan.seconds).items()),
         }
     return {"peak": peak, "loads": loads}

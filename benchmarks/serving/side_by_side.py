@@ -40,10 +40,11 @@ PLANS = Path(__file__).with_name("roofline.py")
 Key = tuple[str, str, int]  # server, load, clients
 
 
-def bare_engine(model: FullSize, loads: Sequence[Load], seconds: float) -> dict[str, Any]:
+def bare_engine(model: FullSize, loads: Sequence[Load], clients: list[int], seconds: float) -> dict[str, Any]:
     """`roofline.measure` in a process of its own, with the server's own threads and token budget."""
     budget = int(ServerSettings.model_fields["max_batch_tokens"].default)
-    plan = roofline.Plan(str(model.model_dir), INT8, budget, seconds, {load.name: load.texts for load in loads})
+    texts = {load.name: load.texts for load in loads}
+    plan = roofline.Plan(str(model.model_dir), INT8, budget, seconds, texts, clients)
     done = subprocess.run(
         [sys.executable, str(PLANS)], input=json.dumps(asdict(plan)).encode(), stdout=subprocess.PIPE, check=True
     )
@@ -68,7 +69,7 @@ class ClosedLoops:
         for name in turns[first:] + turns[:first]:
             console.print(f"round {number + 1}: {name}")
             if name == BARE:
-                self.bare.append(bare_engine(self.model, self.loads, self.options.seconds))
+                self.bare.append(bare_engine(self.model, self.loads, self.options.clients, self.options.seconds))
                 continue
             try:
                 with start(name, self.model, self.work / f"{name}-{number}") as running:
@@ -100,15 +101,17 @@ class ClosedLoops:
         rows = []
         for (name, kind, clients), seen in self.seen.items():
             row = {"server": name, "load": kind, "clients": clients, **closed_figures(seen, by_name[kind])}
-            bare = self._bare_rate(kind)
+            bare = self._bare_rate(kind, clients)
+            row["bare_engine_texts_per_second"] = round(bare, 2)
             row["share_of_bare_engine"] = round(row["requests_per_second"] / bare, 3)
             if clients == 1:
                 row["over_forward_pass_ms"] = self._over_forward_pass(kind, seen)
             rows.append(row)
         return rows
 
-    def _bare_rate(self, kind: str) -> float:
-        return float(np.mean([turn["loads"][kind]["texts_per_second"] for turn in self.bare]))
+    def _bare_rate(self, kind: str, clients: int) -> float:
+        """Texts a second of the bare engine in batches of at most as many texts as clients."""
+        return float(np.mean([dict(turn["loads"][kind]["by_clients"])[clients] for turn in self.bare]))
 
     def _single_seconds(self, kind: str) -> dict[int, float]:
         """The bare forward pass of each text; the median over the rounds."""

@@ -91,11 +91,12 @@ def test_truncation_keeps_head_or_both_ends(scorer: Scorer) -> None:
     assert head.truncated and head.tokens == 162
 
 
-@given(st.lists(st.integers(1, 600), max_size=200), st.integers(1, 5000))
-def test_length_batches_hold_every_row_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    batches = list(length_batches(lengths, budget))
+@given(st.lists(st.integers(1, 600), max_size=200), st.integers(1, 5000), st.integers(0, 20))
+def test_length_batches_hold_every_row_once_within_their_limits(lengths: list[int], budget: int, rows: int) -> None:
+    batches = list(length_batches(lengths, budget, rows))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches:
+        assert len(batch) <= (rows or len(lengths))
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
 
 
