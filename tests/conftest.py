@@ -8,10 +8,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
 from factories import make_release
+from hypothesis import HealthCheck, settings
 from s3_server import s3_endpoint, s3_uri, store_uri
 
 # One S3 server for all suites: fsspec keeps the connection that a process opened first.
 __all__ = ["s3_endpoint", "s3_uri", "store_uri"]
+
+# A property holds however slow the machine is: no example is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

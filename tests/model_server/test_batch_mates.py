@@ -72,7 +72,6 @@ def rows_of(request: int, plan: Plan) -> list[Encoding]:
 
 
 @given(plans, st.integers(8, 200))
-@settings(deadline=None)
 def test_a_poison_or_cancelled_request_fails_alone(plan, max_tokens):
     """The others get their own rows, in their order, and each row is answered once."""
 
@@ -203,7 +202,7 @@ def same(one: Any, other: Any) -> None:
 
 
 @given(st.lists(asks(), min_size=2, max_size=14))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_request_among_others_is_answered_as_alone(server, asked):
     """Its id, its outputs in its form and order, its truncation; a refused or abandoned mate changes nothing."""
 

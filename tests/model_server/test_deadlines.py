@@ -102,7 +102,8 @@ def test_a_wait_over_the_budget_is_refused_with_the_time_it_takes(slow, client, 
 def test_a_deadline_before_its_turn_is_answered_at_once(slow, client, rpc, busy):
     before = metric(client, 'ml_refused_texts_total{reason="deadline"}')
     for path, body in [(INFER, json_request(["a"])), ("/predict", {"text": "a"}), (V1, {"instances": ["a"]})]:
-        answer = client.post(path, json=body, headers={HEADER: "0.001"})
+        seconds = metric(client, "ml_predicted_wait_seconds") / 4
+        answer = client.post(path, json=body, headers={HEADER: f"{seconds:.6f}"})
         assert answer.status_code == 504 and "error" in answer.json()
     with pytest.raises(grpc.RpcError) as refused:
         rpc.ModelInfer(grpc_request(["a"]), timeout=0.02)

@@ -35,7 +35,6 @@ def play(document: dict[str, Any], server: Any, mode: str, change: Any = None) -
         @given(strategy)
         @settings(
             max_examples=30,
-            deadline=None,
             database=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

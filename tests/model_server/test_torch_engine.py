@@ -101,7 +101,7 @@ def test_filling_overwrites_all_that_a_former_batch_left(lengths: list[int], mor
     assert to_mask[rows:].sum() == more_rows == to_mask[rows:, 0].sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths=ragged, seed=st.integers(0, 1000))
 def test_answers_are_those_of_openvino_in_order(
     engine: TorchEngine, openvino: OpenVINOEngine, lengths: list[int], seed: int
@@ -112,7 +112,7 @@ def test_answers_are_those_of_openvino_in_order(
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(lengths=ragged, wider=st.integers(0, MAX_TOKENS))
 def test_padding_and_company_change_no_answer(engine: TorchEngine, lengths: list[int], wider: int) -> None:
     ids, mask = batch_of(lengths, width=min(MAX_TOKENS, max(lengths) + wider))

@@ -139,7 +139,7 @@ def test_samples_are_uniform(url: str) -> None:
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(any_record, min_size=1, max_size=8, unique_by=lambda row: row.id))
 def test_any_row_survives_the_database(url: str, rows: list[PredictionRecord]) -> None:
     write(url, rows)

@@ -102,7 +102,7 @@ def test_an_owner_is_gone_when_its_newest_segment_is_old(made: list[tuple[str, i
     }
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_of_replays_and_writes_gives_each_row_once(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

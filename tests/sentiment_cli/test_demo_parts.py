@@ -27,7 +27,7 @@ def table(count: int, positives: float = 0.5) -> data.Table:
     return data.Table(tuple(f"review number {row}" for row in range(count)), labels)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(500, 900), st.floats(0.2, 0.8), st.integers(0, 5))
 def test_a_split_uses_no_row_twice_and_keeps_the_classes_proportion(count, positives, seed):
     rows = table(count, positives)
@@ -70,7 +70,7 @@ def test_rows_are_written_as_training_reads_them(tmp_path):
     ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 200))
 def test_every_text_is_requested_once_and_in_order(count):
     texts = [str(number) for number in range(count)]

@@ -47,7 +47,7 @@ def test_a_page_is_no_metrics():
         read_metrics("<html>hello there</html>\n")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=6), st.floats(0.01, 0.99))
 def test_a_quantile_lies_in_the_bucket_that_holds_its_rank(counts, share):
     bounds = [float(number + 1) for number in range(len(counts) - 1)] + [float("inf")]

@@ -8,13 +8,13 @@ from sentiment_cli import wire
 from sentiment_cli.errors import ServerAnswer
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.binary(max_size=40)))
 def test_bytes_tensors_come_back(values):
     assert wire.unpack_bytes(wire.pack_bytes(values)) == values
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.binary(min_size=1, max_size=20), min_size=1), st.data())
 def test_a_cut_bytes_tensor_is_refused(values, data):
     raw = wire.pack_bytes(values)
@@ -26,7 +26,7 @@ def test_a_cut_bytes_tensor_is_refused(values, data):
         wire.unpack_bytes(raw[:cut])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=5))
 def test_a_binary_request_says_where_its_json_ends(texts):
     body, length = wire.binary_request(texts)

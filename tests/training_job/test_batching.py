@@ -23,7 +23,7 @@ LENGTHS = st.lists(st.integers(2, 512), min_size=1, max_size=400)
 
 
 @given(lengths=LENGTHS, batch_size=st.integers(1, 20), seed=st.integers(0, 9), epoch=st.integers(0, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_epoch_holds_each_row_once(lengths: list[int], batch_size: int, seed: int, epoch: int) -> None:
     batches = list(epoch_batches(np.array(lengths), batch_size, seed, epoch))
     assert sorted(np.concatenate(batches)) == list(range(len(lengths)))

@@ -20,7 +20,7 @@ def test_it_recovers_the_temperature_behind_the_labels(temperature: float) -> No
     assert fit_temperature(*_made(temperature)) == pytest.approx(temperature, rel=0.05)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.floats(0.4, 6), st.integers(20, 300))
 def test_no_nearby_temperature_is_more_likely(seed: int, temperature: float, rows: int) -> None:
     margins, labels = _made(temperature, rows, seed)

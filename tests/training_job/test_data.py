@@ -61,7 +61,7 @@ _TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(texts=st.lists(_TEXT, min_size=2, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_csv_can_hold_is_read(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -147,7 +147,7 @@ def _rows(count: int, seed: int = 0, positives: float = 0.5) -> Rows:
 
 
 @given(count=st.integers(2, 300), share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_orders_keep_classes_balanced_from_the_beginning(count: int, share: float, seed: int) -> None:
     labels = _rows(count, positives=share).labels
     smaller = min(int(labels.sum()), count - int(labels.sum()))

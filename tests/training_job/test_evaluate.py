@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
@@ -11,7 +11,6 @@ from training_job import evaluate
 from training_job.evaluate import Confusion
 
 counts = st.integers(0, 400)
-unhurried = settings(deadline=None)  # a loaded machine is not a failure
 
 
 @st.composite
@@ -22,7 +21,6 @@ def answers(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return np.array(labels, dtype=np.int64), np.array(probability)
 
 
-@unhurried
 @given(st.integers(1, 5000), st.floats(0, 1))
 def test_wilson_is_scipys_wilson(rows: int, share: float) -> None:
     successes = round(rows * share)
@@ -46,7 +44,6 @@ def test_wilson_covers_the_truth_about_95_times_in_100() -> None:
     assert 0.93 < covered < 0.975
 
 
-@unhurried
 @given(counts, counts, counts, counts)
 def test_f1_is_sklearns_and_lies_in_its_interval(tn: int, fp: int, fn: int, tp: int) -> None:
     metric = evaluate.f1(Confusion(tn, fp, fn, tp))
@@ -73,7 +70,6 @@ def test_confusion_counts_each_outcome_once() -> None:
     assert found.rows == 6
 
 
-@unhurried
 @given(answers(), st.randoms(use_true_random=False))
 def test_calibration_error_is_a_share_and_ignores_the_order_of_rows(data: tuple, random: object) -> None:
     labels, probability = data
@@ -86,7 +82,6 @@ def test_calibration_error_is_a_share_and_ignores_the_order_of_rows(data: tuple,
     assert one.value <= one.high + 1e-12 <= 1 + 1e-9
 
 
-@unhurried
 @given(answers())
 def test_calibration_error_is_the_weighted_gap_of_the_reliability_bins(data: tuple) -> None:
     labels, probability = data
@@ -112,7 +107,6 @@ def test_calibration_error_of_one_confidence_everywhere() -> None:
     assert evaluate.expected_calibration_error(labels, np.full(100, 0.9)).value == pytest.approx(0.2)
 
 
-@unhurried
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=200))
 def test_paired_difference_is_the_difference_of_accuracies(rows: list[tuple[bool, bool]]) -> None:
     a, b = (np.array(column, dtype=np.bool_) for column in zip(*rows, strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import make_model, make_texts, make_tokenizer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from tokenizers import Tokenizer
@@ -198,7 +198,6 @@ def test_a_bad_name_is_refused_before_any_work(tmp_path: Path) -> None:
     assert stages == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 1), max_size=120), st.integers(0, 150), st.integers(0, 9))
 def test_a_stratified_sample_keeps_the_proportion(labels: list[int], count: int, seed: int) -> None:
     truth = np.array(labels, dtype=np.int64)

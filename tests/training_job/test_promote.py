@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from factories import make_release
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import Champion, ReleaseCorrupt, ReleaseNotFound, ReleaseStore, StoreUnreachable
@@ -184,7 +184,6 @@ def test_a_move_that_was_never_completed_counts_for_nothing() -> None:
     assert promoted_before([], "a") == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from("abcd"), st.none()), max_size=30))
 def test_rollbacks_undo_promotions_like_a_stack(moves: list[str | None]) -> None:
     """Any history of promotions (a letter) and rollbacks (None) leaves what a stack without repeats on top leaves."""

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from factories import make_model, make_texts, make_tokenizer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import Encoding, Metric, OpenVINOEngine
@@ -53,7 +53,6 @@ def test_comparison_counts_labels_and_accuracy_on_the_same_rows() -> None:
     assert found.largest_probability_difference == pytest.approx(0.15)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(2, 512), min_size=1, max_size=200), st.integers(1, 60), st.integers(0, 99))
 def test_calibration_rows_are_distinct_and_reach_over_all_lengths(lengths: list[int], count: int, seed: int) -> None:
     chosen = calibration_rows(lengths, count, seed)
