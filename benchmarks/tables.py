@@ -139,7 +139,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "training_step": ("A training step beside transformers.Trainer", training_step),
     "serving": ("One server on one machine", serving),
     "serving_side_by_side": ("Serving side by side at DistilBERT's size", serving_tables.side_by_side),
-    "serving_short_texts": ("Short texts from many clients", serving_tables.side_by_side),
     "serving_streams": ("A stream of the engine for each core", serving_tables.side_by_side),
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
