@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 import torch
-from roofline import batched, one_at_a_time
+from roofline import batched, in_batches, one_at_a_time
 
 from model_release import Encoding, Scorer
 from model_release.scorer import load_tokenizer, pad, read_manifest
@@ -156,7 +156,7 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
         for way in names[first:] + names[:first]:
             for load, encodings in encoded.items():
                 at = {"way": way, "load": load}
-                rate = batched(scorers[way], encodings, plan.max_batch_tokens, plan.seconds)
+                rate = batched(scorers[way], in_batches(encodings, plan.max_batch_tokens), plan.seconds)
                 single = list(one_at_a_time(scorers[way], encodings, plan.seconds).values())
                 yield {**at, "texts_per_second": rate, "single_seconds": single}
                 for rows in plan.batches if load.isdigit() else ():

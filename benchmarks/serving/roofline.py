@@ -45,6 +45,12 @@ class Plan:
     threads: int = 0
 
 
+def in_batches(encodings: Sequence[Encoding], budget: int, rows: int = 0) -> list[list[Encoding]]:
+    """Batches of near-equal length within a budget of tokens, and of at most `rows` texts if that is not 0."""
+    lengths = [len(item.ids) for item in encodings]
+    return [[encodings[index] for index in batch] for batch in length_batches(lengths, budget, rows)]
+
+
 def batched(scorer: Scorer, batches: list[list[Encoding]], seconds: float) -> float:
     """Texts a second over whole passes, in an order that is not the lengths' own."""
     random.Random(0).shuffle(batches)
@@ -64,13 +70,13 @@ def by_clients(scorer: Scorer, encodings: Sequence[Encoding], plan: Plan) -> dic
 
     Numbers of clients that give the same batches are measured once.
     """
-    lengths, measured, rates = [len(item.ids) for item in encodings], {}, {}
+    measured: dict[tuple[int, ...], float] = {}
+    rates = {}
     for rows in (0, *plan.clients):
-        batches = list(length_batches(lengths, plan.max_batch_tokens, rows))
+        batches = in_batches(encodings, plan.max_batch_tokens, rows)
         sizes = tuple(map(len, batches))
         if sizes not in measured:
-            taken = [[encodings[index] for index in batch] for batch in batches]
-            measured[sizes] = batched(scorer, taken, plan.seconds)
+            measured[sizes] = batched(scorer, batches, plan.seconds)
         rates[rows] = measured[sizes]
     return rates
 
