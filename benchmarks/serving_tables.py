@@ -41,9 +41,9 @@ def _closed(document: Document) -> str:
             for rate in [found[server, kind, clients]["requests_per_second"]]
         ]
         over = _cell(mine.get("over_forward_pass_ms"))
-        rate, full = mine.get("requests_per_second", 0), bare[kind]["texts_per_second"]
+        of_full = mine["requests_per_second"] / bare[kind]["texts_per_second"] if mine else None
         line += [_cell(mine.get("bare_engine_texts_per_second")), _share(mine.get("share_of_bare_engine"))]
-        line += [_share(rate / full), over, *times]
+        line += [_share(of_full), over, *times]
         lines.append(line)
     peers = [f"times {server}" for server in servers if server != "ours"]
     measured = [*servers, "bare engine, texts/s", "share of it", "share of full batches", "over the forward pass, ms"]

@@ -1,33 +1,20 @@
 """The load generator against servers that answer well, badly, late and not at all."""
 
 import contextlib
-import importlib.util
 import random
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from factories import make_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
+from serving_benchmarks import serving_module
 from tokenizers import Tokenizer
 
-SERVING = Path(__file__).parents[2] / "benchmarks/serving"
-
-
-def _module(name: str):
-    spec = importlib.util.spec_from_file_location(f"benchmarks_serving_{name}", SERVING / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-load, texts = _module("load"), _module("texts")
+load, texts = serving_module("load"), serving_module("texts")
 Answer = Callable[[int, bytes], list[bytes] | None]
 
 

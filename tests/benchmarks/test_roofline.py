@@ -1,19 +1,13 @@
 """The bare engine's batches: those of a server with so many clients, and full ones."""
 
-import importlib.util
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
+from serving_benchmarks import serving_module
 
 from model_release import Encoding
 
-_PATH = Path(__file__).parents[2] / "benchmarks/serving/roofline.py"
-_SPEC = importlib.util.spec_from_file_location("benchmarks_serving_roofline", _PATH)
-roofline = importlib.util.module_from_spec(_SPEC)
-sys.modules[_SPEC.name] = roofline
-_SPEC.loader.exec_module(roofline)
+roofline = serving_module("roofline")
 
 
 class Engine:
