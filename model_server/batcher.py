@@ -82,7 +82,7 @@ class Batcher(Generic[Row]):
         streams: threads that call it at once.
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
-        on_batch: told of each batch, on the event loop, before its answers leave.
+        on_batch: told of each batch, on the event loop, as soon as who waits for its answers has had a turn.
         on_refused: told why texts were refused or dropped, and how many.
         tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
     """
@@ -266,12 +266,13 @@ class Batcher(Generic[Row]):
         self._loop.call_soon_threadsafe(self._done, outcomes, started, seconds)
 
     def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, seconds: float) -> None:
-        """Settle a batch and report it, which who waits for its answers finds done."""
+        """Settle a batch and report it: in the loop's next turn, after its answers have left for their clients."""
         _settle(outcomes)
         batch = [job for job, _ in outcomes]
         lengths = [len(job.encoding.ids) for job in batch]
         waited = tuple(started - job.since for job in batch)
-        self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
+        report = BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited)
+        self._loop.call_soon(self._on_batch, report)
 
     def close(self) -> None:
         """Answer what is queued, then end the threads."""

@@ -1,5 +1,6 @@
 """REST: V2 and V1 routes. It only translates: bodies to requests, predictions and errors to responses."""
 
+import asyncio
 import functools
 import re
 import time
@@ -76,7 +77,8 @@ def counted(state: ServerState, route: str) -> Callable[[Handler], Handler]:
                 response = await handler(request)
             except Exception as caught:  # every error becomes an answer here, and the last resort is a 500
                 error, response = caught, error_response(caught)
-            state.finished(route, str(response.status_code), started, error)
+            # The answer leaves before it is counted.
+            asyncio.get_running_loop().call_soon(state.finished, route, str(response.status_code), started, error)
             return response
 
         return run

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import time
@@ -189,6 +190,8 @@ def serve(settings: ServerSettings) -> None:
     Raises:
         StartError, ReleaseError: it cannot start.
     """
+    # Its threads help where many texts are tokenised at once. Here they are few, and the engine has the cores.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     writer = open_log(settings)
 
     async def main() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from model_release import Encoding, Scorer
-from model_release.features import describe, text_hash
+from model_release.features import describe, sketch, text_hash
 from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
@@ -110,7 +110,7 @@ class InferenceService:
         async def compute(positions: list[int]) -> list[Answer]:
             # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
             answers = self._answers(*await self._score(texts, positions, options, None))
-            return [(Encoding([], read.tokens, read.truncated), outcome) for read, outcome in answers]
+            return [(Encoding([], read.tokens, read.truncated), outcome.alone()) for read, outcome in answers]
 
         keys = [text_key(text, options.truncation or "") for text in texts]
         return await cache.get(keys, compute)
@@ -212,11 +212,15 @@ class InferenceService:
                 attributions=explanations[index] if explanations else None,
             )
             predictions.append(prediction)
-            self.metrics.predicted(prediction.label, prediction.confidence)
-            # Describing the text is the log's work: hundreds of rows in its thread take less of it than one here.
+            # Describing a text and its embedding is the log's work: the answer does not wait for it.
             self.log.put(partial(self._row, prediction, text, outcome, asked, seconds))
-        self.metrics.duration.observe(seconds)
+        asyncio.get_running_loop().call_soon(self._count, predictions, seconds)  # the answer leaves before
         return predictions
+
+    def _count(self, predictions: Sequence[Prediction], seconds: float) -> None:
+        for prediction in predictions:
+            self.metrics.predicted(prediction.label, prediction.confidence)
+        self.metrics.duration.observe(seconds)
 
     def _row(
         self, prediction: Prediction, text: str, outcome: Outcome, asked: Asked, seconds: float
@@ -236,7 +240,8 @@ class InferenceService:
             text=text if self._settings.log_text == "full" else None,
             text_hash=text_hash(text),
             descriptors=describe(text),
-            sketch=outcome.sketch,
+            # One row at a time: of several the threads of numpy's BLAS would spin beside the engine's, on its cores.
+            sketch=sketch(outcome.embedding[None]).astype("<f2").tobytes(),
         )
 
     def close(self) -> None:

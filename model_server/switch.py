@@ -12,6 +12,7 @@ from model_release import ReleaseError, ReleaseNotFound, ReleaseStore, StoreUnre
 from model_server.admission import Limits
 from model_server.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
+from model_server.garbage import settle
 from model_server.loading import LoadedRelease, load_release, release_to_fetch
 from model_server.outcome import run
 from model_server.service import InferenceService
@@ -46,6 +47,7 @@ class ReleaseSwitch:
         async with self._working:
             loaded, folder = await asyncio.to_thread(self._bring, None)
             self._name = loaded.scorer.manifest.name
+            settle()
             self._serve(loaded, folder)
             return loaded
 
@@ -175,6 +177,8 @@ async def _end(service: InferenceService, folder: tempfile.TemporaryDirectory[st
     service.scorer.engine.close()
     if folder is not None:
         await asyncio.to_thread(folder.cleanup)
+    del service
+    settle()
 
 
 def _told(error: BaseException) -> BaseException:
