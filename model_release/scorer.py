@@ -13,6 +13,7 @@ from model_release.engine import Engine, FloatArray, IntArray, OpenVINOEngine
 from model_release.errors import ReleaseCorrupt, ReleaseError
 from model_release.features import replace_surrogates
 from model_release.manifest import MANIFEST, Manifest, Truncation, verify_files
+from model_release.tokens import TokenIds
 from model_release.windows import window_starts
 
 BoolArray = npt.NDArray[np.bool_]
@@ -107,6 +108,7 @@ class Scorer:
         if len(specials) != 2:
             raise ReleaseCorrupt(f"tokenizer.json adds {len(specials)} special tokens to a text; BERT's form adds 2")
         self._first, self._last = specials
+        self._ids = TokenIds(tokenizer)
         self._pad = tokenizer.token_to_id("[PAD]") or 0
 
     @classmethod
@@ -162,15 +164,15 @@ class Scorer:
         limit = self.manifest.max_tokens - 2
         part = truncation or self.manifest.truncation
         encodings = []
-        for raw in self.tokenizer.encode_batch_fast(clean, add_special_tokens=False):
-            count = len(raw.ids)
-            ids = [self._first, *cut(raw.ids, limit, part), self._last]
+        for whole in self._ids(clean):
+            count = len(whole)
+            ids = [self._first, *cut(whole, limit, part), self._last]
             encodings.append(Encoding(ids, count + 2, count > limit))
         return encodings
 
     def encode_windows(self, text: str, overlap: float = 0.25) -> list[Encoding]:
         """The whole text in windows of the release's max tokens, each sharing `overlap` of its tokens with the next."""
-        ids = self.tokenizer.encode(replace_surrogates(text), add_special_tokens=False).ids
+        (ids,) = self._ids([replace_surrogates(text)])
         limit = self.manifest.max_tokens - 2
         starts = window_starts(len(ids), limit, overlap)
         return [Encoding([self._first, *ids[at : at + limit], self._last], len(ids) + 2, False) for at in starts]
