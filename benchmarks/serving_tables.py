@@ -40,13 +40,12 @@ def _closed(document: Document) -> str:
             if server != "ours"
             for rate in [found[server, kind, clients]["requests_per_second"]]
         ]
-        over = _cell(mine.get("over_forward_pass_ms"))
         of_full = mine["requests_per_second"] / bare[kind]["texts_per_second"] if mine else None
         line += [_cell(mine.get("bare_engine_texts_per_second")), _share(mine.get("share_of_bare_engine"))]
-        line += [_share(of_full), over, *times]
+        line += [_share(of_full), *times]
         lines.append(line)
     peers = [f"times {server}" for server in servers if server != "ours"]
-    measured = [*servers, "bare engine, texts/s", "share of it", "share of full batches", "over the forward pass, ms"]
+    measured = [*servers, "bare engine, texts/s", "share of it", "share of full batches"]
     return markdown(["load", "tokens", "clients", *measured, *peers], lines)
 
 
@@ -89,6 +88,27 @@ def side_by_side(document: Document) -> str:
     return "\n".join(parts)
 
 
+def one_client(document: Document) -> str:
+    """Latency of one client beside the bare forward pass."""
+    rows = document["loads"]
+    lines = [
+        [
+            row["load"],
+            row["mean_tokens"],
+            row["forward_pass_p50_ms"],
+            row["latency_p50_ms"],
+            f"{row['over_ms']} ({row['over_low_ms']} to {row['over_high_ms']})",
+            row["turns"],
+            f"{row['requests']:,}",
+        ]
+        for row in rows
+    ]
+    said = f"{document['threads']} threads, {document['shown']}; turns of {document['seconds']:g} s each, "
+    said += "the bare engine and the server on the same texts, the client's own time included:\n\n"
+    heads = ["load", "tokens", "forward pass p50, ms", "latency p50, ms", "over the pass, ms", "turns", "requests"]
+    return said + markdown(heads, lines)
+
+
 def footprint(document: Document) -> str:
     """Seconds to ready, resident memory."""
     rows = document["servers"]
@@ -104,7 +124,7 @@ def footprint(document: Document) -> str:
 def memory(document: Document) -> str:
     """A long run."""
     keys = [
-        *("minutes", "clients", "requests", "failed", "resident_mib_first", "resident_mib_settled"),
+        *("minutes", "clients", "answered", "refused", "failed", "resident_mib_first", "resident_mib_settled"),
         *("resident_mib_last", "resident_mib_largest", "slope_mib_per_hour"),
     ]
     lines = [[key.replace("_", " "), _cell(document[key])] for key in keys]

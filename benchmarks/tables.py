@@ -18,7 +18,8 @@ def _machine(document: Document) -> str:
     host = document["machine"]
     features = ", ".join(host["cpu_features"])
     day = host["measured"][:10]
-    return f"{host['cores']} cores of {host['cpu']} ({features}), Python {host['python']}, measured {day}.\n"
+    cores, load = f"{host['cores']} cores of {host['cpu']} ({features})", host["load_before"][0]
+    return f"{cores}, Python {host['python']}, measured {day}; load of the machine before it {load}.\n"
 
 
 def _shown(name: str, metric: Document) -> str:
@@ -139,6 +140,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "training_step": ("A training step beside transformers.Trainer", training_step),
     "serving": ("One server on one machine", serving),
     "serving_side_by_side": ("Serving side by side at DistilBERT's size", serving_tables.side_by_side),
+    "serving_one_client": ("One client beside the bare forward pass", serving_tables.one_client),
     "serving_streams": ("A stream of the engine for each core", serving_tables.side_by_side),
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),

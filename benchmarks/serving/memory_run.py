@@ -9,12 +9,12 @@ several texts a request. Memory grows while kernels for new shapes are compiled;
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import setting
-from driving import drive
+from driving import REFUSED, drive
 from harness import machine, save
 from rich.console import Console
 from servers import Running, start
@@ -27,9 +27,10 @@ console = Console()
 SETTLING_SHARE = 0.2  # of the run, before which the figures of flatness do not begin
 PART_SHARE = 0.1  # of the run, whose mean is a point of the comparison
 PAUSE_SECONDS = 0.5
+REFUSALS = (*REFUSED, "RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
-def _beside(running: Running, load: Load, transport: str, stop: threading.Event, count: Callable[[bool], None]) -> None:
+def _beside(running: Running, load: Load, transport: str, stop: threading.Event, outcomes: Counter[str]) -> None:
     """One client of one transport, 1 to 8 texts a request, until `stop`."""
     rng = random.Random(transport)
     recipe = running.recipe
@@ -37,9 +38,9 @@ def _beside(running: Running, load: Load, transport: str, stop: threading.Event,
     while not stop.wait(PAUSE_SECONDS):
         try:
             client.predict(rng.choices(load.texts, k=rng.randint(1, 8)))
-            count(True)
-        except ServerAnswer:
-            count(False)
+            outcomes["answered"] += 1
+        except ServerAnswer as error:
+            outcomes["refused" if error.status in REFUSALS else "failed"] += 1
     client.close()
 
 
@@ -76,13 +77,13 @@ def main() -> None:
     described = machine()
     here = setting.make(options, "memory")
     mixed = together(here.loads)
-    stop, samples, beside = threading.Event(), [], {True: 0, False: 0}
-
-    def count(good: bool) -> None:
-        beside[good] += 1
-
+    stop, samples = threading.Event(), []
+    by_transport = {transport: Counter[str]() for transport in TRANSPORTS}
     with start("ours", here.model, here.runs) as running:
-        jobs = [threading.Thread(target=_beside, args=(running, mixed, kind, stop, count)) for kind in TRANSPORTS]
+        jobs = [
+            threading.Thread(target=_beside, args=(running, mixed, transport, stop, outcomes))
+            for transport, outcomes in by_transport.items()
+        ]
         jobs.append(threading.Thread(target=_sample, args=(running, options.every, stop, samples)))
         for job in jobs:
             job.start()
@@ -92,13 +93,16 @@ def main() -> None:
             stop.set()
             for job in jobs:
                 job.join()
+    outcomes = sum(by_transport.values(), Counter({"answered": len(seen.answered)}))
+    outcomes["refused"] += (refused := len(seen.latencies_of(REFUSED)))
+    outcomes["failed"] += len(seen.outcomes) - len(seen.answered) - refused
     document = {
         "machine": described,
         "release": {"id": here.model.manifest.release_id, "base_model": options.base},
         "minutes": options.minutes,
         "clients": options.clients,
-        "requests": len(seen.answered) + beside[True],
-        "failed": len(seen.outcomes) - len(seen.answered) + beside[False],
+        **{outcome: outcomes[outcome] for outcome in ("answered", "refused", "failed")},
+        "first_failures": seen.first_failures[:3],
         **flatness(samples),
         "samples": [[round(at), round(resident, 1)] for at, resident in samples],
     }

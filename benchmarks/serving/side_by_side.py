@@ -104,8 +104,6 @@ class ClosedLoops:
             bare = self._bare_rate(kind, clients)
             row["bare_engine_texts_per_second"] = round(bare, 2)
             row["share_of_bare_engine"] = round(row["requests_per_second"] / bare, 3)
-            if clients == 1:
-                row["over_forward_pass_ms"] = self._over_forward_pass(kind, seen)
             rows.append(row)
         return rows
 
@@ -120,13 +118,6 @@ class ClosedLoops:
             for index, seconds in turn["loads"][kind]["single_seconds"]:
                 taken.setdefault(index, []).append(seconds)
         return {index: float(np.median(values)) for index, values in taken.items()}
-
-    def _over_forward_pass(self, kind: str, seen: Seen) -> float | None:
-        """The median of what a request took over the bare forward pass of the same text, ms."""
-        single = self._single_seconds(kind)
-        over = [latency - single[index] for index, latency in seen.answered if index in single]
-        (median,) = milliseconds(over, 50)
-        return median
 
     def bare_rows(self) -> list[dict[str, Any]]:
         """A row of the roofline for each load."""
