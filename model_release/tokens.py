@@ -14,7 +14,7 @@ class TokenIds:
     """Token ids of whole texts, without special tokens.
 
     BERT's normaliser looks at every character in several passes, for accents, Chinese characters and control
-    characters: two fifths of the time. In printable ASCII it finds none, and lower case is all that it would make.
+    characters. In printable ASCII it finds none, and lower case is all that it would make.
     So such texts go to the same model without it. Any other text, one that holds a special token, and every text of a
     release whose tokeniser is not BERT's takes the whole way.
     """

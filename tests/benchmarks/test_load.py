@@ -1,61 +1,17 @@
 """The load generator against servers that answer well, badly, late and not at all."""
 
-import contextlib
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from factories import make_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
-from serving_benchmarks import serving_module
+from serving_benchmarks import http, server, serving_module
 from tokenizers import Tokenizer
 
 load, texts = serving_module("load"), serving_module("texts")
-Answer = Callable[[int, bytes], list[bytes] | None]
-
-
-def http(status: int, body: bytes = b'{"outputs":[]}', more: bytes = b"") -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(body), more, body)
-
-
-@contextmanager
-def server(answer: Answer) -> Iterator[int]:
-    """A server whose `answer(number of the request, body)` gives the pieces of the answer, or None to hang up."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    numbers = iter(range(10**9))
-
-    def serve(connection: socket.socket) -> None:
-        with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as stream:
-            while line := stream.readline():
-                size = 0
-                while line.strip():
-                    if line.lower().startswith(b"content-length:"):
-                        size = int(line.split(b":")[1])
-                    line = stream.readline()
-                pieces = answer(next(numbers), stream.read(size))
-                if pieces is None:
-                    return
-                for piece in pieces:
-                    connection.sendall(piece)
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
 
 
 def run(port: int, **changes):
