@@ -177,7 +177,7 @@ async def _end(service: InferenceService, folder: tempfile.TemporaryDirectory[st
     service.scorer.engine.close()
     if folder is not None:
         await asyncio.to_thread(folder.cleanup)
-    del service
+    del service  # or the collection would keep it
     settle()
 
 

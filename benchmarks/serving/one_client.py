@@ -11,7 +11,6 @@ engine runs in this process, without a pause between two texts; what is beyond i
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,12 @@ from driving import EXPECT, milliseconds
 from harness import machine, save
 from load import Generator, Plan
 from rich.console import Console
+from roofline import bare_scorer
 from servers import INFER, Recipe, Running, ours
 from texts import Load
 
 from model_release import Encoding, Scorer
-from model_release.engine import OpenVINOEngine, available_cpus
-from model_server.loading import KERNELS_KEPT
+from model_release.engine import available_cpus
 from training_job.package import INT8
 
 console = Console()
@@ -79,8 +78,7 @@ def served_half(recipe: Recipe, load: Load, order: Sequence[int], seconds: float
     seen = Generator(Plan(recipe.port, INFER, bodies, EXPECT, seconds, clients=1)).run()
     if seen["first_failures"]:
         raise RuntimeError(f"{load.name}: {seen['first_failures'][0]}")
-    outcomes = seen["outcomes"][WARM_TEXTS:]
-    return {order[at - WARM_TEXTS]: latency for at, latency, _ in outcomes if at >= WARM_TEXTS}
+    return {order[at - WARM_TEXTS]: latency for at, latency, _ in seen["outcomes"] if at >= WARM_TEXTS}
 
 
 def turns(scorer: Scorer, recipe: Recipe, load: Load, count: int, seconds: float) -> list[Turn]:
@@ -122,12 +120,7 @@ def main() -> None:
     options = parser.parse_args()
     described = machine()
     here = setting.make(options, "one-client")
-    scorer = Scorer.load(
-        Path(here.model.model_dir),
-        variant=INT8,
-        make_engine=lambda folder: OpenVINOEngine(folder, "int8", kernels=KERNELS_KEPT),
-        verify=False,
-    )
+    scorer = bare_scorer(here.model.model_dir, INT8)
     rows = []
     recipe = ours(here.model, here.runs / "ours")
     with Running(recipe, here.runs / "ours.log"):

@@ -152,15 +152,20 @@ def _kernel(compiled: Any) -> str:
     return ", ".join(sorted({info["primitiveType"].astype(str) for info in products}))
 
 
+def bare_scorer(model_dir: Path, variant: str, threads: int = 0) -> Scorer:
+    """A release on the engine that a server would give it."""
+    return Scorer.load(
+        model_dir,
+        variant=variant,
+        make_engine=lambda folder: OpenVINOEngine(folder, "int8", threads, kernels=KERNELS_KEPT),
+        verify=False,
+    )
+
+
 def measure(plan: Plan) -> dict[str, Any]:
     """Peak, and for each load texts a second in batches and seconds by text."""
     peak = int8_peak(plan.threads)
-    scorer = Scorer.load(
-        Path(plan.model_dir),
-        variant=plan.variant,
-        make_engine=lambda folder: OpenVINOEngine(folder, "int8", plan.threads, kernels=KERNELS_KEPT),
-        verify=False,
-    )
+    scorer = bare_scorer(Path(plan.model_dir), plan.variant, plan.threads)
     loads = {}
     for name, texts in plan.loads.items():
         encodings = scorer.encode(texts)

@@ -14,6 +14,7 @@ from model_release import Encoding
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SECONDS = {at: 0.004 * (at % 3 + 1) for at in range(12)}  # that a text takes, by its index
+SERVED_SECONDS_MORE = 0.02  # more than the slowest text takes, so that a bare pass cannot stand for a served one
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ class Engine:
 
 def test_every_latency_is_that_of_its_own_text(one_client: Any) -> None:
     def answer(_: int, body: bytes) -> list[bytes]:
-        time.sleep(SECONDS[int(body)] + 0.02)
+        time.sleep(SECONDS[int(body)] + SERVED_SECONDS_MORE)
         return [http(200)]
 
     load = one_client.Load("12", list(map(str, range(12))), [1] * 12)
@@ -45,7 +46,7 @@ def test_every_latency_is_that_of_its_own_text(one_client: Any) -> None:
     assert [next(iter(turn.bare)) for turn in made] == [0, 4, 8] == [next(iter(turn.served)) for turn in made]
     for turn in made:
         for index, taken in turn.served.items():
-            assert SECONDS[index] + 0.02 <= taken
+            assert SECONDS[index] + SERVED_SECONDS_MORE <= taken
         assert all(SECONDS[index] <= taken for index, taken in turn.bare.items())
 
 
