@@ -3,7 +3,7 @@
 from model_release.engine import Engine, OpenVINOEngine, available_cpus
 from model_release.errors import GoldenMismatch, ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
 from model_release.manifest import EngineVariant, FileEntry, Manifest, Metric, fill_manifest_files
-from model_release.scorer import Encoding, Scorer, Scores, calibrated
+from model_release.scorer import Encoding, Judgement, Scorer, Scores, calibrated
 from model_release.store import Champion, ReleaseStore
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "EngineVariant",
     "FileEntry",
     "GoldenMismatch",
+    "Judgement",
     "Manifest",
     "Metric",
     "OpenVINOEngine",

@@ -40,7 +40,7 @@ def _cut(scorer: Scorer, text: str) -> str:
 def _answers(scorer: Scorer, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     # One text at a time: what an answer moves with the batch that it rides in must not count as a difference.
     logits = np.concatenate([scorer.forward([encoding])[0] for encoding in scorer.encode(texts)])
-    return scorer.finish(logits)[1]
+    return np.array([judgement.probability for judgement in scorer.finish(logits)], dtype=np.float32)
 
 
 def build_golden(scorer: Scorer, texts: Sequence[str], limit: int = 100) -> GoldenSet:

@@ -1,6 +1,8 @@
-"""Texts to token ids: by the release's tokeniser, and for plain English by less of it to the same ids."""
+"""Texts to token ids: by the release's tokeniser, and for plain English word by word to the same ids."""
 
+import re
 from collections.abc import Sequence
+from itertools import chain, repeat
 
 from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
@@ -8,36 +10,37 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 # What BERT's normaliser leaves as it is but for its case; white space is where words are parted, whichever it is.
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+_WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z \t\n\r]")  # BERT parts plain text so: each mark is a word of its own
+WORDS_KEPT = 30_000  # as many as BERT's vocabulary has; a word and its ids take about 250 bytes
+WORD_CHARACTERS = 40  # of a word that is kept, at most
 
 
 class TokenIds:
     """Token ids of whole texts, without special tokens.
 
     BERT's normaliser looks at every character in several passes, for accents, Chinese characters and control
-    characters. In printable ASCII it finds none, and lower case is all that it would make.
-    So such texts go to the same model without it. Any other text, one that holds a special token, and every text of a
-    release whose tokeniser is not BERT's takes the whole way.
+    characters. In printable ASCII it finds none, and lower case is all that it would make. What is left is to part the
+    text into words, which the model takes one by one: of those that it has been asked for lately the ids are kept.
+    Any other text, one that holds a special token, and every text of a release whose tokeniser is not BERT's takes the
+    whole way.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._whole = tokenizer
-        self._short: Tokenizer | None = None
+        self._words: _Words | None = None
         normalizer = tokenizer.normalizer
         if isinstance(normalizer, BertNormalizer) and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer):
-            self._short = Tokenizer(tokenizer.model)  # one model, which both share
-            self._short.pre_tokenizer = tokenizer.pre_tokenizer
+            self._words = _Words(tokenizer)
             self._lowercase = normalizer.lowercase
             self._special = [token.content.lower() for token in tokenizer.get_added_tokens_decoder().values()]
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, which holds no lone surrogates."""
-        if self._short is None:
+        if self._words is None:
             return _ids(self._whole, texts)
-        found: dict[int, list[int]] = {}
-        short = {at: plain for at, text in enumerate(texts) if (plain := self._plain(text)) is not None}
-        whole = {at: text for at, text in enumerate(texts) if at not in short}
-        for tokenizer, part in ((self._short, short), (self._whole, whole)):
-            found.update(zip(part, _ids(tokenizer, list(part.values())), strict=True))
+        found = {at: self._words(plain) for at, text in enumerate(texts) if (plain := self._plain(text)) is not None}
+        others = [at for at in range(len(texts)) if at not in found]
+        found.update(zip(others, _ids(self._whole, [texts[at] for at in others]), strict=True))
         return [found[at] for at in range(len(texts))]
 
     def _plain(self, text: str) -> str | None:
@@ -48,6 +51,32 @@ class TokenIds:
         if any(special in lower for special in self._special):
             return None
         return lower if self._lowercase else text
+
+
+class _Words:
+    """Ids of normalised plain texts, from those of their words."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = Tokenizer(tokenizer.model)  # one model, which both share
+        self._tokenizer.pre_tokenizer = tokenizer.pre_tokenizer
+        self._kept: dict[str, tuple[int, ...]] = {}
+
+    def __call__(self, text: str) -> list[int]:
+        words = _WORD.findall(text)
+        found: list[tuple[int, ...]] = list(map(self._kept.get, words, repeat(())))
+        if not all(found):
+            new = self._learn({word for word, ids in zip(words, found, strict=True) if not ids})
+            found = [ids or new[word] for word, ids in zip(words, found, strict=True)]
+        return list(chain.from_iterable(found))
+
+    def _learn(self, words: set[str]) -> dict[str, tuple[int, ...]]:
+        """The ids of these words, which are kept from now on; where there is no room all others are forgotten."""
+        order = list(words)
+        new = dict(zip(order, map(tuple, _ids(self._tokenizer, order)), strict=True))
+        if len(self._kept) + len(new) > WORDS_KEPT:
+            self._kept.clear()
+        self._kept.update(item for item in new.items() if len(item[0]) <= WORD_CHARACTERS)
+        return new
 
 
 def _ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

@@ -236,6 +236,8 @@ class Batcher(Generic[Row]):
 
         An estimate alone never empties the queue: a batch that runs in vain is measured, so a wrong one mends itself.
         """
+        if all(entry.item.deadline is None for entry in self._queue):
+            return []
         late = self._queue.remove(lambda job: job.deadline is not None and job.deadline <= now)
         rate = self._rate.per_second / len(self._threads)
 
@@ -268,11 +270,12 @@ class Batcher(Generic[Row]):
     def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, seconds: float) -> None:
         """Settle a batch and report it: in the loop's next turn, after its answers have left for their clients."""
         _settle(outcomes)
-        batch = [job for job, _ in outcomes]
+        self._loop.call_soon(self._report, [job for job, _ in outcomes], started, seconds)
+
+    def _report(self, batch: list[_Job[Row]], started: float, seconds: float) -> None:
         lengths = [len(job.encoding.ids) for job in batch]
         waited = tuple(started - job.since for job in batch)
-        report = BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited)
-        self._loop.call_soon(self._on_batch, report)
+        self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
 
     def close(self) -> None:
         """Answer what is queued, then end the threads."""

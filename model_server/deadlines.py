@@ -27,15 +27,12 @@ def deadline_of(header: str | None) -> float | None:
 
 
 @asynccontextmanager
-async def within(deadline: float | None) -> AsyncIterator[None]:
+async def within(deadline: float) -> AsyncIterator[None]:
     """Cancel the block when its deadline passes, so that what it queued leaves the queue.
 
     Raises:
         DeadlineExceeded: it passed.
     """
-    if deadline is None:
-        yield
-        return
     left = deadline - time.monotonic()
     if left <= 0:
         raise DeadlineExceeded(_PASSED)

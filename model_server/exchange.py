@@ -15,6 +15,7 @@ from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge
 
 log = logging.getLogger("model_server")
 T = TypeVar("T")
+WATCHED_AFTER_SECONDS = 0.05
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -75,28 +76,42 @@ def tensors_response(request: Request, raw: bytes, json_length: int | None) -> R
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, which is cancelled when the client leaves: what it queued is not computed for nobody.
 
+    A client is watched once its request has waited for some time: most are answered before.
+
     Raises:
         ClientGone: the client left.
     """
     task = asyncio.current_task()
     assert task is not None  # every handler runs in one
-    left = asyncio.ensure_future(request.receive())  # once the body is read, the next message is the disconnect
+    left: asyncio.Task[Any] | None = None
     working = True
 
-    def gone(_: object) -> None:
-        if working and not left.cancelled():
+    def gone(watch: "asyncio.Task[Any]") -> None:
+        if working and not watch.cancelled():
             task.cancel()
 
-    left.add_done_callback(gone)
+    def watch() -> None:
+        nonlocal left
+        # Once the body is read, the next message is the disconnect.
+        left = asyncio.get_running_loop().create_task(_next_message(request))
+        left.add_done_callback(gone)
+
+    timer = asyncio.get_running_loop().call_later(WATCHED_AFTER_SECONDS, watch)
     try:
         return await work
     except asyncio.CancelledError:
-        if left.done() and not left.cancelled() and not task.uncancel():
+        if left is not None and left.done() and not left.cancelled() and not task.uncancel():
             raise ClientGone("the client left before its answer") from None
         raise
     finally:
         working = False
-        left.cancel()
+        timer.cancel()
+        if left is not None:
+            left.cancel()
+
+
+async def _next_message(request: Request) -> None:
+    await request.receive()
 
 
 def answering_errors(handler: Handler) -> Handler:

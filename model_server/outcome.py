@@ -1,4 +1,4 @@
-"""What comes out of the engine for a text: computed for a whole batch at once, where numpy's calls cost least."""
+"""What comes out of the engine for a text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,8 +33,7 @@ class Row(NamedTuple):
 
 def outcomes(scorer: Scorer, logits: FloatArray, embedding: FloatArray) -> list[Outcome]:
     """The outcomes of n rows: logits f32[n, 2], embedding f32[n, h]."""
-    columns = (column.tolist() for column in scorer.finish(logits))
-    return [Outcome(*values) for values in zip(*columns, embedding, strict=True)]
+    return [Outcome(*judgement, row) for judgement, row in zip(scorer.finish(logits), embedding, strict=True)]
 
 
 def run(scorer: Scorer, encodings: Sequence[Encoding]) -> list[Row]:

@@ -20,7 +20,7 @@ from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
 from model_server.outcome import Outcome, Row, pooled
 from model_server.settings import ServerSettings
-from model_server.timing import phase
+from model_server.timing import record
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 Answer = tuple[Encoding, Outcome]  # a text's first encoding, which has the counts of all its tokens, and its outcome
@@ -74,6 +74,8 @@ class InferenceService:
         """
         self.active += 1
         try:
+            if asked.deadline is None:
+                return await self._predict(texts, asked)
             async with within(asked.deadline):
                 return await self._predict(texts, asked)
         finally:
@@ -98,12 +100,13 @@ class InferenceService:
     ) -> tuple[list[list[Encoding]], list[Row]]:
         """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
         self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
-        with phase("tokenise"):
-            if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
-                groups = self._encode(texts, positions, options)
-            else:
-                loop = asyncio.get_running_loop()
-                groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
+        began = time.monotonic()
+        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
+            groups = self._encode(texts, positions, options)
+        else:
+            loop = asyncio.get_running_loop()
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
+        record("tokenise", began, time.monotonic())
         return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
 
     async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:

@@ -31,16 +31,6 @@ def record(name: str, began: float, ended: float) -> None:
         phases.append((name, began, ended))
 
 
-@contextmanager
-def phase(name: str) -> Iterator[None]:
-    """Record a block."""
-    began = time.monotonic()
-    try:
-        yield
-    finally:
-        record(name, began, time.monotonic())
-
-
 class ServerTiming:
     """Give each HTTP answer its phases and `total`, from the request's head to the answer's."""
 

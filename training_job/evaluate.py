@@ -241,7 +241,10 @@ def evaluate(
     if rows == 0:
         raise ValueError("there are no test rows to evaluate on")
     margins = np.asarray(margin, dtype=np.float32)
-    before, after = calibrated(margins, 1.0), calibrated(margins, temperature)
+    before, after = (
+        np.array([calibrated(value, divisor) for value in margins.tolist()], dtype=np.float32)
+        for divisor in (1.0, temperature)
+    )
     predicted = (after >= threshold).astype(np.int64)
     counts = confusion(labels, predicted)
     truth = np.asarray(labels, dtype=np.float64)

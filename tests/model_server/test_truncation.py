@@ -29,8 +29,8 @@ def expected(scorer: Scorer, text: str, way: str | None) -> tuple[float, int, bo
     """P(positive), tokens and truncated, by the scorer alone and one row at a time."""
     encodings = scorer.encode_windows(text) if way == "window" else scorer.encode([text], way)
     logits = np.concatenate([scorer.forward([encoding])[0] for encoding in encodings])
-    probability = scorer.finish(logits.mean(axis=0, keepdims=True))[1][0]
-    return float(probability), encodings[0].tokens, encodings[0].truncated
+    (judgement,) = scorer.finish(logits.mean(axis=0, keepdims=True))
+    return judgement.probability, encodings[0].tokens, encodings[0].truncated
 
 
 def rest(http: httpx.Client, stub: Any, texts: list[str], parameters: dict[str, Any]) -> list[tuple[float, int, bool]]:
