@@ -56,6 +56,32 @@ class Plan:
     seed: int = 0
 
 
+def post_requests(port: int, path: str, bodies: list[str]) -> list[bytes]:
+    """The HTTP requests of these JSON bodies."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: "
+    encoded = [body.encode() for body in bodies]
+    return [f"{head}{len(body)}\r\n\r\n".encode() + body for body in encoded]
+
+
+def read_answer(inbox: bytearray, ended: bool) -> tuple[int, bytes, bool] | None:
+    """Status and body of an HTTP answer that is complete, and whether its connection closes with it; else None.
+
+    The status is GONE where the connection ended early.
+    """
+    head_end = inbox.find(b"\r\n\r\n")
+    if head_end < 0:
+        return (GONE, b"", True) if ended else None
+    head = bytes(inbox[:head_end]).lower()
+    status, closing = int(head[9:12]), ended or b"connection: close" in head
+    at = head.find(b"content-length:")
+    if at < 0:
+        return (status, bytes(inbox[head_end + 4 :]), closing) if ended else None
+    size = int(head[at + 15 :].split(b"\r\n", 1)[0])
+    if len(inbox) < head_end + 4 + size:
+        return (GONE, b"", True) if ended else None
+    return status, bytes(inbox[head_end + 4 : head_end + 4 + size]), closing
+
+
 class _Connection:
     """A socket, the request that is under way on it and what has come of its answer."""
 
@@ -71,19 +97,11 @@ class _Connection:
 
     def answer(self, ended: bool) -> tuple[int, bytes] | None:
         """Status and body of an answer that is complete, else None; status GONE where the connection ended early."""
-        head_end = self.inbox.find(b"\r\n\r\n")
-        if head_end < 0:
-            return (GONE, b"") if ended else None
-        head = bytes(self.inbox[:head_end]).lower()
-        status = int(head[9:12])
-        self.closing = ended or b"connection: close" in head
-        at = head.find(b"content-length:")
-        if at < 0:
-            return (status, bytes(self.inbox[head_end + 4 :])) if ended else None
-        size = int(head[at + 15 :].split(b"\r\n", 1)[0])
-        if len(self.inbox) < head_end + 4 + size:
-            return (GONE, b"") if ended else None
-        return status, bytes(self.inbox[head_end + 4 : head_end + 4 + size])
+        read = read_answer(self.inbox, ended)
+        if read is None:
+            return None
+        status, body, self.closing = read
+        return status, body
 
 
 class Generator:
@@ -91,11 +109,9 @@ class Generator:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        host = f"Host: 127.0.0.1:{plan.port}\r\n"
-        head = f"POST {plan.path} HTTP/1.1\r\n{host}Content-Type: application/json\r\nContent-Length: "
-        bodies = [body.encode() for body in plan.bodies]
-        self.requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
-        self.probe = f"GET {plan.probe_path} HTTP/1.1\r\n{host}Connection: close\r\n\r\n".encode()
+        self.requests = post_requests(plan.port, plan.path, plan.bodies)
+        probe = f"GET {plan.probe_path} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\nConnection: close\r\n\r\n"
+        self.probe = probe.encode()
         self.expect = plan.expect.encode()
         self.selector = selectors.DefaultSelector()
         self.idle: deque[_Connection] = deque()

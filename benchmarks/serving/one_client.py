@@ -5,9 +5,12 @@
 The bare engine and the server take turns of half a second on the same texts, and which one begins a turn alternates:
 a machine whose speed changes by a fifth from one minute to the next cannot tell a millisecond of ten otherwise. Of each
 turn the median over its texts counts, of the turns their median, with a 95 % interval (bootstrap over turns). The bare
-engine runs in this process, without a pause between two texts; what is beyond it contains the client's own time.
+engine runs in this process, without a pause between two texts; what is beyond it contains the client's own time: two
+calls of a blocking socket.
 """
 
+import contextlib
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ import numpy as np
 import setting
 from driving import EXPECT, milliseconds
 from harness import machine, save
-from load import Generator, Plan
+from load import READ_BYTES, post_requests, read_answer
 from rich.console import Console
 from roofline import bare_scorer
 from servers import INFER, Recipe, Running, ours
@@ -29,6 +32,7 @@ from training_job.package import INT8
 
 console = Console()
 RESAMPLES = 1000
+TIMEOUT_SECONDS = 60.0
 WARM_TEXTS = 4  # before each half of a turn: what the other one pushed out of the caches comes back
 Seconds = dict[int, float]  # by index of the text
 
@@ -74,11 +78,34 @@ def served_half(recipe: Recipe, load: Load, order: Sequence[int], seconds: float
     Raises:
         RuntimeError: one was not answered.
     """
-    bodies = [recipe.body(load.texts[index]) for index in [*order[-WARM_TEXTS:], *order]]
-    seen = Generator(Plan(recipe.port, INFER, bodies, EXPECT, seconds, clients=1)).run()
-    if seen["first_failures"]:
-        raise RuntimeError(f"{load.name}: {seen['first_failures'][0]}")
-    return {order[at - WARM_TEXTS]: latency for at, latency, _ in seen["outcomes"] if at >= WARM_TEXTS}
+    requests = post_requests(recipe.port, INFER, [recipe.body(text) for text in load.texts])
+    taken: Seconds = {}
+    with contextlib.closing(socket.create_connection(("127.0.0.1", recipe.port), TIMEOUT_SECONDS)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for index in order[-WARM_TEXTS:]:
+            _ask(connection, requests[index], load.name)
+        end = time.perf_counter() + seconds
+        for index in order:
+            started = time.perf_counter()
+            taken[index] = (now := _ask(connection, requests[index], load.name)) - started
+            if now >= end:
+                break
+    return taken
+
+
+def _ask(connection: socket.socket, request: bytes, load: str) -> float:
+    """Send a request; when the last of its answer was here."""
+    connection.sendall(request)
+    inbox, answer = bytearray(), None
+    while answer is None:
+        chunk = connection.recv(READ_BYTES)
+        ended = time.perf_counter()
+        inbox += chunk
+        answer = read_answer(inbox, ended=not chunk)
+    status, body, _ = answer
+    if status != 200 or EXPECT.encode() not in body:
+        raise RuntimeError(f"{load}: {status} {body[:200].decode(errors='replace')}")
+    return ended
 
 
 def turns(scorer: Scorer, recipe: Recipe, load: Load, count: int, seconds: float) -> list[Turn]:
