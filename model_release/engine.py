@@ -5,6 +5,7 @@ import os
 import queue
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -88,23 +89,26 @@ class OpenVINOEngine:
         try:
             with kept_signal_stack():
                 compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", config)
-            names = [port.any_name for port in compiled.outputs]
-            self._logits, self._embedding = names.index("logits"), names.index("embedding")
+            inputs, outputs = ([port.any_name for port in ports] for ports in (compiled.inputs, compiled.outputs))
+            self._ids, self._mask = inputs.index("input_ids"), inputs.index("attention_mask")
+            self._logits, self._embedding = outputs.index("logits"), outputs.index("embedding")
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise ReleaseCorrupt(f"{folder}/model.xml is not a model that this engine can run: {reason}") from None
+        self._tensor = partial(ov.Tensor, shared_memory=True)
         self._streams = streams
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
 
     def forward(self, ids: IntArray, mask: IntArray) -> tuple[FloatArray, FloatArray]:
-        request, inputs = self._requests.get(), {"input_ids": ids, "attention_mask": mask}
+        request = self._requests.get()
         try:
+            self._give(request, ids, mask)
             if self._streams == 1:
-                request.infer(inputs, share_inputs=True)  # in this thread, which saves a hop
+                request.infer(share_outputs=True)  # in this thread, which saves a hop
             else:
-                request.start_async(inputs, share_inputs=True)  # on whichever stream is free
+                request.start_async()  # on whichever stream is free
                 request.wait()
             logits = request.get_output_tensor(self._logits).data
             embedding = request.get_output_tensor(self._embedding).data
@@ -112,12 +116,22 @@ class OpenVINOEngine:
         finally:
             self._requests.put(request)
 
+    def _give(self, request: Any, ids: IntArray, mask: IntArray) -> None:
+        """Set the inputs of a pass, which they must outlive.
+
+        The pass itself would take them too, through code for inputs of every kind: where the caches hold nothing of
+        that code it costs 0.4 ms.
+        """
+        request.set_input_tensor(self._ids, self._tensor(ids))
+        request.set_input_tensor(self._mask, self._tensor(mask))
+
     def warm(self, shapes: Sequence[tuple[int, int]]) -> None:
         requests = [self._requests.get() for _ in range(self._streams)]
         for batch, tokens in shapes:
             ones = np.ones((batch, tokens), dtype=np.int64)
             for request in requests:  # all at once, so that each stream has one
-                request.start_async({"input_ids": ones, "attention_mask": ones}, share_inputs=True)
+                self._give(request, ones, ones)
+                request.start_async()
             for request in requests:
                 request.wait()
         for request in requests:
