@@ -27,10 +27,10 @@ class TokenIds:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._whole = tokenizer
-        self._words: _Words | None = None
+        self._words: Words | None = None
         normalizer = tokenizer.normalizer
         if isinstance(normalizer, BertNormalizer) and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer):
-            self._words = _Words(tokenizer)
+            self._words = Words(tokenizer)
             self._lowercase = normalizer.lowercase
             self._special = [token.content.lower() for token in tokenizer.get_added_tokens_decoder().values()]
 
@@ -53,13 +53,17 @@ class TokenIds:
         return lower if self._lowercase else text
 
 
-class _Words:
+class Words:
     """Ids of normalised plain texts, from those of their words."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = Tokenizer(tokenizer.model)  # one model, which both share
         self._tokenizer.pre_tokenizer = tokenizer.pre_tokenizer
         self._kept: dict[str, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        """Words whose ids are kept."""
+        return len(self._kept)
 
     def __call__(self, text: str) -> list[int]:
         words = _WORD.findall(text)
@@ -73,9 +77,10 @@ class _Words:
         """The ids of these words, which are kept from now on; where there is no room all others are forgotten."""
         order = list(words)
         new = dict(zip(order, map(tuple, _ids(self._tokenizer, order)), strict=True))
-        if len(self._kept) + len(new) > WORDS_KEPT:
+        short = {word: ids for word, ids in new.items() if len(word) <= WORD_CHARACTERS}
+        if len(self._kept) + len(short) > WORDS_KEPT:
             self._kept.clear()
-        self._kept.update(item for item in new.items() if len(item[0]) <= WORD_CHARACTERS)
+        self._kept.update(short)
         return new
 
 

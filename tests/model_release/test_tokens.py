@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 
+from model_release import tokens
 from model_release.scorer import load_tokenizer
 from model_release.tokens import TokenIds
 
@@ -66,3 +67,23 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_ids_are_the_tokenisers_own(tokenizer: Tokenizer, texts: list[str]) -> None:
     expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
     assert TokenIds(tokenizer)(texts) == expected
+
+
+def test_ids_stay_right_while_words_are_forgotten(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "WORDS_KEPT", 5)
+    ids = TokenIds(tokenizer)
+    for _ in range(2):
+        for text in make_texts(20)[0]:
+            assert ids([text]) == [tokenizer.encode(text, add_special_tokens=False).ids]
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "WORDS_KEPT", 100)
+    make_tokenizer(tmp_path / "tokenizer.json")
+    words = tokens.Words(load_tokenizer(tmp_path / "tokenizer.json"))
+    for number in range(300):
+        words(f"word{number}")
+        assert 0 < len(words) <= 100
+    kept = len(words)
+    words("long" * 50)
+    assert len(words) == kept
