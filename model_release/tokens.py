@@ -11,7 +11,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 # What BERT's normaliser leaves as it is but for its case; white space is where words are parted, whichever it is.
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
 _WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z \t\n\r]")  # BERT parts plain text so: each mark is a word of its own
-WORDS_KEPT = 30_000  # as many as BERT's vocabulary has; a word and its ids take about 250 bytes
+WORDS_KEPT = 30_000  # as many as BERT's vocabulary has; a word and its ids take about 200 bytes
 WORD_CHARACTERS = 40  # of a word that is kept, at most
 
 
