@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import chain, repeat
 
 from tokenizers import Tokenizer
+from tokenizers.models import Model
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
@@ -30,7 +31,7 @@ class TokenIds:
         self._words: Words | None = None
         normalizer = tokenizer.normalizer
         if isinstance(normalizer, BertNormalizer) and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer):
-            self._words = Words(tokenizer)
+            self._words = Words(tokenizer.model)
             self._lowercase = normalizer.lowercase
             self._special = [token.content.lower() for token in tokenizer.get_added_tokens_decoder().values()]
 
@@ -56,9 +57,8 @@ class TokenIds:
 class Words:
     """Ids of normalised plain texts, from those of their words."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = Tokenizer(tokenizer.model)  # one model, which both share
-        self._tokenizer.pre_tokenizer = tokenizer.pre_tokenizer
+    def __init__(self, model: Model) -> None:
+        self._model = model
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -75,8 +75,7 @@ class Words:
 
     def _learn(self, words: set[str]) -> dict[str, tuple[int, ...]]:
         """The ids of these words, which are kept from now on; where there is no room all others are forgotten."""
-        order = list(words)
-        new = dict(zip(order, map(tuple, _ids(self._tokenizer, order)), strict=True))
+        new = {word: tuple(piece.id for piece in self._model.tokenize(word)) for word in words}
         short = {word: ids for word, ids in new.items() if len(word) <= WORD_CHARACTERS}
         if len(self._kept) + len(short) > WORDS_KEPT:
             self._kept.clear()

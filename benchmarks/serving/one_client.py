@@ -6,7 +6,7 @@ The bare engine and the server take turns of half a second on the same texts, an
 a machine whose speed changes by a fifth from one minute to the next cannot tell a millisecond of ten otherwise. Of each
 turn the median over its texts counts, of the turns their median, with a 95 % interval (bootstrap over turns). The bare
 engine runs in this process, without a pause between two texts; what is beyond it contains the client's own time: two
-calls of a blocking socket.
+calls of a blocking socket. Texts come again in turn, so the server has met all of their words.
 """
 
 import contextlib

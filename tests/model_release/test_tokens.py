@@ -80,7 +80,7 @@ def test_ids_stay_right_while_words_are_forgotten(tokenizer: Tokenizer, monkeypa
 def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "WORDS_KEPT", 100)
     make_tokenizer(tmp_path / "tokenizer.json")
-    words = tokens.Words(load_tokenizer(tmp_path / "tokenizer.json"))
+    words = tokens.Words(load_tokenizer(tmp_path / "tokenizer.json").model)
     for number in range(300):
         words(f"word{number}")
         assert 0 < len(words) <= 100
