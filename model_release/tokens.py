@@ -12,8 +12,9 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 # What BERT's normaliser leaves as it is but for its case; white space is where words are parted, whichever it is.
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
 _WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z \t\n\r]")  # BERT parts plain text so: each mark is a word of its own
-WORDS_KEPT = 30_000  # as many as BERT's vocabulary has; a word and its ids take about 200 bytes
-WORD_CHARACTERS = 40  # of a word that is kept, at most
+WORDS_KEPT = 30_000  # as many as BERT's vocabulary has
+WORD_CHARACTERS = 20  # of a word that is kept, at most: with its ids it takes about 200 bytes, and never over 1,000
+INLINE_CHARACTERS = 4_000  # so many take a fraction of a millisecond, for which the interpreter's lock may be held
 
 
 class TokenIds:
@@ -22,24 +23,34 @@ class TokenIds:
     BERT's normaliser looks at every character in several passes, for accents, Chinese characters and control
     characters. In printable ASCII it finds none, and lower case is all that it would make. What is left is to part the
     text into words, which the model takes one by one: of those that it has been asked for lately the ids are kept.
-    Any other text, one that holds a special token, and every text of a release whose tokeniser is not BERT's takes the
-    whole way.
+    More text than `INLINE_CHARACTERS` goes to a tokeniser without a normaliser, whose code leaves the interpreter's
+    lock to others. Any other text, one that holds a special token, and every text of a release whose tokeniser is not
+    BERT's takes the whole way.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._whole = tokenizer
-        self._words: Words | None = None
-        normalizer = tokenizer.normalizer
-        if isinstance(normalizer, BertNormalizer) and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer):
-            self._words = Words(tokenizer.model)
+        self._short: Tokenizer | None = None
+        self._words = Words(tokenizer.model)
+        normalizer, parts = tokenizer.normalizer, tokenizer.pre_tokenizer
+        special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        berts = isinstance(normalizer, BertNormalizer) and isinstance(parts, BertPreTokenizer)
+        # One that the normaliser changes by more than its case is not found by looking for it.
+        if berts and all(content.isascii() and content.isprintable() and " " not in content for content in special):
+            self._short = Tokenizer(tokenizer.model)  # one model, which all share
+            self._short.pre_tokenizer = parts
             self._lowercase = normalizer.lowercase
-            self._special = [token.content.lower() for token in tokenizer.get_added_tokens_decoder().values()]
+            self._special = [content.lower() for content in special]
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, which holds no lone surrogates."""
-        if self._words is None:
+        if self._short is None:
             return _ids(self._whole, texts)
-        found = {at: self._words(plain) for at, text in enumerate(texts) if (plain := self._plain(text)) is not None}
+        plain = {at: plain for at, text in enumerate(texts) if (plain := self._plain(text)) is not None}
+        if sum(map(len, plain.values())) <= INLINE_CHARACTERS:
+            found = {at: self._words(text) for at, text in plain.items()}
+        else:
+            found = dict(zip(plain, _ids(self._short, list(plain.values())), strict=True))
         others = [at for at in range(len(texts)) if at not in found]
         found.update(zip(others, _ids(self._whole, [texts[at] for at in others]), strict=True))
         return [found[at] for at in range(len(texts))]
@@ -66,6 +77,7 @@ class Words:
         return len(self._kept)
 
     def __call__(self, text: str) -> list[int]:
+        """The ids of one."""
         words = _WORD.findall(text)
         found: list[tuple[int, ...]] = list(map(self._kept.get, words, repeat(())))
         if not all(found):

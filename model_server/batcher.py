@@ -255,7 +255,7 @@ class Batcher(Generic[Row]):
         except Exception as error:  # whatever the engine raises must not end its thread
             if len(batch) > 1:
                 for job in batch:
-                    self._answer([job], time.monotonic())
+                    self._answer([job], started)
                 return
             log.exception("the engine failed on a text of %d tokens", len(encodings[0].ids))
             failure = EngineFailure(f"the engine failed: {type(error).__name__}")
@@ -263,17 +263,17 @@ class Batcher(Generic[Row]):
             return
         seconds = time.perf_counter() - before
         outcomes = list(zip(batch, rows, strict=True))
-        self._loop.call_soon_threadsafe(self._done, outcomes, started, time.monotonic(), seconds)
+        self._loop.call_soon_threadsafe(self._done, outcomes, started, seconds)
 
-    def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, ended: float, seconds: float) -> None:
+    def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, seconds: float) -> None:
         """Settle a batch and report it: in the loop's next turn, after its answers have left for their clients."""
         _settle(outcomes)
-        self._loop.call_soon(self._report, [job for job, _ in outcomes], started, ended, seconds)
+        self._loop.call_soon(self._report, [job for job, _ in outcomes], started, seconds)
 
-    def _report(self, batch: list[_Job[Row]], started: float, ended: float, seconds: float) -> None:
+    def _report(self, batch: list[_Job[Row]], started: float, seconds: float) -> None:
         lengths = [len(job.encoding.ids) for job in batch]
         # Each stream has its part of the threads whether the others work or not.
-        self._rate.measured(sum(lengths), (ended - started) / len(self._threads))
+        self._rate.measured(sum(lengths), seconds / len(self._threads))
         waited = tuple(started - job.since for job in batch)
         self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
 

@@ -86,8 +86,8 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     left: asyncio.Task[Any] | None = None
     working = True
 
-    def gone(watch: "asyncio.Task[Any]") -> None:
-        if working and not watch.cancelled():
+    def gone(message: "asyncio.Task[Any]") -> None:
+        if working and not message.cancelled():
             task.cancel()
 
     def watch() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from model_release import Encoding, Scorer
 from model_release.features import describe, sketch, text_hash
+from model_release.tokens import INLINE_CHARACTERS
 from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
@@ -24,8 +25,6 @@ from model_server.timing import record
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 Answer = tuple[Encoding, Outcome]  # a text's first encoding, which has the counts of all its tokens, and its outcome
-# Shorter texts are tokenised on the event loop: a hop to another thread costs more than they do.
-INLINE_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class InferenceService:
         """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
         self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
         began = time.monotonic()
-        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:
+        if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:  # a hop to another thread costs more
             groups = self._encode(texts, positions, options)
         else:
             loop = asyncio.get_running_loop()

@@ -5,11 +5,12 @@
 The bare engine and the server take turns of half a second on the same texts, and which one begins a turn alternates:
 a machine whose speed changes by a fifth from one minute to the next cannot tell a millisecond of ten otherwise. Of each
 turn the median over its texts counts, of the turns their median, with a 95 % interval (bootstrap over turns). The bare
-engine runs in this process, without a pause between two texts; what is beyond it contains the client's own time: two
-calls of a blocking socket. Texts come again in turn, so the server has met all of their words.
+engine runs in this process, without a pause between two texts; what is beyond it contains the client's own time: the
+calls of a blocking socket. Every text has been sent once before, so the server has met all of its words.
 """
 
 import contextlib
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -111,6 +112,7 @@ def _ask(connection: socket.socket, request: bytes, load: str) -> float:
 def turns(scorer: Scorer, recipe: Recipe, load: Load, count: int, seconds: float) -> list[Turn]:
     """So many turns, each beginning with another text."""
     encodings, made = scorer.encode(load.texts), []
+    served_half(recipe, load, range(len(load.texts)), math.inf)
     for number in range(count):
         order = _from(number * len(load.texts) // count, len(load.texts))
         if number % 2:

@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from factories import make_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release import GoldenMismatch, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
+from model_release import GoldenMismatch, Judgement, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
 from model_release.engine import OpenVINOEngine
 from model_release.golden import build_golden, read_golden, replay, write_golden
 from model_release.reference import build_reference, read_reference, write_reference
@@ -34,6 +36,39 @@ def test_batched_answers_are_those_of_one_at_a_time(scorer: Scorer) -> None:
     np.testing.assert_allclose(together.probability, alone, atol=1e-4)
     assert together.embedding.shape == (40, 32)
     assert np.ptp(together.probability) > 0.01
+
+
+def judged(logits: list[tuple[float, float]], temperature: float, threshold: float) -> list[Judgement]:
+    release: Any = SimpleNamespace(manifest=SimpleNamespace(temperature=temperature, decision_threshold=threshold))
+    return Scorer.finish(release, np.array(logits, dtype=np.float32).reshape(-1, 2))
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-1e4, 1e4, width=32)] * 2), max_size=5),
+    st.floats(0.05, 20),
+    st.floats(0.01, 0.99),
+)
+def test_a_judgement_is_the_calibrated_sigmoid(
+    logits: list[tuple[float, float]], temperature: float, threshold: float
+) -> None:
+    for (negative, positive), judgement in zip(logits, judged(logits, temperature, threshold), strict=True):
+        margin = np.float32(positive) - np.float32(negative)
+        with np.errstate(over="ignore"):
+            probability = np.float32(1 / (1 + np.exp(-np.float64(margin) / temperature)))
+        assert judgement.margin == margin
+        assert judgement.probability == pytest.approx(float(probability), rel=2e-7, abs=1e-34)
+        assert judgement.label == int(judgement.probability >= float(np.float32(threshold)))
+        expected = judgement.probability if judgement.label else float(np.float32(1 - judgement.probability))
+        assert judgement.confidence == expected
+
+
+def test_the_threshold_itself_is_positive() -> None:
+    (even,) = judged([(0.0, 0.0)], 1.0, 0.5)
+    assert even == (0.0, 0.5, 1, 0.5)
+    (sure,) = judged([(0.0, 1.0)], 1.0, 0.5)
+    # A threshold is compared as a float32, which probabilities are: this one is the same number.
+    assert judged([(0.0, 1.0)], 1.0, sure.probability + 1e-9)[0].label == 1
+    assert judged([(0.0, 1.0)], 1.0, sure.probability + 1e-6)[0].label == 0
 
 
 def test_the_serving_folder_alone_answers_alike(folder: Path, scorer: Scorer) -> None:

@@ -41,6 +41,10 @@ def _with_words_of_its_own(tokenizer: Tokenizer) -> None:
     tokenizer.add_tokens([AddedToken("Zest", normalized=True), AddedToken("film", single_word=True)])
 
 
+def _with_phrases_of_its_own(tokenizer: Tokenizer) -> None:
+    tokenizer.add_tokens([AddedToken("the film", normalized=True), AddedToken("caf\u00e9", normalized=True)])
+
+
 def _not_berts(tokenizer: Tokenizer) -> None:
     tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("o", "0"), normalizers.Lowercase()])
 
@@ -51,7 +55,15 @@ def _parted_otherwise(tokenizer: Tokenizer) -> None:
 
 @pytest.fixture(
     scope="module",
-    params=[_uncased, _cased, _accents_kept, _with_words_of_its_own, _not_berts, _parted_otherwise],
+    params=[
+        _uncased,
+        _cased,
+        _accents_kept,
+        _with_words_of_its_own,
+        _with_phrases_of_its_own,
+        _not_berts,
+        _parted_otherwise,
+    ],
     ids=lambda change: change.__name__.strip("_"),
 )
 def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
@@ -63,7 +75,8 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @given(texts=st.lists(TEXTS, max_size=4))
-@example(texts=["A warm and moving tale.", "caf\u00e9 [SEP]", "", "  \n", "Zest of the film"])
+@example(texts=["A warm and moving tale.", "caf\u00e9 [SEP]", "", "  \n", "Zest of the film", "the\nfilm, a cafe"])
+@example(texts=["A warm and moving tale. " * 200, "caf\u00e9"])
 def test_ids_are_the_tokenisers_own(tokenizer: Tokenizer, texts: list[str]) -> None:
     expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
     assert TokenIds(tokenizer)(texts) == expected
