@@ -272,10 +272,10 @@ class Batcher(Generic[Row]):
 
     def _report(self, batch: list[_Job[Row]], started: float, seconds: float) -> None:
         lengths = [len(job.encoding.ids) for job in batch]
+        tokens, waited = sum(lengths), tuple(started - job.since for job in batch)
         # Each stream has its part of the threads whether the others work or not.
-        self._rate.measured(sum(lengths), seconds / len(self._threads))
-        waited = tuple(started - job.since for job in batch)
-        self._on_batch(BatchReport(len(batch), sum(lengths), len(batch) * max(lengths), seconds, waited))
+        self._rate.measured(tokens, seconds / len(self._threads))
+        self._on_batch(BatchReport(len(batch), tokens, len(batch) * max(lengths), seconds, waited))
 
     def close(self) -> None:
         """Answer what is queued, then end the threads."""

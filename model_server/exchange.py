@@ -83,17 +83,16 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.current_task()
     assert task is not None  # every handler runs in one
-    left: asyncio.Task[Any] | None = None
+    left: asyncio.Future[Any] | None = None
     working = True
 
-    def gone(message: "asyncio.Task[Any]") -> None:
+    def gone(message: "asyncio.Future[Any]") -> None:
         if working and not message.cancelled():
             task.cancel()
 
     def watch() -> None:
         nonlocal left
-        # Once the body is read, the next message is the disconnect.
-        left = asyncio.get_running_loop().create_task(_next_message(request))
+        left = asyncio.ensure_future(request.receive())  # once the body is read, the next message is the disconnect
         left.add_done_callback(gone)
 
     timer = asyncio.get_running_loop().call_later(WATCHED_AFTER_SECONDS, watch)
@@ -108,10 +107,6 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
         timer.cancel()
         if left is not None:
             left.cancel()
-
-
-async def _next_message(request: Request) -> None:
-    await request.receive()
 
 
 def answering_errors(handler: Handler) -> Handler:

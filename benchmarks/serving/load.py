@@ -95,14 +95,6 @@ class _Connection:
         self.probe, self.index, self.due = probe, -1, 0.0
         self.outbox, self.inbox, self.closing = b"", bytearray(), False
 
-    def answer(self, ended: bool) -> tuple[int, bytes] | None:
-        """Status and body of an answer that is complete, else None; status GONE where the connection ended early."""
-        read = read_answer(self.inbox, ended)
-        if read is None:
-            return None
-        status, body, self.closing = read
-        return status, body
-
 
 class Generator:
     """One run of a plan. `outcomes` holds (index of the body, latency, status) of what was answered in the window."""
@@ -229,9 +221,10 @@ class Generator:
             self._close(connection)
             return
         connection.inbox += chunk
-        answer = connection.answer(ended=not chunk)
+        answer = read_answer(connection.inbox, ended=not chunk)
         if answer is not None:
-            self._finish(connection, *answer)
+            status, body, connection.closing = answer
+            self._finish(connection, status, body)
 
     def _finish(self, connection: _Connection, status: int, body: bytes) -> None:
         now = time.perf_counter()
