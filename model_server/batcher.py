@@ -221,9 +221,7 @@ class Batcher(Generic[Row]):
                 if len(self._queue):
                     self._work.notify()  # another stream may be free
             if late:
-                self._on_refused("deadline", len(late))
-                said = "the request's deadline passes before its turn"
-                self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
+                self._loop.call_soon_threadsafe(self._drop, late)
             if batch:
                 self._answer(batch, started)
                 with self._work:
@@ -245,6 +243,14 @@ class Batcher(Generic[Row]):
         if rate and not all(hopeless(entry.item) for entry in self._queue):
             late += self._queue.remove(hopeless)
         return late
+
+    def _drop(self, late: list[_Job[Row]]) -> None:
+        """Fail and count what left the queue too late, unless its request has ended by its deadline already."""
+        late = [job for job in late if not job.request.future.done()]
+        if late:
+            self._on_refused("deadline", len(late))
+        said = "the request's deadline passes before its turn"
+        _settle([(job, DeadlineExceeded(said)) for job in late])
 
     def _answer(self, batch: list[_Job[Row]], started: float) -> None:
         """Run a batch; where the engine fails, each of its texts alone, so that only the one at fault fails."""

@@ -75,7 +75,7 @@ class InferenceService:
         try:
             if asked.deadline is None:
                 return await self._predict(texts, asked)
-            async with within(asked.deadline):
+            async with within(asked.deadline, lambda: self.metrics.refused("deadline", len(texts))):
                 return await self._predict(texts, asked)
         finally:
             self.active -= 1

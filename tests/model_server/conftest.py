@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from fake_engine import FakeEngine
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from server_process import ModelServer, model_server
 
@@ -50,3 +51,8 @@ def http(server: ModelServer) -> Iterator[httpx.Client]:
 def stub(server: ModelServer) -> Iterator[Any]:
     with grpc.insecure_channel(server.grpc_target) as channel:
         yield GRPCInferenceServiceStub(channel)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()

@@ -1,4 +1,4 @@
-"""The batcher's shell: order, isolation of faults, cancellation, overload, closing; over a fake engine."""
+"""The batcher's shell: order, isolation of faults, cancellation, closing, reports; over a fake engine."""
 
 import asyncio
 import threading
@@ -7,77 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from fake_engine import POISON, Row, encoding, first_ids
 
 from model_release import Encoding
 from model_server.admission import DrainRate, Limits
-from model_server.batcher import Batcher, BatchReport, EngineFailure
-from model_server.errors import DeadlineExceeded, Overloaded, Unavailable
+from model_server.batcher import Batcher, EngineFailure
+from model_server.errors import Unavailable
 from model_server.timing import recording
-
-POISON = 666
-Row = tuple[np.ndarray, np.ndarray]
-
-
-def encoding(value: int, tokens: int = 8) -> Encoding:
-    return Encoding([value] * tokens, tokens, False)
-
-
-class FakeEngine:
-    """Echoes each row's first id; fails on a batch that holds the poison; can be held."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-        self.reports: list[BatchReport] = []
-        self.refused: list[tuple[str, int]] = []
-        self.free = threading.Event()
-        self.free.set()
-        self.entered = threading.Event()
-
-    def forward(self, encodings: Sequence[Encoding]) -> list[Row]:
-        values = [row.ids[0] for row in encodings]
-        self.batches.append(values)
-        self.entered.set()
-        assert self.free.wait(20)
-        if POISON in values:
-            raise ValueError("poison")
-        rows = np.array(values, dtype=np.float32)[:, None]
-        return list(zip(np.repeat(rows, 2, axis=1), np.repeat(rows + 0.5, 4, axis=1), strict=True))
-
-    def batcher(
-        self,
-        *,
-        max_tokens: int = 64,
-        max_waiting: int = 1000,
-        max_wait: float = 1e6,
-        speed: float = 0.0,
-        streams: int = 1,
-    ) -> Batcher:
-        return Batcher(
-            self.forward,
-            max_tokens=max_tokens,
-            limits=Limits(max_waiting, max_wait),
-            on_batch=self.reports.append,
-            on_refused=lambda reason, texts: self.refused.append((reason, texts)),
-            tokens_per_second=speed,
-            streams=streams,
-        )
-
-    async def hold(self, batcher: Batcher) -> "asyncio.Task[list]":
-        """A request that keeps the engine busy until `free` is set."""
-        self.free.clear()
-        self.entered.clear()
-        task = asyncio.create_task(batcher.submit([encoding(0)]))
-        assert await asyncio.to_thread(self.entered.wait, 20)
-        return task
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine()
-
-
-def first_ids(rows: list) -> list[int]:
-    return [int(logits[0]) for logits, _ in rows]
 
 
 async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine):
@@ -213,22 +149,6 @@ async def test_a_cancelled_request_leaves_the_queue(engine):
     await asyncio.to_thread(batcher.close)
 
 
-async def test_cancelled_texts_do_not_count_against_the_queue(engine):
-    batcher = engine.batcher(max_waiting=2)
-    held = await engine.hold(batcher)
-    gone = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
-    await asyncio.sleep(0)
-    gone.cancel()
-    await asyncio.gather(gone, return_exceptions=True)
-    assert batcher.waiting == 0
-    stays = asyncio.create_task(batcher.submit([encoding(3), encoding(4)]))
-    await asyncio.sleep(0)
-    engine.free.set()
-    assert first_ids(await stays) == [3, 4]
-    await held
-    await asyncio.to_thread(batcher.close)
-
-
 async def test_a_request_cancelled_in_the_engine_harms_nobody(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
@@ -236,38 +156,6 @@ async def test_a_request_cancelled_in_the_engine_harms_nobody(engine):
     await asyncio.gather(held, return_exceptions=True)
     engine.free.set()
     assert first_ids(await batcher.submit([encoding(5)])) == [5]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_a_full_queue_refuses_at_once_and_queues_nothing(engine):
-    batcher = engine.batcher(max_waiting=3)
-    held = await engine.hold(batcher)
-    waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
-    await asyncio.sleep(0)
-    with pytest.raises(Overloaded) as refused:
-        await batcher.submit([encoding(3), encoding(4)])
-    assert refused.value.retry_after is not None and 1 <= refused.value.retry_after <= 60
-    assert batcher.waiting == 2
-    fits = asyncio.create_task(batcher.submit([encoding(5)]))  # the last place is still given
-    await asyncio.sleep(0)
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, waiting, fits)] == [[0], [1, 2], [5]]
-    assert sorted(value for batch in engine.batches for value in batch) == [0, 1, 2, 5]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(engine):
-    """Else it could never be answered; while it waits, others are told that the server is full."""
-    batcher = engine.batcher(max_waiting=3)
-    held = await engine.hold(batcher)
-    large = asyncio.create_task(batcher.submit([encoding(value) for value in range(1, 11)]))
-    await asyncio.sleep(0)
-    with pytest.raises(Overloaded):
-        await batcher.submit([encoding(20)])
-    engine.free.set()
-    await held
-    assert first_ids(await large) == list(range(1, 11))
-    assert first_ids(await batcher.submit([encoding(20)])) == [20]
     await asyncio.to_thread(batcher.close)
 
 
@@ -287,79 +175,6 @@ async def test_closing_answers_what_is_queued_and_takes_no_more(engine):
     assert not any(thread.name == "engine" and thread.is_alive() for thread in threading.enumerate())
 
 
-async def test_a_wait_over_the_budget_is_refused_before_anything_is_queued(engine):
-    batcher = engine.batcher(max_wait=0.5, speed=100.0)
-    held = await engine.hold(batcher)
-    first = asyncio.create_task(batcher.submit([encoding(1, 100)]))  # nothing waits yet: taken
-    await asyncio.sleep(0)
-    assert batcher.predicted_wait == pytest.approx(1.08, abs=0.2)
-    with pytest.raises(Overloaded) as refused:
-        await batcher.submit([encoding(2)])
-    assert refused.value.retry_after == 1 and "wait" in str(refused.value)
-    with pytest.raises(Overloaded):
-        batcher.check(1)
-    assert batcher.waiting == 1 and engine.refused == [("wait", 1), ("wait", 1)]
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
-    assert first_ids(await batcher.submit([encoding(2)])) == [2]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_a_deadline_before_its_turn_is_refused_at_once(engine):
-    batcher = engine.batcher(speed=100.0)
-    held = await engine.hold(batcher)
-    first = asyncio.create_task(batcher.submit([encoding(1, 100)]))
-    await asyncio.sleep(0)
-    with pytest.raises(DeadlineExceeded):
-        await batcher.submit([encoding(2)], time.monotonic() + 0.5)
-    in_time = asyncio.create_task(batcher.submit([encoding(3)], time.monotonic() + 60))
-    await asyncio.sleep(0)
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, first, in_time)] == [[0], [1], [3]]
-    assert [value for batch in engine.batches for value in batch] == [0, 1, 3]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_what_cannot_be_done_in_time_leaves_the_queue_unrun(engine):
-    """One that has expired, and one whose own tokens take longer than it has; both requests fail whole."""
-    batcher = engine.batcher()
-    held = await engine.hold(batcher)
-    engine.reports.clear()
-    expired = asyncio.create_task(batcher.submit([encoding(1), encoding(2)], time.monotonic() + 0.05))
-    patient = asyncio.create_task(batcher.submit([encoding(3)], time.monotonic() + 60))
-    await asyncio.sleep(0.1)
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, patient)] == [[0], [3]]
-    with pytest.raises(DeadlineExceeded):
-        await expired
-    assert engine.batches == [[0], [3]] and engine.refused == [("deadline", 2)]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_a_text_too_long_for_its_deadline_is_dropped_for_those_that_are_not(engine):
-    batcher = engine.batcher(max_tokens=1000, speed=1000.0)
-    held = await engine.hold(batcher)
-    hopeless = asyncio.create_task(batcher.submit([encoding(1, 50_000)], time.monotonic() + 30))
-    fine = asyncio.create_task(batcher.submit([encoding(2)]))
-    await asyncio.sleep(0)
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, fine)] == [[0], [2]]
-    with pytest.raises(DeadlineExceeded):
-        await hopeless
-    assert engine.batches == [[0], [2]]
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_an_estimate_alone_never_empties_the_queue(engine):
-    """A wrong rate would else refuse every short deadline for good, and nothing would correct it."""
-    batcher = engine.batcher(max_tokens=1000, speed=1e-3)
-    assert first_ids(await batcher.submit([encoding(1)], time.monotonic() + 20)) == [1]
-    for value in range(2, 40):
-        assert first_ids(await batcher.submit([encoding(value, 100)], time.monotonic() + 20)) == [value]
-    assert batcher.tokens_per_second > 100
-    await asyncio.to_thread(batcher.close)
-
-
 async def test_a_batch_tells_what_its_texts_waited(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
@@ -369,20 +184,6 @@ async def test_a_batch_tells_what_its_texts_waited(engine):
     await asyncio.gather(held, waiting)
     assert [len(report.waited) for report in engine.reports] == [1, 2]
     assert all(seconds >= 0.05 for seconds in engine.reports[1].waited)
-    await asyncio.to_thread(batcher.close)
-
-
-async def test_what_a_prediction_was_wrong_by_is_added_to_the_next(engine):
-    batcher = engine.batcher(max_wait=0.5, speed=1000.0)
-    held = await engine.hold(batcher)  # the engine stalls
-    first = asyncio.create_task(batcher.submit([encoding(1)]))
-    await asyncio.sleep(0.6)
-    assert batcher.predicted_wait > 0.5
-    with pytest.raises(Overloaded):
-        await batcher.submit([encoding(2)])
-    engine.free.set()
-    assert [first_ids(await task) for task in (held, first)] == [[0], [1]]
-    assert batcher.predicted_wait < 0.1
     await asyncio.to_thread(batcher.close)
 
 

@@ -1,5 +1,6 @@
 """Deadlines and predicted waits of a real server: what is refused, with which code, and what is left to run."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from model_server.errors import DeadlineExceeded, InvalidInput
 
 HEADER = "X-Request-Timeout"
 V1 = "/v1/models/sentiment:predict"
+LATE = 'ml_refused_texts_total{reason="deadline"}'
 MANY = ["the plot " * 40] * 6000
 
 
@@ -36,12 +38,32 @@ def test_timeouts_count_from_now():
 
 
 async def test_another_timeout_inside_is_not_taken_for_the_deadline():
+    told: list[str] = []
     with pytest.raises(TimeoutError, match="mine"):
-        async with within(time.monotonic() + 60):
+        async with within(time.monotonic() + 60, lambda: told.append("mine")):
             raise TimeoutError("mine")
+    with pytest.raises(asyncio.CancelledError):
+        async with within(time.monotonic() + 60, lambda: told.append("left")):
+            raise asyncio.CancelledError  # the client went away
+    assert told == []
+
+
+@pytest.mark.parametrize("left", [-1.0, 0.01])
+async def test_a_deadline_that_passes_is_told_once(left):
+    told: list[float] = []
     with pytest.raises(DeadlineExceeded):
-        async with within(time.monotonic() - 1):
-            pass
+        async with within(time.monotonic() + left, lambda: told.append(left)):
+            await asyncio.sleep(20)
+    assert told == [left]
+
+
+async def test_a_call_that_grpc_cancels_at_its_deadline_counts_as_one_that_passed():
+    told: list[str] = []
+    with pytest.raises(asyncio.CancelledError):
+        async with within(time.monotonic() + 0.01, lambda: told.append("passed")):
+            time.sleep(0.02)  # the loop's own timer has no turn before the cancellation
+            raise asyncio.CancelledError
+    assert told == ["passed"]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +122,7 @@ def test_a_wait_over_the_budget_is_refused_with_the_time_it_takes(slow, client, 
 
 
 def test_a_deadline_before_its_turn_is_answered_at_once(slow, client, rpc, busy):
-    before = metric(client, 'ml_refused_texts_total{reason="deadline"}')
+    before = metric(client, LATE)
     for path, body in [(INFER, json_request(["a"])), ("/predict", {"text": "a"}), (V1, {"instances": ["a"]})]:
         seconds = metric(client, "ml_predicted_wait_seconds") / 4
         answer = client.post(path, json=body, headers={HEADER: f"{seconds:.6f}"})
@@ -108,16 +130,19 @@ def test_a_deadline_before_its_turn_is_answered_at_once(slow, client, rpc, busy)
     with pytest.raises(grpc.RpcError) as refused:
         rpc.ModelInfer(grpc_request(["a"]), timeout=0.02)
     assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert metric(client, 'ml_refused_texts_total{reason="deadline"}') >= before + 3
+    assert metric(client, LATE) >= before + 3
     assert metric(client, "ml_queue_depth") > 0  # they did not wait for their turn
 
 
 def test_a_deadline_that_passes_takes_its_texts_out_of_the_queue(slow, client):
     """Deadlines of 1, 2, 4, … s, until one passes while its texts wait rather than before they are tokenised."""
     seconds, rows = 1.0, metric(client, "ml_batch_rows_sum")
+    counted = metric(client, LATE)
     while metric(client, "ml_batch_rows_sum") == rows:
         refused = client.post(INFER, json=json_request(MANY), headers={HEADER: f"{seconds}"})
         assert refused.status_code == 504 and "deadline" in refused.json()["error"]
+        before, counted = counted, metric(client, LATE)
+        assert 0 < counted - before <= len(MANY)
         wait_for(lambda: metric(client, "ml_queue_depth") == 0, "the queue's end")
         seconds *= 2
         assert seconds < 100
