@@ -93,6 +93,28 @@ def test_a_quantised_network_is_smaller_and_answers_nearly_alike(
     assert 0 < np.abs(near[0] - exact[0]).max() < 0.3 * np.ptp(exact[0])
 
 
+def _products(file: Path) -> Iterator[np.ndarray]:
+    """The int8 weights of each product of a matrix with activations."""
+    for operation in ov.Core().read_model(file).get_ordered_ops():
+        if operation.get_type_name() == "MatMul":
+            node = operation.input_value(1).get_node()
+            while node.get_type_name() in {"Multiply", "Subtract", "Convert", "Reshape"}:
+                node = node.input_value(0).get_node()
+            if node.get_type_name() == "Constant":
+                yield node.data
+
+
+def test_weights_leave_room_for_the_sums_of_a_cpu_without_vnni(
+    full: tuple[Path, list[Encoding]], tmp_path: Path
+) -> None:
+    """Such a CPU adds two products of 8 bits in 16, and what does not fit is cut: 2 * 255 * 64 fits."""
+    folder, encodings = full
+    quantise(folder, tmp_path / "int8", encodings[:20])
+    weights = list(_products(tmp_path / "int8/model.xml"))
+    assert len(weights) >= 12 and all(table.dtype == np.int8 for table in weights)  # six for each of two layers
+    assert 60 <= max(int(np.abs(table.astype(int)).max()) for table in weights) <= 64
+
+
 def _tables(file: Path) -> Iterator[tuple[str, str]]:
     """What each look-up into a constant reads, and of which type."""
     for operation in ov.Core().read_model(file).get_ordered_ops():
