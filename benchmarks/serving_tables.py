@@ -206,3 +206,27 @@ def gpu(document: Document) -> str:
             markdown([key.replace("_", " ") for key in keys], closed),
         ]
     )
+
+
+def int8(document: Document) -> str:
+    """int8 beside fp32, and its answers on other processors beside those on this one."""
+    beside, release = document["beside_fp32"], document["release"]
+    agreement, difference = beside["agreement"], beside["accuracy_difference"]
+    rows = [
+        ("texts", f"{beside['rows']:,}"),
+        ("accuracy, fp32 and int8", " and ".join(f"{beside['accuracy'][name]:.2%}" for name in ("fp32", "int8"))),
+        (
+            "int8 minus fp32, points",
+            f"{difference['value'] * 100:+.2f} ({difference['low'] * 100:+.2f} to {difference['high'] * 100:+.2f})",
+        ),
+        ("same label", f"{agreement['value']:.2%} ({agreement['low']:.2%} to {agreement['high']:.2%})"),
+        ("largest difference of P(positive)", beside["largest_probability_difference"]),
+    ]
+    said = (
+        "The same release on processors without VNNI (emulated, with OpenVINO's kernels for these) beside this one. "
+        f"A server refuses a release whose golden answers differ by more than {release['golden_tolerance']}.\n\n"
+    )
+    keys = ["cpu", "golden_difference", "texts", "largest_difference", "mean_difference", "other_labels"]
+    others = [[row[key] for key in keys] for row in document["other_cpus"]]
+    head = [f"{release['base_model']}, {release['max_tokens']} tokens", "openvino-int8"]
+    return markdown(head, rows) + "\n" + said + markdown([key.replace("_", " ") for key in keys], others)

@@ -145,6 +145,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
+    "serving_int8": ("int8 beside fp32, and on other processors", serving_tables.int8),
     "serving_gpu": ("Serving on a GPU", serving_tables.gpu),
     "faults": ("Faults", faults),
     "page": ("The page", page),

@@ -56,6 +56,9 @@ def main() -> None:
         (store.resolve("sentiment", options.release), None) if options.release else _train(store, options)
     )
     manifest = store.manifest("sentiment", release_id)
+    files = {
+        name: Path(str(manifest.facts[name])).name for name in ("train_data", "test_data") if name in manifest.facts
+    }
     document = {
         "machine": described,
         "release": release_id,
@@ -66,7 +69,7 @@ def main() -> None:
         "temperature": manifest.temperature,
         "seconds_in_all": seconds,
         "metrics": {name: metric.model_dump() for name, metric in sorted(manifest.metrics.items())},
-        "facts": manifest.facts,
+        "facts": manifest.facts | files,
     }
     console.print(f"written: {save(f'training_{options.mode}', document)}")
     rows = [(name, f"{m.value:.4f}", f"{m.low:.4f} to {m.high:.4f}") for name, m in sorted(manifest.metrics.items())]
