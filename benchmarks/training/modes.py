@@ -56,9 +56,8 @@ def main() -> None:
         (store.resolve("sentiment", options.release), None) if options.release else _train(store, options)
     )
     manifest = store.manifest("sentiment", release_id)
-    files = {
-        name: Path(str(manifest.facts[name])).name for name in ("train_data", "test_data") if name in manifest.facts
-    }
+    named = {name: manifest.facts.get(name) for name in ("train_data", "test_data")}
+    files = {name: Path(str(path)).name for name, path in named.items() if path}
     document = {
         "machine": described,
         "release": release_id,
