@@ -223,10 +223,10 @@ def int8(document: Document) -> str:
         ("largest difference of P(positive)", beside["largest_probability_difference"]),
     ]
     said = (
-        "The same release on processors without VNNI (emulated, with OpenVINO's kernels for these) beside this one. "
+        "The same release on processors of AVX2 (emulated, with OpenVINO's kernels for these) beside this one. "
         f"A server refuses a release whose golden answers differ by more than {release['golden_tolerance']}.\n\n"
     )
     keys = ["cpu", "golden_difference", "texts", "largest_difference", "mean_difference", "other_labels"]
     others = [[row[key] for key in keys] for row in document["other_cpus"]]
-    head = [f"{release['base_model']}, {release['max_tokens']} tokens", "openvino-int8"]
-    return markdown(head, rows) + "\n" + said + markdown([key.replace("_", " ") for key in keys], others)
+    made = markdown([f"{release['base_model']}, {release['max_tokens']} tokens", "openvino-int8"], rows)
+    return made + ("\n" + said + markdown([key.replace("_", " ") for key in keys], others) if others else "")

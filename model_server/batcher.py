@@ -83,7 +83,7 @@ class Batcher(Generic[Row]):
         max_tokens: the batch's budget, padding counted.
         limits: who may queue.
         on_batch: told of each batch, on the event loop, as soon as who waits for its answers has had a turn.
-        on_refused: told why texts were refused or dropped, and how many.
+        on_refused: told why texts were refused, and how many; those of a passed deadline are its request's to count.
         tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
     """
 
@@ -154,9 +154,10 @@ class Batcher(Generic[Row]):
         refusal = self._limits.refusal(self._backlog(now), texts, self._rate.per_second, left)
         if refusal is None:
             return
+        if refusal.reason == "deadline":
+            raise DeadlineExceeded(refusal.said, refusal.retry_after)
         self._on_refused(refusal.reason, texts)
-        error = DeadlineExceeded if refusal.reason == "deadline" else Overloaded
-        raise error(refusal.said, refusal.retry_after)
+        raise Overloaded(refusal.said, refusal.retry_after)
 
     async def submit(
         self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
@@ -221,7 +222,8 @@ class Batcher(Generic[Row]):
                 if len(self._queue):
                     self._work.notify()  # another stream may be free
             if late:
-                self._loop.call_soon_threadsafe(self._drop, late)
+                said = "the request's deadline passes before its turn"
+                self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
             if batch:
                 self._answer(batch, started)
                 with self._work:
@@ -243,14 +245,6 @@ class Batcher(Generic[Row]):
         if rate and not all(hopeless(entry.item) for entry in self._queue):
             late += self._queue.remove(hopeless)
         return late
-
-    def _drop(self, late: list[_Job[Row]]) -> None:
-        """Fail and count what left the queue too late, unless its request has ended by its deadline already."""
-        late = [job for job in late if not job.request.future.done()]
-        if late:
-            self._on_refused("deadline", len(late))
-        said = "the request's deadline passes before its turn"
-        _settle([(job, DeadlineExceeded(said)) for job in late])
 
     def _answer(self, batch: list[_Job[Row]], started: float) -> None:
         """Run a batch; where the engine fails, each of its texts alone, so that only the one at fault fails."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from model_server.errors import DeadlineExceeded, InvalidInput
@@ -27,28 +27,19 @@ def deadline_of(header: str | None) -> float | None:
 
 
 @asynccontextmanager
-async def within(deadline: float, passed: Callable[[], None]) -> AsyncIterator[None]:
+async def within(deadline: float) -> AsyncIterator[None]:
     """Cancel the block when its deadline passes, so that what it queued leaves the queue.
-
-    Args:
-        passed: called once when the deadline passes before the block's end.
 
     Raises:
         DeadlineExceeded: it passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:
-        passed()
         raise DeadlineExceeded(_PASSED)
     try:
         async with asyncio.timeout(left) as timer:
             yield
-    except asyncio.CancelledError:
-        if time.monotonic() >= deadline:  # gRPC's own timer cancels the call at the same moment
-            passed()
-        raise
     except TimeoutError:
         if not timer.expired():
             raise
-        passed()
         raise DeadlineExceeded(_PASSED) from None

@@ -160,7 +160,7 @@ class Metrics:
         self.explanation_seconds.observe(seconds)
 
     def refused(self, reason: Reason, texts: int) -> None:
-        """Count texts that were refused before they queued, dropped from the queue, or not answered in time."""
+        """Count texts that were refused before they queued, or not answered by their request's deadline."""
         self.refusals.labels(reason).inc(texts)
 
     def predicted(self, label: str, confidence: float) -> None:

@@ -14,7 +14,7 @@ from model_release.tokens import INLINE_CHARACTERS
 from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
-from model_server.errors import InvalidInput, TooLarge
+from model_server.errors import DeadlineExceeded, InvalidInput, TooLarge
 from model_server.explain import explain, read_text
 from model_server.keys import current_key
 from model_server.metrics import Metrics
@@ -25,6 +25,8 @@ from model_server.timing import record
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 Answer = tuple[Encoding, Outcome]  # a text's first encoding, which has the counts of all its tokens, and its outcome
+
+_CLOCKS_APART = 0.05  # s; a gRPC client's deadline began before it is read here, and its end of the call cancels ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,22 @@ class InferenceService:
         try:
             if asked.deadline is None:
                 return await self._predict(texts, asked)
-            async with within(asked.deadline, lambda: self.metrics.refused("deadline", len(texts))):
-                return await self._predict(texts, asked)
+            return await self._in_time(texts, asked, asked.deadline)
         finally:
             self.active -= 1
+
+    async def _in_time(self, texts: Sequence[str], asked: Asked, deadline: float) -> list[Prediction]:
+        """`_predict` within the deadline; counts the texts of a request that has no answer by then."""
+        try:
+            async with within(deadline):
+                return await self._predict(texts, asked)
+        except DeadlineExceeded:
+            self.metrics.refused("deadline", len(texts))
+            raise
+        except asyncio.CancelledError:
+            if time.monotonic() >= deadline - _CLOCKS_APART:
+                self.metrics.refused("deadline", len(texts))
+            raise
 
     async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
         started = time.perf_counter()

@@ -129,9 +129,9 @@ def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None
     """Write an int8 IR to the folder `quantised` from the fp32 IR in `full`, calibrated on the encodings' activations.
 
     NNCF's post-training quantisation for transformers (symmetric weights, asymmetric activations, SmoothQuant); each
-    encoding runs as a batch of its own, because padding would widen the observed ranges. Weights take half of int8's
-    range: a CPU without VNNI adds two products in 16 bits, and saturates where both weights are large, so the release
-    would answer otherwise there (NNCF's `OverflowFix` tells of it).
+    encoding runs as a batch of its own, because padding would widen the observed ranges. The weights of products take
+    half of int8's range: a CPU without VNNI adds two products in 16 bits and saturates where both weights are large, so
+    that the release would answer otherwise there (NNCF's `OverflowFix` tells of it).
 
     Raises:
         ValueError: no encodings.

@@ -90,6 +90,8 @@ def beside_fp32(release: Path, source: str) -> dict[str, Any]:
 
 def other_cpus(cpus: list[str], release: Path, texts: list[str], threshold: float) -> list[dict[str, Any]]:
     """For each processor how far its answers are from those that this one gives."""
+    if not cpus:
+        return []
     mine = np.array(here(release, texts)["probabilities"])
     found = []
     for cpu in cpus:
@@ -114,7 +116,7 @@ def main() -> None:
     parser.add_argument("--texts", help="CSV with columns `text,label`")
     parser.add_argument("--release-uri", help="store of releases")
     parser.add_argument("--release", help="the start of a release's id (the champion)")
-    parser.add_argument("--cpus", default="EPYC-Rome,Haswell", help="QEMU's names, with commas; empty for none")
+    parser.add_argument("--cpus", default="Haswell", help="QEMU's names, with commas; empty for none")
     parser.add_argument("--result", default="serving_int8", help="name of the result file (serving_int8)")
     parser.add_argument("--emulated", type=int, default=100, help="texts that each of them answers (100)")
     parser.add_argument("--answer", type=Path, nargs=2, help=argparse.SUPPRESS)
@@ -128,15 +130,17 @@ def main() -> None:
     cpus = [cpu for cpu in options.cpus.split(",") if cpu]
     if cpus and not shutil.which(EMULATOR):
         parser.error(f"{EMULATOR} is not here: install QEMU's user-mode emulation, or pass --cpus ''")
-    described = machine()
     store = ReleaseStore(options.release_uri)
     champion = store.champion("sentiment")
     if not (options.release or champion):
         parser.error(f"{options.release_uri} has no champion: give --release")
     release_id = store.resolve("sentiment", options.release) if options.release else champion.id
+    manifest = store.manifest("sentiment", release_id)
+    if manifest.default_variant != INT8:
+        parser.error(f"release {release_id} serves {manifest.default_variant}: its golden answers are not int8's")
+    described = machine()
     with tempfile.TemporaryDirectory() as folder:
         release = store.fetch("sentiment", release_id, Path(folder), ("serving/", f"{FP32_IR}/"))
-        manifest = store.manifest("sentiment", release_id)
         texts = list(read_rows(options.texts, "test").texts)[: options.emulated]
         document = {
             "machine": described,

@@ -1,6 +1,5 @@
 """Deadlines and predicted waits of a real server: what is refused, with which code, and what is left to run."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,32 +37,12 @@ def test_timeouts_count_from_now():
 
 
 async def test_another_timeout_inside_is_not_taken_for_the_deadline():
-    told: list[str] = []
     with pytest.raises(TimeoutError, match="mine"):
-        async with within(time.monotonic() + 60, lambda: told.append("mine")):
+        async with within(time.monotonic() + 60):
             raise TimeoutError("mine")
-    with pytest.raises(asyncio.CancelledError):
-        async with within(time.monotonic() + 60, lambda: told.append("left")):
-            raise asyncio.CancelledError  # the client went away
-    assert told == []
-
-
-@pytest.mark.parametrize("left", [-1.0, 0.01])
-async def test_a_deadline_that_passes_is_told_once(left):
-    told: list[float] = []
     with pytest.raises(DeadlineExceeded):
-        async with within(time.monotonic() + left, lambda: told.append(left)):
-            await asyncio.sleep(20)
-    assert told == [left]
-
-
-async def test_a_call_that_grpc_cancels_at_its_deadline_counts_as_one_that_passed():
-    told: list[str] = []
-    with pytest.raises(asyncio.CancelledError):
-        async with within(time.monotonic() + 0.01, lambda: told.append("passed")):
-            time.sleep(0.02)  # the loop's own timer has no turn before the cancellation
-            raise asyncio.CancelledError
-    assert told == ["passed"]
+        async with within(time.monotonic() - 1):
+            pass
 
 
 @pytest.fixture(scope="module")
@@ -127,28 +106,42 @@ def test_a_deadline_before_its_turn_is_answered_at_once(slow, client, rpc, busy)
         seconds = metric(client, "ml_predicted_wait_seconds") / 4
         answer = client.post(path, json=body, headers={HEADER: f"{seconds:.6f}"})
         assert answer.status_code == 504 and "error" in answer.json()
+    assert metric(client, LATE) == before + 3
     with pytest.raises(grpc.RpcError) as refused:
-        rpc.ModelInfer(grpc_request(["a"]), timeout=0.02)
+        rpc.ModelInfer(grpc_request(["a"]), timeout=metric(client, "ml_predicted_wait_seconds") / 4)
     assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert metric(client, LATE) >= before + 3
+    wait_for(lambda: metric(client, LATE) == before + 4, "its count")
     assert metric(client, "ml_queue_depth") > 0  # they did not wait for their turn
 
 
 def test_a_deadline_that_passes_takes_its_texts_out_of_the_queue(slow, client):
     """Deadlines of 1, 2, 4, … s, until one passes while its texts wait rather than before they are tokenised."""
-    seconds, rows = 1.0, metric(client, "ml_batch_rows_sum")
-    counted = metric(client, LATE)
+    seconds, rows, late = 1.0, metric(client, "ml_batch_rows_sum"), metric(client, LATE)
     while metric(client, "ml_batch_rows_sum") == rows:
         refused = client.post(INFER, json=json_request(MANY), headers={HEADER: f"{seconds}"})
         assert refused.status_code == 504 and "deadline" in refused.json()["error"]
-        before, counted = counted, metric(client, LATE)
-        assert 0 < counted - before <= len(MANY)
         wait_for(lambda: metric(client, "ml_queue_depth") == 0, "the queue's end")
+        late += len(MANY)  # each of its texts, once, whether it was refused, dropped or in the engine
+        assert metric(client, LATE) == late
         seconds *= 2
         assert seconds < 100
     assert metric(client, "ml_batch_rows_sum") - rows < len(MANY)
     assert 'ml_responses_total{route="v2-rest",status="504"}' in client.get("/metrics").text
     assert "Traceback" not in slow.output
+
+
+def test_a_grpc_deadline_counts_the_same_texts(slow, client, rpc):
+    late, seconds, rows = metric(client, LATE), 1.0, metric(client, "ml_batch_rows_sum")
+    while metric(client, "ml_batch_rows_sum") == rows:
+        with pytest.raises(grpc.RpcError) as refused:
+            rpc.ModelInfer(grpc_request(MANY), timeout=seconds)
+        assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        late += len(MANY)
+        wait_for(lambda late=late: metric(client, LATE) >= late, "their count")
+        wait_for(lambda: metric(client, "ml_queue_depth") == 0, "the queue's end")
+        assert metric(client, LATE) == late
+        seconds *= 2
+        assert seconds < 100
 
 
 def test_time_enough_is_no_hindrance_and_a_bad_timeout_is_refused(client):
