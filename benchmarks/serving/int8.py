@@ -26,6 +26,7 @@ from rich.progress import Progress
 
 from model_release import OpenVINOEngine, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
+from training_job.data import Rows
 from training_job.quantise import compare
 from training_job.reading import read_rows
 
@@ -65,14 +66,13 @@ def emulated(cpu: str, release: Path, texts: list[str]) -> dict[str, Any]:
         return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
-def beside_fp32(release: Path, source: str) -> dict[str, Any]:
-    """int8 against fp32 on all rows of the source: agreement, accuracy of both, the largest difference."""
-    rows = read_rows(source, "test")
+def beside_fp32(release: Path, rows: Rows) -> dict[str, Any]:
+    """int8 against fp32 on all rows: agreement, accuracy of both, the largest difference."""
     scorer = Scorer.load(release, variant=INT8)
-    quantised = answers(scorer, list(rows.texts))
+    quantised = answers(scorer, rows.texts)
     scorer.engine.close()
     exact = Scorer(scorer.manifest, scorer.tokenizer, OpenVINOEngine(release / FP32_IR, "fp32"))
-    full = answers(exact, list(rows.texts))
+    full = answers(exact, rows.texts)
     threshold = scorer.manifest.decision_threshold
     found = compare(rows.labels, full, quantised, threshold)
     right = {
@@ -138,10 +138,10 @@ def main() -> None:
     manifest = store.manifest("sentiment", release_id)
     if manifest.default_variant != INT8:
         parser.error(f"release {release_id} serves {manifest.default_variant}: its golden answers are not int8's")
+    rows = read_rows(options.texts, "test")
     described = machine()
     with tempfile.TemporaryDirectory() as folder:
         release = store.fetch("sentiment", release_id, Path(folder), ("serving/", f"{FP32_IR}/"))
-        texts = list(read_rows(options.texts, "test").texts)[: options.emulated]
         document = {
             "machine": described,
             "release": {
@@ -150,8 +150,8 @@ def main() -> None:
                 "max_tokens": manifest.max_tokens,
                 "golden_tolerance": manifest.variants[INT8].golden_tolerance,
             },
-            "beside_fp32": beside_fp32(release, options.texts),
-            "other_cpus": other_cpus(cpus, release, texts, manifest.decision_threshold),
+            "beside_fp32": beside_fp32(release, rows),
+            "other_cpus": other_cpus(cpus, release, rows.texts[: options.emulated], manifest.decision_threshold),
         }
     console.print(f"written: {save(options.result, document)}")
     heads = ["cpu", "golden_difference", "largest_difference", "mean_difference", "other_labels"]
