@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test docs docs-serve references images push kind-up kind-down deploy port-forward uninstall manifests e2e
+.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test docs docs-serve references findings images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
 # The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
@@ -70,6 +70,9 @@ docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000 and build 
 references: setup ## Write docs/reference from the programs' settings and commands
 	@$(BIN)/python scripts/settings_reference.py
 	@$(BIN)/python scripts/commands_reference.py
+
+findings: ## Run every script of findings/: surprises of other libraries, shown without our code (needs the package index)
+	@failed=0; for script in findings/*.sh; do echo "== $$script"; "$$script" || failed=1; done; exit $$failed
 
 images: ## Build the container images and print their sizes (TORCH_INDEX=..., DOCKER_BUILD_ARGS=...)
 	@scripts/images.sh build

@@ -13,7 +13,15 @@ from typer.main import get_group
 from sentiment_cli.errors import MissingExtra
 
 OWN_PACKAGES = frozenset(
-    {"model_release", "prediction_log", "training_job", "model_server", "drift_cronjob", "sentiment_cli"}
+    {
+        "sentiment_common",
+        "model_release",
+        "prediction_log",
+        "training_job",
+        "model_server",
+        "drift_cronjob",
+        "sentiment_cli",
+    }
 )
 
 

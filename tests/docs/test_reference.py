@@ -12,7 +12,15 @@ from pydantic_settings import BaseSettings
 
 from .fences import ROOT
 
-PACKAGES = ("model_release", "prediction_log", "training_job", "model_server", "drift_cronjob", "sentiment_cli")
+PACKAGES = (
+    "sentiment_common",
+    "model_release",
+    "prediction_log",
+    "training_job",
+    "model_server",
+    "drift_cronjob",
+    "sentiment_cli",
+)
 _READS = ("get", "getenv", "pop")
 
 
