@@ -12,7 +12,7 @@ import httpx
 import orjson
 import uvicorn
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,6 +26,7 @@ from model_server.errors import BadGateway, InvalidInput, NotFound, Overloaded, 
 from model_server.exchange import answering_errors, json_response, read_body, tensors_response, while_connected
 from model_server.settings import Port
 from model_server.tensors import INPUT, OUTPUTS
+from sentiment_common.http.settings import BodySettings
 
 log = logging.getLogger("model_server.averager")
 # Where KServe's router says whether it takes requests; every other path is a request.
@@ -35,7 +36,7 @@ _READY_SECONDS = 2.0
 _PASSED_ON: dict[int, type[ServingError]] = {400: InvalidInput, 413: TooLarge, 503: Unavailable}
 
 
-class AveragerSettings(BaseSettings):
+class AveragerSettings(BodySettings):
     """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
 
     model_config = SettingsConfigDict(
@@ -52,8 +53,6 @@ class AveragerSettings(BaseSettings):
     """Port of REST."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     """How long the releases may take for an answer."""
-    max_body_bytes: int = Field(8_388_608, ge=1024)
-    """Bytes of one request's body."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)
     """How long requests that were taken may still run after SIGTERM."""
 

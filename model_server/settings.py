@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from model_server.console_log import LogFormat
+from sentiment_common.http.settings import BodySettings
 
 _ORIGIN = re.compile(r"^(\*|https?://[^/\s,]+)$")
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -15,7 +16,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "bf16", "fp32"]
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(BodySettings):
     """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
 
     model_config = SettingsConfigDict(
@@ -66,8 +67,6 @@ class ServerSettings(BaseSettings):
     """Texts in one request that asks for explanations."""
     cache_answers: int = Field(0, ge=0, le=10_000_000)
     """Answers that are kept for identical texts (about 4 KB each); 0 computes every text that is asked."""
-    max_body_bytes: int = Field(8_388_608, ge=1024)
-    """Bytes of one request's body, REST and gRPC."""
     database_url: str = "sqlite:///var/predictions.db"
     """The prediction log."""
     spill_dir: Path = Path("var/spill")
@@ -88,6 +87,8 @@ class ServerSettings(BaseSettings):
     """Its private key (PEM)."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins of pages that may call the REST interface, with commas between them; * for all."""
+    connection_age_grace_seconds: float = Field(60.0, gt=0, le=3600)
+    """How long the calls of a gRPC connection that has reached its age may still run."""
     shutdown_delay_seconds: float = Field(0.0, ge=0, le=3600)
     """After SIGTERM, how long to go on serving with readiness off (for load balancers to notice)."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)

@@ -19,6 +19,7 @@ from model_server.settings import ServerSettings
 from prediction_log.cli import app as prediction_log_app
 from sentiment_cli.demo.settings import DemoSettings
 from sentiment_cli.settings import CliSettings
+from sentiment_common.http.settings import HttpSettings
 from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
 
 PAGE = ROOT / "docs/reference/settings.md"
@@ -54,6 +55,11 @@ SECTIONS = (
         "`python -m model_server.averager`, which the chart starts for `server.graph.mode: average`.",
         (AveragerSettings,),
     ),
+    Section(
+        "HTTP of every server",
+        "Read by the model server, the averager, the monitor and the page's server alike.",
+        (HttpSettings,),
+    ),
     Section("Drift check", "`sentiment drift check`, `python -m drift_cronjob check`.", (DriftSettings,)),
     Section("Monitor", "`sentiment drift monitor`, `python -m drift_cronjob monitor`.", (MonitorSettings,)),
     Section(
@@ -63,6 +69,12 @@ SECTIONS = (
     ),
     Section("Demo", "`sentiment demo`, `make demo`.", (DemoSettings,)),
 )
+
+# Bases whose fields have a section of their own.
+SHARED: dict[type[BaseSettings], str] = {
+    StoreSettings: "[releases and tracking](#releases-and-tracking)",
+    HttpSettings: "[HTTP of every server](#http-of-every-server)",
+}
 
 # What libraries read, and the few variables of ours that are no program's setting.
 OTHERS = {
@@ -162,24 +174,20 @@ def table(rows: list[Row]) -> str:
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    inherited = {row.variable for row in rows_of(StoreSettings)}
     for section in SECTIONS:
-        shared = StoreSettings in section.settings
         rows = [row for one in section.settings for row in rows_of(one)]
-        own = [row for row in rows if shared or not _is_store(section) or row.variable not in inherited]
-        told = section.text
-        if _is_store(section) and not shared:
-            told += " Also those of [releases and tracking](#releases-and-tracking)."
-        parts.append(f"\n## {section.title}\n\n{told}\n{table(own)}")
+        text = section.text
+        for base, reference in SHARED.items():
+            if base not in section.settings and all(issubclass(one, base) for one in section.settings):
+                inherited = {row.variable for row in rows_of(base)}
+                rows = [row for row in rows if row.variable not in inherited]
+                text += f" Also those of {reference}."
+        parts.append(f"\n## {section.title}\n\n{text}\n{table(rows)}")
     parts.append(f"\n## Prediction log\n\n`python -m prediction_log`.\n{table(prediction_log_rows())}")
     parts.append("\n## What libraries and the surroundings set\n\n| variable | what it is |\n|---|---|\n")
     for names, text in OTHERS.items():
         parts.append(f"| {', '.join(code(name) for name in names.split(', '))} | {cell(text)} |\n")
     return "".join(parts)
-
-
-def _is_store(section: Section) -> bool:
-    return all(issubclass(one, StoreSettings) for one in section.settings)
 
 
 def variables() -> set[str]:

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from sentiment_common.http.settings import HttpSettings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class CliSettings(BaseSettings):
+class CliSettings(HttpSettings):
     """Settings of `serve`, `status`, `doctor` and `releases`; an option of a command overrides the environment."""
 
     model_config = SettingsConfigDict(use_attribute_docstrings=True, extra="ignore")

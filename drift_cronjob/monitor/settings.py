@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from sentiment_common.http.settings import HttpSettings
 
 
-class MonitorSettings(BaseSettings):
+class MonitorSettings(HttpSettings):
     """Every field is an environment variable of the given name."""
 
     model_config = SettingsConfigDict(
