@@ -131,14 +131,39 @@ def memory(document: Document) -> str:
     return markdown(["figure", "mixed load"], [*lines, ["growth once settled", _share(document["growth_share"])]])
 
 
+def _interval(share: Document) -> str:
+    return f"{share['share']:.2%} ({share['low']:.2%} to {share['high']:.2%})"
+
+
+def checkouts(document: Document) -> str:
+    """Two checkouts in pairs, and the memory of each."""
+    commits, lines = document["commits"], []
+    for row in document["loads"]:
+        cells = [row["load"], row["clients"], row["pairs"]]
+        for figure, share in (("requests_per_second", "more"), ("p50_ms", "longer"), ("p99_ms", "longer")):
+            changed = _interval(row[f"{figure.removesuffix('_ms')}_{share}"])
+            cells += [row[f"{figure}_before"], row[f"{figure}_after"], changed]
+        lines.append([*cells, row["failed"]])
+    figures = ("requests/s", "p50, ms", "p99, ms")
+    heads = [head for figure in figures for head in (f"{figure}, before", "after", "change")]
+    resident = [
+        [f"resident {moment}, MiB", *(document["resident_mib"][side][moment] for side in commits)]
+        for moment in document["resident_mib"]["before"]
+    ]
+    resident.append(["start to ready, s", *document["ready_seconds"].values()])
+    summary = f"{commits['before']} and {commits['after']}, both servers running, one under load at a time; "
+    summary += (
+        f"{document['threads']} threads, {document['release']['base_model']}, runs of {document['seconds']:g} s:\n\n"
+    )
+    table = markdown(["load", "clients", "pairs", *heads, "failed"], lines)
+    return summary + table + "\n" + markdown(["", *commits], resident)
+
+
 def log_cost(document: Document) -> str:
     """With and without the log, in pairs; the writer alone."""
     lines = []
     for row in document["pairs"]:
-        lost, added = (
-            f"{row[key]['share']:.2%} ({row[key]['low']:.2%} to {row[key]['high']:.2%})"
-            for key in ("requests_per_second_lost", "p95_added")
-        )
+        lost, added = (_interval(row[key]) for key in ("requests_per_second_lost", "p95_added"))
         line = [
             row["load"],
             row["clients"],

@@ -144,6 +144,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_streams": ("A stream of the engine for each core", serving_tables.side_by_side),
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
+    "serving_checkouts": ("Two commits of the server side by side", serving_tables.checkouts),
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
     "serving_int8": ("int8 beside fp32, and on other processors", serving_tables.int8),
     "serving_gpu": ("Serving on a GPU", serving_tables.gpu),

@@ -10,8 +10,8 @@ server; beside the pairs, rows alone are brought into it, at a steady rate and a
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
 
 import numpy as np
 import setting
-from driving import drive
 from harness import machine, save
+from pairs import Run, alternate, latency, rate
 from postgres import Postgres
 from rich.console import Console
 from servers import Recipe, Running, ours
@@ -36,7 +36,6 @@ from prediction_log.record import SKETCH_BYTES
 console = Console()
 WITHOUT = Path(__file__).with_name("without_log.py")
 QUEUE_ROWS = 5_000  # kept below the bound at which the writer spills to its journal
-RESAMPLES = 1000
 
 
 def _without_log(recipe: Recipe) -> Recipe:
@@ -44,68 +43,33 @@ def _without_log(recipe: Recipe) -> Recipe:
     return replace(recipe, name="ours without the log", command=command)
 
 
-@dataclass(frozen=True)
-class Run:
-    """Requests/s of one run, and the latencies of its answers in seconds."""
-
-    rate: float
-    latencies: list[float]
-
-
-Pair = dict[str, Run]  # a run with the log, `on`, and one without, `off`, right after each other
-
-
-def _rate(runs: Sequence[Run]) -> float:
-    return float(np.mean([run.rate for run in runs]))
-
-
-def _p95(runs: Sequence[Run]) -> float:
-    """Of the answers of all runs together: a single run has too few of them beyond its p95."""
-    return float(np.percentile(np.concatenate([run.latencies for run in runs]), 95))
-
-
 def _lost(on: Sequence[Run], off: Sequence[Run]) -> float:
-    return 1 - _rate(on) / _rate(off)
+    return 1 - rate(on) / rate(off)
 
 
 def _added(on: Sequence[Run], off: Sequence[Run]) -> float:
-    return _p95(on) / _p95(off) - 1
+    return latency(on, 95) / latency(off, 95) - 1
 
 
-def _share(seen: Sequence[Pair], share: Callable[[Sequence[Run], Sequence[Run]], float]) -> dict[str, float]:
-    """A share over all pairs, with its 95 % interval: what chance does to it is seen by drawing whole pairs anew."""
-    rng = np.random.default_rng(0)
-
-    def of(places: Sequence[int]) -> float:
-        return share([seen[at]["on"] for at in places], [seen[at]["off"] for at in places])
-
-    drawn = [of(rng.integers(len(seen), size=len(seen)).tolist()) for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return {"share": round(of(range(len(seen))), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
-
-
-def pairs(on: Running, off: Running, load: Load, options: Any) -> dict[str, Any]:
+def compared(on: Running, off: Running, load: Load, options: Any) -> dict[str, Any]:
     """Requests/s and p95 of each, over alternating pairs."""
-    seen: list[Pair] = []
-    failed = 0
-    sides = [("on", on), ("off", off)]
-    for number in range(options.pairs):
-        pair: Pair = {}
-        for name, running in sides if number % 2 else reversed(sides):
-            result = drive(running.recipe, load, options.seconds, clients=options.clients, warm=options.warm)
-            failed += len(result.outcomes) - len(result.answered)
-            pair[name] = Run(result.rates[0], [latency for _, latency in result.answered])
-        seen.append(pair)
-    by_side = {name: [pair[name] for pair in seen] for name in ("on", "off")}
+    pairs = alternate(
+        {"on": on, "off": off},
+        load,
+        clients=options.clients,
+        pairs=options.pairs,
+        seconds=options.seconds,
+        warm=options.warm,
+    )
     return {
         "load": load.name,
         "clients": options.clients,
         "pairs": options.pairs,
-        "failed": failed,
-        **{f"requests_per_second_{name}": round(_rate(runs), 2) for name, runs in by_side.items()},
-        **{f"p95_ms_{name}": round(_p95(runs) * 1000, 2) for name, runs in by_side.items()},
-        "requests_per_second_lost": _share(seen, _lost),
-        "p95_added": _share(seen, _added),
+        "failed": pairs.failed,
+        **{f"requests_per_second_{side}": round(rate(pairs.of(side)), 2) for side in ("on", "off")},
+        **{f"p95_ms_{side}": round(latency(pairs.of(side), 95) * 1000, 2) for side in ("on", "off")},
+        "requests_per_second_lost": pairs.share(_lost, "on", "off"),
+        "p95_added": pairs.share(_added, "on", "off"),
     }
 
 
@@ -218,13 +182,13 @@ def main() -> None:
         recipe = ours(here.model, here.runs / "on", DATABASE_URL=urls[1])
         other = _without_log(ours(here.model, here.runs / "off"))
         with _started(recipe, here) as on, _started(other, here) as off:
-            compared = [pairs(on, off, load, options) for load in here.loads]
-        console.print(compared)
+            rows = [compared(on, off, load, options) for load in here.loads]
+        console.print(rows)
     document = {
         "machine": described,
         "release": {"id": here.model.manifest.release_id, "base_model": options.base},
         "seconds": options.seconds,
-        "pairs": compared,
+        "pairs": rows,
         "cpu_per_row": by_place,
         "postgres": alone,
     }
