@@ -1,7 +1,7 @@
 """`python -m drift_cronjob`."""
 
 from drift_cronjob.cli import app
-from model_release.console import run
+from sentiment_common.console import run
 
 if __name__ == "__main__":
     run(app)

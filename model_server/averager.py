@@ -194,6 +194,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from model_release.console import run
+    from sentiment_common.console import run
 
     run(main)

@@ -84,6 +84,6 @@ def main() -> None:
     try:
         app(prog_name="sentiment")
     except Exception as error:  # put in words by the programs' common rules, which a mere `--help` need not import
-        from model_release.console import run
+        from sentiment_common.console import run
 
         run(partial(_again, error))

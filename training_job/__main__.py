@@ -1,6 +1,6 @@
 """`python -m training_job`."""
 
-from model_release.console import run
+from sentiment_common.console import run
 from training_job.cli import app
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from model_release.addresses import without_password
+from sentiment_common.addresses import without_password
 from training_job.errors import TrainingError
 
 CHALLENGER, CHAMPION = "challenger", "champion"

@@ -15,7 +15,7 @@ import optuna
 import psutil
 from optuna.trial import TrialState
 
-from model_release.addresses import without_password
+from sentiment_common.addresses import without_password
 from training_job.course import Validation
 from training_job.errors import Diverged, TrainingError
 from training_job.fitting import Prepared, fit, recipe_of

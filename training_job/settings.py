@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from model_release.addresses import without_password
 from model_release.manifest import Name, Truncation
+from sentiment_common.addresses import without_password
 
 Mode = Literal["quick", "optimized", "full"]
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import psutil
 
-from model_release.addresses import without_password
+from sentiment_common.addresses import without_password
 from training_job.registry import RegistryError, connect
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]

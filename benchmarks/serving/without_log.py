@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from model_release.console import run
 from model_server.cli import app
 from prediction_log import LogWriter
+from sentiment_common.console import run
 
 
 def _nothing(*_: object) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from server_process import ModelServer, free_port, run_to_end
 
-from model_release.console import run
 from model_server.cli import app
+from sentiment_common.console import run
 
 Ends = Callable[..., str]
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from model_release import ReleaseStore
-from model_release.console import run
+from sentiment_common.console import run
 from training_job.cli import app
 from training_job.settings import PromotionSettings, TrainSettings
 

@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from model_release.console import settings_error
+from sentiment_common.console import settings_error
 from training_job.bases import Base
 from training_job.fitting import recipe_of
 from training_job.options import with_settings

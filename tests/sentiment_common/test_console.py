@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-from model_release.addresses import without_password
+from sentiment_common.addresses import without_password
 
 PROGRAM = """
-from model_release.console import run
+from sentiment_common.console import run
 from model_release import ReleaseNotFound
 from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from model_release.addresses import without_password
+from sentiment_common.addresses import without_password
 
 
 def settings_error(error: ValidationError) -> str:
