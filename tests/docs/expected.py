@@ -15,7 +15,7 @@ def differs(shown: str, language: str, printed: str) -> str | None:
     Args:
         shown: the page's text. In `text`, `…` stands for anything, and a line of it alone for any lines; in `json` the
             string "…" stands for any value.
-        language: `text` or `json`.
+        language: `text` or `json`; several documents of JSON may stand one after another.
         printed: standard output.
     """
     return _json_differs(shown, printed) if language == "json" else _text_differs(shown, printed)
@@ -43,9 +43,20 @@ def _plain(text: str) -> str:
 
 def _json_differs(shown: str, printed: str) -> str | None:
     try:
-        return _shape_differs(json.loads(shown), json.loads(printed), "")
+        return _shape_differs(_documents(shown), _documents(printed), "")
     except json.JSONDecodeError as error:
         return f"not JSON: {error}"
+
+
+def _documents(text: str) -> Any:
+    """The document of a text, or a list of them where there are several."""
+    found: list[Any] = []
+    decoder, text = json.JSONDecoder(), text.strip()
+    while text or not found:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].lstrip()
+    return found[0] if len(found) == 1 else found
 
 
 def _shape_differs(shown: Any, printed: Any, place: str) -> str | None:

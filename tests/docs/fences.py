@@ -3,6 +3,7 @@
 <!-- needs: cluster -->     not run here, for want of what is named (several: with commas between); see REASONS
 <!-- background -->         does not end by itself: left running for the page's later fences
 <!-- exit: 1 -->            is expected to end with that code
+<!-- status: 400, 404 -->   its requests by curl are answered so, in this order; without the mark all are to be 2xx
 <!-- output -->             on a fence of `text` or `json`: what the fence above it prints
 """
 
@@ -49,6 +50,7 @@ class Fence:
     needs: tuple[str, ...] = ()
     background: bool = False
     exit: int = 0
+    statuses: tuple[int, ...] = ()
     output: bool = False
 
     @property
@@ -121,12 +123,14 @@ def _made(page: Path, one: _Open) -> Fence:
             settings = {"background": True}
         case "exit", number if number.isdigit():
             settings = {"exit": int(number)}
+        case "status", numbers if re.fullmatch(r"[2-5]\d\d(, [2-5]\d\d)*", numbers):
+            settings = {"statuses": tuple(map(int, numbers.split(", ")))}
         case "output", "" if one.language in ("text", "json"):
             return Fence(**vars(plain) | {"output": True})
         case _:
             raise BadMark(
                 f"{place}: the mark {marked['text']!r} is none of `needs: REASON` (of {', '.join(REASONS)}), "
-                "`background`, `exit: CODE`, or `output` on a fence of text or json"
+                "`background`, `exit: CODE`, `status: STATUS`, or `output` on a fence of text or json"
             )
     if not plain.runnable:
         raise BadMark(f"{place}: a mark on a fence of {one.language or 'no language'}, which is never run")

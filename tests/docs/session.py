@@ -15,6 +15,7 @@ from pathlib import Path
 
 from server_process import free_port
 
+from .calls import RECORD, calls, put_before, unexpected
 from .expected import differs
 from .fences import ROOT, Fence
 
@@ -54,16 +55,28 @@ class Session:
         for entry in ROOT.iterdir():
             if entry.name not in ("var", ".git", ".venv"):
                 (self.folder / entry.name).symlink_to(entry)
-        (self.folder / ".venv").mkdir()  # of its own, so that nothing can be installed into the real one
-        (self.folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+        self._programs = self.folder / ".venv/bin"
+        self._make_programs()
         shutil.copytree(stand.folder, self.folder, dirs_exist_ok=True)
         (self.folder / "var/demo").symlink_to(".")  # the demo leaves the same names in a folder of its own
+
+    def _make_programs(self) -> None:
+        """An environment of the page's own: nothing can be installed into the real one, and its calls are recorded."""
+        self._programs.mkdir(parents=True)
+        real = Path(sys.executable).parent
+        recorded = {name: real / name for name in ("sentiment", "python")} | {"curl": Path(shutil.which("curl") or "")}
+        for name, program in recorded.items():
+            put_before(self._programs, name, program)
+        for program in real.iterdir():
+            if program.name not in recorded and not program.name.startswith("activate"):
+                (self._programs / program.name).symlink_to(program)
+        (self._programs / "activate").write_text(f"PATH={shlex.quote(str(self._programs))}:$PATH\n", "utf-8")
 
     def environment(self) -> dict[str, str]:
         """The reader's own, with this checkout's programs, quiet, on ports of their own, and kept from all else."""
         ports = {name: str(self._ports[port]) for port, name in PORTS.items()}
         fixed = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{self._programs}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "HOST": "127.0.0.1",
             "MONITOR_HOST": "127.0.0.1",
@@ -107,6 +120,7 @@ class Session:
                 code = re.sub(rf"\b{word}\b", release, code)
             source, to = Path(f"{stem}.{fence.language}"), f"> {stem}.out 2> {stem}.err"
             source.write_text(code, "utf-8")
+            yield f"export {RECORD}={stem}.calls"
             command = f"source {source}"
             if fence.language == "python":
                 command = f"{shlex.quote(str(self._python(fence)))} {source}"
@@ -129,7 +143,7 @@ class Session:
 
     def _wait(self, port: int, path: str) -> str:
         address = f"http://127.0.0.1:{self._ports[port]}{path}"
-        return f"until curl -fs -o /dev/null {address}; do kill -0 $! || exit 1; sleep 0.1; done"
+        return f"until {shutil.which('curl')} -fs -o /dev/null {address}; do kill -0 $! || exit 1; sleep 0.1; done"
 
     def _stem(self, fence: Fence) -> Path:
         return self._logs / f"line-{fence.line}"
@@ -142,6 +156,9 @@ class Session:
                 printed = "".join(_text(Path(f"{stem}.{end}"))[-3000:] for end in ("out", "err"))
                 yield f"{fence.place} did not end with {fence.exit} (code {code or 'unknown'}):\n{fence.code}\n{printed}"
                 return  # what follows depends on it
+            if not fence.background:
+                made = calls(Path(f"{stem}.calls"))
+                yield from (f"{fence.place}: {line}" for line in unexpected(made, fence.exit, fence.statuses))
 
     def printed(self, fence: Fence) -> str:
         """A fence's standard output."""

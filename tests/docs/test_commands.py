@@ -1,19 +1,25 @@
 """Every command of the README and the documentation is run, or says what it would need."""
 
+import http.server
+import re
 import shutil
+import threading
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from .__main__ import is_run
+from .calls import Call, unexpected
 from .expected import differs
 from .fences import ROOT, BadMark, Fence, fences, pages, parse
 from .session import Session, unlike
-from .words import inline_commands, problems, syntax_error
+from .words import inline_commands, problems, requests, syntax_error
 
 PAGES = [page.relative_to(ROOT).as_posix() for page in pages()]
 RUN = [name for name in PAGES if any(is_run(fence) for fence in fences(ROOT / name))]
+
+NOTES = ROOT / "charts/sentiment/templates/NOTES.txt"
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -31,6 +37,36 @@ def test_page_runs(name: str, session: Callable[[], Session]) -> None:
     wrong = running.run([fence for fence in all_fences if is_run(fence)])
     wrong = wrong or unlike(running, shown_outputs(all_fences))
     assert not wrong, "\n".join(wrong)
+
+
+@needs_curl
+def test_requests_of_other_fences_are_answered(session: Callable[[], Session]) -> None:
+    """A cluster's server answers as this one does, so its requests are tried too, and the chart's and the demo's."""
+    others = [fence for page in pages() for fence in fences(page) if fence.runnable and not is_run(fence)]
+    asked = [(fence.page, fence.line, request) for fence in others for request in requests(fence.code)]
+    for source in (NOTES, ROOT / "sentiment_cli/demo/account.py"):
+        asked += [(source, 0, request) for request in requests(shell_of(source.read_text("utf-8")))]
+    assert len({page for page, _, _ in asked}) >= 6, "the search finds nothing"
+    served = Fence(ROOT / "README.md", 0, "sh", "sentiment serve\n", background=True)
+    made = [Fence(page, 1 + number, "sh", f"{request}\n") for number, (page, _, request) in enumerate(asked)]
+    assert session().run([served, *made]) == []
+
+
+def shell_of(source: str) -> str:
+    """The commands within a chart's template without TLS and keys, or within Python's strings."""
+    plain = re.sub(r"\{\{ with .*?\{\{ end \}\}", "", source)
+    plain = re.sub(r"\{\{ include \"sentiment.serverScheme\" \. \}\}", "http", plain)
+    return re.sub(r"\"\s*\n\s*'", "", plain).replace("\\'", "'")
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if "/learning/" not in name and name != "README.md"])
+def test_answers_are_shown(name: str) -> None:
+    """A page of reference shows what a request is answered; a lesson lets its reader find out."""
+    all_fences = fences(ROOT / name)
+    shown = {before.line for before, _ in shown_outputs(all_fences)}
+    for fence in all_fences:
+        if is_run(fence) and fence.language == "sh" and re.search(r"^\s*curl\b", fence.code, re.MULTILINE):
+            assert fence.line in shown, f"{fence.place}: the page does not show the answer; add a fence `output`"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -64,6 +100,8 @@ def test_commands_name_what_is_there(name: str) -> None:
         "```sh\nls\nA=1 make demo\n```",
         "```sh\n  kubectl delete namespace sentiment\n```",
         "<!-- exit: 1 -->\n```sh\nsentiment rollback --cluster\n```",
+        "<!-- status: 99 -->\n```sh\nls\n```",
+        "<!-- status: 400,404 -->\n```sh\nls\n```",
     ],
 )
 def test_unclear_fences_are_refused(text: str) -> None:
@@ -103,10 +141,49 @@ def test_right_names_pass() -> None:
         ('{"a": [1, "…"]}', "json", '{"a": [3, {"x": 1}, 5]}', True),
         ('{"a": [1, 2]}', "json", '{"a": [1]}', False),
         ('{"a": 1}', "json", "no JSON", False),
+        ('{"a": 1}\n{"b": 2}', "json", '{"a": 3}{"b": 4}', True),
+        ('{"a": 1}\n{"b": 2}', "json", '{"a": 3}{"c": 4}', False),
+        ('{"a": 1}', "json", "", False),
     ],
 )
 def test_outputs_are_compared_by_form(shown: str, language: str, printed: str, same: bool) -> None:
     assert (differs(shown, language, printed) is None) is same
+
+
+@needs_curl
+@pytest.mark.parametrize("command", ["curl -s {url}/no", "curl -s {url}/no | cat", "curl -s {url}/no || true"])
+def test_an_error_that_the_shell_hides_is_found(command: str, session: Callable[[], Session]) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code = command.format(url=f"http://127.0.0.1:{server.server_port}") + "\n"
+        (problem,) = session().run([Fence(ROOT / "README.md", 1, "sh", code)])
+        server.shutdown()
+    assert problem.startswith("README.md:1: was answered 501: curl")
+
+
+def test_a_program_that_fails_within_a_pipe_is_found(session: Callable[[], Session]) -> None:
+    code = "python -c 'raise SystemExit(3)' | cat\nsentiment no-such-command 2> /dev/null || true\n"
+    first, second = session().run([Fence(ROOT / "README.md", 1, "sh", code)])
+    assert "ended with 3: python" in first and "ended with 2: sentiment" in second
+
+
+@pytest.mark.parametrize(
+    ("made", "exit_code", "statuses", "found"),
+    [
+        ([Call(0, (200,), "curl x")], 0, (), []),
+        ([Call(23, (200,), "curl x")], 0, (), []),
+        ([Call(0, (400,), "curl x")], 0, (400,), []),
+        ([Call(22, (400,), "curl -f x")], 22, (400,), []),
+        ([Call(2, (), "sentiment x")], 2, (), []),
+        ([Call(0, (307,), "curl x")], 0, (), ["was answered 307: curl x"]),
+        ([Call(0, (), "curl x")], 0, (), ["got no status: curl x"]),
+        ([Call(7, (), "curl x")], 0, (), ["ended with 7: curl x"]),
+        ([Call(0, (200,), "curl x")], 0, (400,), ["the answers are [200], and not [400]"]),
+        ([Call(0, (400,), "curl x")] * 2, 0, (400,), ["the answers are [400, 400], and not [400]"]),
+    ],
+)
+def test_calls_are_judged(made: list[Call], exit_code: int, statuses: tuple[int, ...], found: list[str]) -> None:
+    assert unexpected(made, exit_code, statuses) == found
 
 
 def test_a_failing_command_is_told(session: Callable[[], Session]) -> None:

@@ -1,6 +1,9 @@
 """The reference pages say what the settings and commands say, and leave out none."""
 
 import ast
+import dataclasses
+import fnmatch
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import settings_reference
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from .fences import ROOT
+from prediction_log import WriterStats
+
+from .fences import ROOT, pages
 
 PACKAGES = (
     "sentiment_common",
@@ -69,6 +74,28 @@ def test_every_variable_that_is_read_is_told() -> None:
     found = dict(variables_read())
     assert {"KUBECONFIG", "HOSTNAME"} <= found.keys(), "the search finds nothing"
     assert {name: where for name, where in found.items() if name not in settings_reference.variables()} == {}
+
+
+def metrics_declared() -> set[str]:
+    """The metrics that the programs export, each with the names of its series."""
+    literals = {name for path in sources() for name in re.findall(r'"(ml_[a-z_]+)"', path.read_text("utf-8"))}
+    names = literals | {f"ml_log_{field.name}" for field in dataclasses.fields(WriterStats)}
+    return {name + end for name in names for end in ("", "_total", "_bucket", "_sum", "_count", "_low", "_high")}
+
+
+def metrics_named(text: str) -> set[str]:
+    """The metrics that a page names, `ml_(a|b)` and the beginning of a name in `ml_a_*` with them."""
+    for group in re.findall(r"ml_\(([a-z_|]+)\)", text):
+        text += "".join(f" ml_{name}" for name in group.split("|"))
+    return set(re.findall(r"\bml_[a-z_]+\b(?!\()\*?", text))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_metric_that_a_page_names_is_exported(page: Path) -> None:
+    declared = metrics_declared()
+    assert {"ml_requests_total", "ml_log_journal_rows", "ml_batch_duration_seconds_bucket"} <= declared
+    unknown = metrics_named(page.read_text("utf-8")) - declared
+    assert {name for name in unknown if not any(fnmatch.fnmatch(each, name) for each in declared)} == set()
 
 
 def test_a_setting_without_words_is_refused() -> None:

@@ -12,6 +12,8 @@ from .fences import ROOT, Fence
 
 _INLINE = re.compile(r"(?<!`)`((?:sentiment|make|python -m) [^`]+)`(?!`)")
 _ENDS, _REDIRECTS = {"|", "||", "&&", ";", "&", "("}, {">", ">>", "<"}
+_WORD = r"(?:'[^']*'|[^\s;|&'()]+)"
+_REQUEST = re.compile(rf"\bcurl(?: +{_WORD})*? +(?:http://)?localhost:80(?:80|90)/{_WORD}(?: +{_WORD})*")
 _MODULES = {"pytest", "pip", "http.server", "huggingfaceserver", "venv"}  # not ours
 
 
@@ -47,6 +49,11 @@ def inline_commands(text: str) -> list[str]:
     """Commands within a page's prose."""
     prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [" ".join(found.split()) for found in _INLINE.findall(prose)]
+
+
+def requests(code: str) -> list[str]:
+    """The calls of curl to a server of this project, each without what is around it."""
+    return _REQUEST.findall(re.sub(r"\\\n", " ", code))
 
 
 def problems(code: str) -> list[str]:
