@@ -1,53 +1,69 @@
-"""Database addresses: their forms, the engine for one, and errors that say what to do."""
+"""Database addresses, one transaction on one, and errors that say what to do."""
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prediction_log import postgres_url
 from prediction_log.errors import LogError
+from prediction_log.postgres import postgres_engine
+from prediction_log.postgres_url import FORMS
+from prediction_log.sqlite import sqlite_engine
 
 T = TypeVar("T")
 DEFAULT_URL = "sqlite:///var/predictions.db"
-CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 120.0  # far above what a window takes, and below what a forgotten query may hold up a database
 UPGRADE_HINT = "make its tables with `python -m prediction_log upgrade`"
-_FORMS = "give sqlite:///path/to/file.db or postgresql://user:password@host:5432/database"
-_DRIVERS = {"postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
-TIMEOUT_HINT = "it took too long; ask for a shorter window, or try again when the database has less to do"
+_SCHEME = re.compile(r"^(?P<family>[A-Za-z][\w.-]*)(?:\+\w+)?://(?P<rest>.*)$", re.DOTALL)
 _CLIENT_SECONDS = 5.0  # how much longer than the server we wait: a frozen one does not end a statement itself
-_SQLITE_STEPS = 10_000  # of its virtual machine, between two looks at the clock
-_TOO_LONG = re.compile(r"statement timeout|^interrupted$")
-_MISSING_TABLE = re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist")
+_SLOW = "it took too long; ask for a shorter window, or try again when the database has less to do"
+_HINTS = {
+    re.compile(r"statement timeout|^interrupted$"): _SLOW,
+    re.compile(r"lock timeout"): "another session holds a lock; try again when its transaction has ended",
+    re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist"): UPGRADE_HINT,
+    re.compile(r"not allowed in statement pooling mode"): "set pool_mode=transaction (or session) in PgBouncer",
+    re.compile(r"unsupported startup parameter: options"): (
+        "leave options out of the address and set it for the role (ALTER ROLE ... SET ...), or name it in PgBouncer's "
+        "ignore_startup_parameters"
+    ),
+    re.compile(r"read-only transaction|readonly database"): (
+        "DATABASE_URL names a replica or a database that may only be read; give one that takes writes"
+    ),
+    re.compile(r"CERTIFICATE_VERIFY_FAILED"): (
+        "the server's certificate is not of an authority that this machine trusts; give sslrootcert=FILE"
+    ),
+}
 
 
 def parse_url(url: str) -> URL:
     """DATABASE_URL with the driver that the log uses.
 
     Raises:
-        LogError: neither postgresql:// nor sqlite:/// with a file.
+        LogError: neither a Postgres address as psql takes it nor sqlite:/// with a file.
     """
+    match = _SCHEME.match(url.strip())
+    if match is None:
+        raise LogError(f"DATABASE_URL cannot be read; {FORMS}")
+    if match["family"] in ("postgresql", "postgres"):
+        return postgres_url.parse(match["rest"])
+    if match["family"] != "sqlite":
+        raise LogError(f"DATABASE_URL of kind {match['family']!r} cannot be used; {FORMS}")
     try:
         parsed = make_url(url.strip())
-    except (ArgumentError, ValueError):  # the second: a port that is no number
-        raise LogError(f"DATABASE_URL cannot be read; {_FORMS}") from None
-    family = parsed.drivername.split("+")[0]
-    if family not in _DRIVERS:
-        raise LogError(f"DATABASE_URL of kind {family!r} cannot be used; {_FORMS}")
-    if family == "sqlite" and (not parsed.database or parsed.database == ":memory:"):
-        raise LogError(f"DATABASE_URL names no file; {_FORMS}")
-    return parsed.set(drivername=_DRIVERS[family])
+    except (ArgumentError, ValueError):
+        raise LogError(f"DATABASE_URL cannot be read; {FORMS}") from None
+    if not parsed.database or parsed.database == ":memory:":
+        raise LogError(f"DATABASE_URL names no file; {FORMS}")
+    return parsed.set(drivername="sqlite+aiosqlite")
 
 
 def is_sqlite(url: URL) -> bool:
@@ -55,71 +71,46 @@ def is_sqlite(url: URL) -> bool:
 
 
 def shown(url: URL) -> str:
-    """The address without its password."""
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    """The address without its passwords."""
+    if is_sqlite(url):
+        return url.set(drivername="sqlite").render_as_string()
+    return postgres_url.shown(url)
 
 
 def problem(error: BaseException) -> str:
     """One line for a database error, with the remedy where there is one."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    line = said.splitlines()[0] if said else type(error).__name__
+    if isinstance(error, LogError):
+        return str(error)
+    text = str(getattr(error, "orig", None) or error).strip()
+    line = text.splitlines()[0] if text else type(error).__name__
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if _TOO_LONG.search(line):
-        return f"{line}: {TIMEOUT_HINT}"
-    return f"{line}; {UPGRADE_HINT}" if _MISSING_TABLE.search(f"{type(error).__name__} {said}") else line
+    whole = f"{type(error).__name__} {text}"
+    hint = next((hint for pattern, hint in _HINTS.items() if pattern.search(line) or pattern.search(whole)), None)
+    return f"{line}; {hint}" if hint else line
 
 
-def make_engine(url: URL, seconds: float | None = None) -> AsyncEngine:
-    """An engine whose connections end with their use, with the pragmas that SQLite needs for several processes.
-
-    A statement that takes longer than `seconds` (on SQLite: a whole connection) is ended by the database.
-    """
-    if not is_sqlite(url):
-        connect = partial(connect_postgres, url, "prediction_log", seconds)
-        return create_async_engine(url, poolclass=NullPool, async_creator=connect)
-    engine = create_async_engine(url, poolclass=NullPool)
-
-    def prepare(connection: Any, _record: Any) -> None:
-        set_pragmas(connection)
-        if seconds is not None:
-            end = time.monotonic() + seconds
-            connection.run_async(
-                lambda driver: driver.set_progress_handler(lambda: time.monotonic() > end, _SQLITE_STEPS)
-            )
-
-    event.listen(engine.sync_engine, "connect", prepare)
-    return engine
-
-
-async def connect_postgres(url: URL, application_name: str, seconds: float | None = None) -> Any:
-    """An asyncpg connection; the URL's query may hold all that libpq knows, such as sslmode and sslrootcert.
-
-    A statement that takes longer than `seconds` is ended.
-    """
-    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    settings, patience = {"application_name": application_name}, None
-    if seconds is not None:
-        settings["statement_timeout"] = str(max(1, round(seconds * 1000)))
-        patience = seconds + _CLIENT_SECONDS
-    return await asyncpg.connect(address, timeout=CONNECT_SECONDS, command_timeout=patience, server_settings=settings)
-
-
-def set_pragmas(connection: Any) -> None:
-    """For several processes on one file: readers beside one writer, and waiting for a lock."""
-    cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=NORMAL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def is_lock_timeout(error: BaseException | None) -> bool:
+    """Whether a statement was ended because another session held a lock for too long."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 @asynccontextmanager
-async def connected(url: URL, *, make: bool = False, seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
+async def connected(
+    url: URL,
+    *,
+    make: bool = False,
+    read_only: bool = False,
+    seconds: float | None = None,
+    lock_seconds: float | None = None,
+) -> AsyncIterator[AsyncConnection]:
     """One transaction.
 
     Args:
         make: whether an SQLite file (and its folder) that is not there is made.
+        read_only: whether nothing is written; an SQLite file is then left as it is.
         seconds: how long a statement may take (on SQLite: all of them); without bound unless given.
+        lock_seconds: how long a statement may wait for a lock of Postgres; without bound unless given.
 
     Raises:
         LogError: the database cannot be reached or used.
@@ -129,16 +120,28 @@ async def connected(url: URL, *, make: bool = False, seconds: float | None = Non
         if not make and not path.exists():
             raise LogError(f"the database {shown(url)} is not there; check DATABASE_URL, or {UPGRADE_HINT}")
     try:
-        if make and is_sqlite(url):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        engine = make_engine(url, seconds)
+        if is_sqlite(url):
+            if make:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            engine = sqlite_engine(url, seconds, read_only=read_only)
+        else:
+            engine = postgres_engine(url, None if seconds is None else seconds + _CLIENT_SECONDS)
         try:
             async with engine.begin() as connection:
+                if not is_sqlite(url):
+                    await _limit(connection, seconds, lock_seconds)
                 yield connection
         finally:
             await engine.dispose()
     except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise LogError(f"the database {shown(url)} cannot be used: {problem(error)}") from error
+
+
+async def _limit(connection: AsyncConnection, seconds: float | None, lock_seconds: float | None) -> None:
+    # For this transaction alone: a pooler hands the session on. A start-up parameter it would refuse.
+    for name, limit in (("statement_timeout", seconds), ("lock_timeout", lock_seconds)):
+        if limit is not None:
+            await connection.execute(text(f"SET LOCAL {name} = {max(1, round(limit * 1000))}"))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -71,7 +71,7 @@ async def _labelled_texts(url: str, start: datetime, end: datetime, seconds: flo
         .where(*inside)
         .order_by(predictions.c.id)
     )
-    async with connected(parse_url(url), seconds=seconds) as connection:
+    async with connected(parse_url(url), read_only=True, seconds=seconds) as connection:
         rows = (await connection.execute(query)).all()
     return [LabelledText(str(row[0]), row[1], LABELS.index(row[2]), row[3]) for row in rows]
 

@@ -85,7 +85,7 @@ def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None])
 
 
 async def _revision(url: str) -> str | None:
-    async with connected(parse_url(url)) as connection:
+    async with connected(parse_url(url), read_only=True) as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 

@@ -125,7 +125,7 @@ class WindowReader:
         self, start: datetime, end: datetime, release_id: str | None, max_rows: int | None, seed: int
     ) -> Window:
         where = _inside(start, end, release_id)
-        async with connected(self._url, seconds=self._seconds) as connection:
+        async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             total = int((await connection.execute(select(func.count()).where(where))).scalar_one())
             query = select(predictions).where(where)
             if max_rows is not None and total > max_rows:
@@ -135,7 +135,7 @@ class WindowReader:
 
     async def _summary(self, start: datetime, end: datetime, release_id: str | None) -> Summary:
         where = _inside(start, end, release_id)
-        async with connected(self._url, seconds=self._seconds) as connection:
+        async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             totals = select(func.count(), func.avg(P.confidence), func.min(P.time), func.max(P.time)).where(where)
             count, mean, first, last = (await connection.execute(totals)).one()
             return Summary(
@@ -156,7 +156,7 @@ class WindowReader:
         hour = func.strftime("%Y-%m-%dT%H:00:00+00:00", P.time) if sqlite else func.date_trunc("hour", P.time, "UTC")
         named = hour.label("hour")
         query = select(named, func.count(), func.avg(P.confidence)).where(_inside(start, end, None))
-        async with connected(self._url, seconds=self._seconds) as connection:
+        async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             rows = (await connection.execute(query.group_by(named).order_by(named))).all()
         return [HourRow(datetime.fromisoformat(at) if sqlite else at, count, float(mean)) for at, count, mean in rows]
 
@@ -169,7 +169,7 @@ class WindowReader:
             .where(_inside(start, end, release_id))
             .order_by(P.time, P.id)
         )
-        async with connected(self._url, seconds=self._seconds) as connection:
+        async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             rows = (await connection.execute(query)).all()
         return Feedback(
             prediction_id=[str(row[0]) for row in rows],

@@ -51,7 +51,7 @@ def save_report(url: str, report: DriftReportRow) -> int:
 async def _latest(url: str, count: int, seconds: float) -> list[RecordedReport]:
     names = RecordedReport.__dataclass_fields__
     query = select(*(drift_reports.c[name] for name in names)).order_by(drift_reports.c.id.desc()).limit(count)
-    async with connected(parse_url(url), seconds=seconds) as connection:
+    async with connected(parse_url(url), read_only=True, seconds=seconds) as connection:
         return [RecordedReport(*row) for row in (await connection.execute(query)).all()]
 
 

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import asyncpg
 from sqlalchemy.engine import URL
 
-from prediction_log.database import CONNECT_SECONDS, connect_postgres, is_sqlite, set_pragmas
+from prediction_log.database import is_sqlite
+from prediction_log.postgres import connect_postgres
 from prediction_log.record import FIELDS, PredictionRecord, as_json, storable, time_of
+from prediction_log.sqlite import BUSY_SECONDS, set_pragmas
 
 COLUMNS = ("id", "time", *FIELDS[1:])
 _NAMES = ", ".join(COLUMNS)
@@ -86,30 +88,35 @@ def _row(record: PredictionRecord, time: Any) -> tuple[Any, ...]:
 
 
 class PostgresSink:
-    """INSERT … ON CONFLICT DO NOTHING by executemany: one transaction, whose rows are sent without a wait for each.
+    """INSERT … ON CONFLICT DO NOTHING by executemany, whose rows are sent without a wait for each.
 
-    COPY knows no ON CONFLICT, and by way of a staging table a batch costs Postgres more.
+    COPY has no ON CONFLICT, and a staging table costs Postgres more. The explicit transaction keeps a pooler from
+    handing the statement's parse and its executions to two server processes.
     """
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._connection: Any = None
-        self._statement: Any = None
 
     async def connect(self) -> None:
         self._connection = await connect_postgres(self._url, "prediction_log writer")
-        self._statement = await self._connection.prepare(_POSTGRES_INSERT)
+        async with self._connection.transaction():
+            await self._connection.execute("SELECT 1 FROM predictions LIMIT 1")
 
     async def insert(self, records: Sequence[PredictionRecord]) -> None:
+        if not records:
+            return
         try:
-            await self._statement.executemany([_row(record, time_of(record.id)) for record in records])
+            rows = [_row(record, time_of(record.id)) for record in records]
+            async with self._connection.transaction():
+                await self._connection.executemany(_POSTGRES_INSERT, rows)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise RowsRefused(str(error)) from error
 
     async def close(self) -> None:
         if self._connection is not None:
             self._connection.terminate()  # at once: a stopped server would not answer a polite goodbye
-            self._connection = self._statement = None
+            self._connection = None
 
 
 class SqliteSink:
@@ -129,7 +136,7 @@ class SqliteSink:
 
     def _open(self) -> sqlite3.Connection:
         Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=CONNECT_SECONDS)
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS)
         set_pragmas(connection)
         connection.execute("SELECT 1 FROM predictions LIMIT 1")
         return connection

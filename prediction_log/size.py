@@ -17,7 +17,7 @@ _ESTIMATE = text(
 async def _size(url: str, seconds: float) -> tuple[int, dict[str, int]]:
     parsed = parse_url(url)
     rows: dict[str, int] = {}
-    async with connected(parsed, seconds=seconds) as connection:
+    async with connected(parsed, read_only=True, seconds=seconds) as connection:
         if is_sqlite(parsed):
             pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
             size = pages * (await connection.execute(text("PRAGMA page_size"))).scalar_one()

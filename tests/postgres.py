@@ -22,7 +22,6 @@ from sqlalchemy.engine import make_url
 PASSWORD = "s3cret-of-tests"
 _OPTIONS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
     "fsync": "off",  # only the machine's crash could lose anything; what is committed outlives `stop("immediate")`
     "full_page_writes": "off",
     "shared_buffers": "32MB",
@@ -104,6 +103,7 @@ class Postgres(Server):
         self._folder = self._reachable_folder()
         self._bin = self._runnable(binaries())
         self._data = self._folder / "data"
+        self.sockets = self._folder
 
     def __enter__(self) -> Self:
         try:
@@ -121,9 +121,34 @@ class Postgres(Server):
     def start(self) -> None:
         """Start it and wait until it takes connections; always on the same port."""
         settings = _OPTIONS | (_DURABLE if self._durable else {}) | {"port": self.port}
+        settings["unix_socket_directories"] = self.sockets
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         log = self._folder / "log.txt"
         self._run("pg_ctl", "-D", self._data, "-l", log, "-w", "-t", "60", "-o", options, "start")
+
+    def take_certificate(self, authority: Path) -> None:
+        """Offer TLS with a certificate for `localhost` that `authority`, which is written, has signed.
+
+        Raises:
+            FileNotFoundError: openssl is not installed.
+        """
+        made, key = self._data / "server.crt", self._data / "server.key"
+        arguments = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        names = ["-addext", "subjectAltName=DNS:localhost"]
+        command = ["openssl", "req", "-x509", *arguments, *names, "-keyout", str(key), "-out", str(made)]
+        subprocess.run(command, check=True, capture_output=True)
+        key.chmod(0o600)
+        if self._user is not None:
+            shutil.chown(key, self._user.pw_name)
+            shutil.chown(made, self._user.pw_name)
+        shutil.copyfile(made, authority)
+        self.execute("ALTER SYSTEM SET ssl = on")
+        self._run("pg_ctl", "-D", self._data, "restart", "-m", "fast", "-w", "-l", self._folder / "log.txt")
+
+    def drop_certificate(self) -> None:
+        """Offer no TLS any more."""
+        self.execute("ALTER SYSTEM RESET ssl")
+        self._run("pg_ctl", "-D", self._data, "restart", "-m", "fast", "-w", "-l", self._folder / "log.txt")
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """End it: `fast` rolls clients back and closes well, `immediate` is a crash."""

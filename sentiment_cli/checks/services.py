@@ -53,6 +53,7 @@ def check_champion_files(uri: str, name: str) -> Check:
 def check_database(url: str) -> Check:
     """Is the prediction log reachable, and are its tables those of this version?"""
     from prediction_log import LogError
+    from prediction_log.database import parse_url, shown
     from prediction_log.migrate import head, revision
 
     remedy = "python -m prediction_log upgrade"
@@ -60,16 +61,15 @@ def check_database(url: str) -> Check:
     if absent:
         return warn("database", f"{absent} does not exist yet", f"the server makes it when it starts (or: {remedy})")
     try:
+        place = shown(parse_url(url))
         found = revision(url)
     except LogError as error:
         return fail("database", plain(error), "check DATABASE_URL and that the database runs and takes your password")
     if found is None:
-        return fail("database", f"{redact(url)} is reachable but has none of the log's tables", remedy)
+        return fail("database", f"{place} is reachable but has none of the log's tables", remedy)
     if found != head():
-        return fail(
-            "database", f"{redact(url)} has the tables of revision {found}, this version needs {head()}", remedy
-        )
-    return ok("database", f"{redact(url)} is reachable, its tables are at the head ({found})")
+        return fail("database", f"{place} has the tables of revision {found}, this version needs {head()}", remedy)
+    return ok("database", f"{place} is reachable, its tables are at the head ({found})")
 
 
 def check_mlflow(uri: str) -> Check:
@@ -107,10 +107,3 @@ def _mlflow_http(uri: str) -> Check:
     if answer.is_error:
         return fail("mlflow", f"{uri}/health answered {answer.status_code}", "is it an MLflow server? See its log")
     return ok("mlflow", f"{uri} answers")
-
-
-def redact(url: str) -> str:
-    """A database URL without its password."""
-    scheme, mark, rest = url.partition("://")
-    account, at, place = rest.rpartition("@")
-    return f"{scheme}{mark}{account.partition(':')[0]}{at}{place}" if at else url

@@ -253,6 +253,9 @@ def test_drift_that_was_never_checked_checked_long_ago_and_found(tmp_path):
     assert server.check_drift_age(url).state is State.WARN
 
 
-def test_passwords_stay_out_of_sight():
-    assert services.redact("postgresql://me:secret@host:5432/log") == "postgresql://me@host:5432/log"
-    assert services.redact("sqlite:///var/x.db") == "sqlite:///var/x.db"
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@127.0.0.1:1/x", "postgres://127.0.0.1:1/x?password=hunter2"])
+def test_passwords_stay_out_of_sight(url):
+    check = services.check_database(url)
+    assert check.state is State.FAIL
+    assert "127.0.0.1:1" in check.found
+    assert "hunter2" not in f"{check}"

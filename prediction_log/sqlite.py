@@ -1,0 +1,51 @@
+"""Connections to an SQLite file: to write for several processes, or to read without a trace."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+BUSY_SECONDS = 10.0
+_STEPS = 10_000  # of its virtual machine, between two looks at the clock
+
+
+def sqlite_engine(url: URL, seconds: float | None, *, read_only: bool) -> AsyncEngine:
+    """An engine whose connections end with their use; a connection takes at most `seconds`."""
+    address = _reading(Path(url.database or "")) if read_only else url
+    engine = create_async_engine(address, poolclass=NullPool)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        set_pragmas(connection, read_only=read_only)
+        if seconds is not None:
+            end = time.monotonic() + seconds
+            connection.run_async(lambda driver: driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS))
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine
+
+
+def _reading(path: Path) -> URL:
+    """The file for a reader that changes nothing.
+
+    SQLite reads a file in WAL mode by help of a second one beside it. Where none can be made, the file is read as one
+    that nobody changes, which holds as long as no rows wait in a `-wal` beside it.
+    """
+    query = {"mode": "ro", "uri": "true"}
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        query["immutable"] = "1"
+    return URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
+
+
+def set_pragmas(connection: Any, *, read_only: bool = False) -> None:
+    """Wait for a lock; a writer also lets readers go on beside it."""
+    cursor = connection.cursor()
+    writing = () if read_only else ("journal_mode=WAL", "synchronous=NORMAL")
+    for pragma in (f"busy_timeout={round(BUSY_SECONDS * 1000)}", *writing):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
