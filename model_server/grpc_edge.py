@@ -15,6 +15,7 @@ from model_server.classification import class_count, classified
 from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
+from model_server.grpc_options import channel_options
 from model_server.grpc_standard import add_standard_services
 from model_server.inference_proto import RepositoryIndexResponse, pb
 from model_server.options import parse_options
@@ -183,14 +184,8 @@ def _deadline(context: Context) -> float | None:
 
 def make_grpc_server(state: ServerState, switch: ReleaseSwitch, interceptors: Sequence[Any] = ()) -> Any:
     """A grpc.aio server with the servicer behind these interceptors, no port bound yet."""
-    limit = state.settings.max_body_bytes
-    options = [
-        ("grpc.max_receive_message_length", limit),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", 0),  # so that a port in use is an error rather than shared
-    ]
     guards = [KeyInterceptor(state.guard)] if state.guard else []
-    server = grpc.aio.server(options=options, interceptors=[*interceptors, *guards])
+    server = grpc.aio.server(options=channel_options(state.settings), interceptors=[*interceptors, *guards])
     add_inference_service(Servicer(state, switch), server)
     add_standard_services(server, state)
     return server

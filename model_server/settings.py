@@ -67,6 +67,20 @@ class ServerSettings(BodySettings):
     """Texts in one request that asks for explanations."""
     cache_answers: int = Field(0, ge=0, le=10_000_000)
     """Answers that are kept for identical texts (about 4 KB each); 0 computes every text that is asked."""
+    grpc_min_ping_seconds: float = Field(0.5, ge=0.01, le=3600)
+    """Least time between two pings of a gRPC client, within a call and without; a client that pings more often is sent
+    away with "Too many pings"."""
+    grpc_keepalive_seconds: float = Field(30.0, ge=0.1, le=86_400)
+    """How often the server pings a gRPC client that is silent."""
+    grpc_keepalive_timeout_seconds: float = Field(20.0, ge=0.1, le=3600)
+    """How long such a ping may stay unanswered; then the connection is closed and its calls are cancelled."""
+    grpc_max_connections: int = Field(1000, ge=1, le=100_000)
+    """gRPC connections at once; one more is closed before it is read."""
+    grpc_max_streams: int = Field(1000, ge=1, le=2_147_483_647)
+    """Calls that one gRPC connection may have open; its client holds further ones back."""
+    grpc_max_metadata_bytes: int = Field(16_384, ge=1024, le=1_048_576)
+    """Metadata of one gRPC call, each entry counted with 32 bytes more; a call with more ends with
+    RESOURCE_EXHAUSTED."""
     database_url: str = "sqlite:///var/predictions.db"
     """The prediction log."""
     spill_dir: Path = Path("var/spill")

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from chart.rendering import CHART, Values, helm, one, render
 
+from model_server.settings import ServerSettings
+
 ID = "0123456789abcdef"
 URI = f"s3://sentiment/sentiment/releases/{ID}/serving/"
 PLAIN: Values = {"server": {"storageUri": URI, "podMonitor": {"enabled": True}}}
@@ -44,6 +46,17 @@ def test_files_are_where_the_settings_say() -> None:
         assert (secrets[mounted[folder]]["secretName"], name) == (secret, key)
         assert secrets[mounted[folder]]["defaultMode"] == 0o440, "nobody else reads a key"
     assert _environment(SECURE)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "https://collector.observability:4318"
+
+
+def test_connections_live_as_the_values_say() -> None:
+    fields = ("connection_age_seconds", "grpc_min_ping_seconds", "grpc_keepalive_seconds", "grpc_max_connections")
+    defaults = ServerSettings.model_fields
+    assert {name: float(_environment(PLAIN)[name.upper()]) for name in fields} == {
+        name: defaults[name].default for name in fields
+    }
+    grpc = {"minPingSeconds": 20, "keepaliveSeconds": 300, "maxConnections": 1_000_000 // 25}
+    changed = _environment({"server": {**PLAIN["server"], "connectionAgeSeconds": 0, "grpc": grpc}})
+    assert [changed[name.upper()] for name in fields] == ["0", "20", "300", "40000"]
 
 
 def test_nothing_of_it_by_default() -> None:

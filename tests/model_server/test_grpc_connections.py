@@ -1,0 +1,233 @@
+"""gRPC connections: clients that ping, that stay, that die, and that send metadata, by grpcio, tritonclient and Go."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+from server_process import ModelServer, model_server, wait_for
+from v2_requests import grpc_request
+
+METADATA_BYTES = 16_384  # the default
+MAX_CONNECTIONS = 4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PING_ACK, PING_FRAME = 1, 6
+TRITON_PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")  # as the conformance kit takes it
+READY = grpc.ChannelConnectivity.READY
+
+
+def pinging(every_ms: int, *, idle: bool = False) -> list[tuple[str, int]]:
+    """Channel options of a client that pings."""
+    return [
+        ("grpc.keepalive_time_ms", every_ms),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", int(idle)),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+class Relay(threading.Thread):
+    """One TCP connection led to a server; counts the HTTP/2 pings of its client."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.pings = 0
+
+    def run(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket.create_connection(("127.0.0.1", self._port))
+        threading.Thread(target=self._carry, args=(server, client), daemon=True).start()
+        self._carry(client, server, counting=True)
+
+    def _carry(self, source: socket.socket, sink: socket.socket, *, counting: bool = False) -> None:
+        seen = b""
+        with contextlib.suppress(OSError):  # the other direction has closed them
+            while chunk := source.recv(65_536):
+                sink.sendall(chunk)
+                if counting:
+                    seen += chunk
+                    self.pings = sum(
+                        kind == PING_FRAME and not flags & PING_ACK for kind, flags in frames(seen[len(PREFACE) :])
+                    )
+        sink.close()
+        source.close()
+
+
+def frames(raw: bytes) -> list[tuple[int, int]]:
+    """Kind and flags of the whole HTTP/2 frames in `raw`."""
+    found, at = [], 0
+    while len(raw) - at >= 9:
+        size = int.from_bytes(raw[at : at + 3])
+        if len(raw) - at - 9 < size:
+            break
+        found.append((raw[at + 3], raw[at + 4]))
+        at += 9 + size
+    return found
+
+
+def test_clients_that_ping_stay(server: ModelServer):
+    """Six pings within a call, and six on an idle connection: gRPC's own default ends both at the third."""
+    relays = [Relay(server.grpc_port), Relay(server.grpc_port)]
+    for relay in relays:
+        relay.start()
+    busy, idle = relays
+    with (
+        grpc.insecure_channel(busy.target, pinging(600)) as first,
+        grpc.insecure_channel(idle.target, pinging(600, idle=True)) as second,
+    ):
+        states: list[Any] = []
+        watch = HealthStub(first).Watch(health_pb2.HealthCheckRequest(), timeout=120)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        second.subscribe(states.append, try_to_connect=True)
+        wait_for(lambda: min(busy.pings, idle.pings) >= 6, "six pings of each client", 60)
+        assert watch.is_active() and states[-1] is READY and states.count(READY) == 1
+        for channel in (first, second):
+            answer = GRPCInferenceServiceStub(channel).ModelInfer(grpc_request(["a film"]), timeout=60)
+            assert len(answer.outputs) == 3
+        watch.cancel()
+
+
+@pytest.fixture(scope="module")
+def short_lived(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    """Connections that live a second, and peers that are asked every second whether they live."""
+    work = tmp_path_factory.mktemp("short_lived")
+    times = {"GRPC_KEEPALIVE_SECONDS": "1", "GRPC_KEEPALIVE_TIMEOUT_SECONDS": "1", "REQUEST_HEAD_SECONDS": "1"}
+    with model_server(
+        serving,
+        work,
+        CONNECTION_AGE_SECONDS="1",
+        CONNECTION_AGE_GRACE_SECONDS="2",
+        GRPC_MAX_CONNECTIONS=str(MAX_CONNECTIONS),
+        **times,
+    ) as running:
+        yield running
+
+
+def test_a_connection_reaches_its_age_and_no_call_is_lost(short_lived: ModelServer):
+    states: list[Any] = []
+    with grpc.insecure_channel(short_lived.grpc_target) as channel:
+        channel.subscribe(states.append, try_to_connect=True)
+        stub, answered = GRPCInferenceServiceStub(channel), 0
+        watch = HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=120)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        while states.count(READY) < 4:
+            assert len(stub.ModelInfer(grpc_request(["a film"]), timeout=60).outputs) == 3
+            answered += 1
+            assert answered < 100_000, states
+        with pytest.raises(grpc.RpcError) as ended:  # the call that outlives the age and the grace
+            next(watch)
+    assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert answered > 4
+
+
+def _raw(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
+def _until_closed(wire: socket.socket) -> bytes:
+    received = b""
+    try:
+        while chunk := wire.recv(65_536):
+            received += chunk
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_a_peer_that_answers_no_ping_and_one_that_never_speaks_are_let_go(short_lived: ModelServer):
+    empty_settings = b"\0\0\0\4\0\0\0\0\0"
+    with _raw(short_lived.grpc_port) as dead, _raw(short_lived.grpc_port) as mute:
+        dead.sendall(PREFACE + empty_settings)
+        kinds = [kind for kind, _ in frames(_until_closed(dead))]
+        assert PING_FRAME in kinds
+        _until_closed(mute)
+
+
+def _check(channel: grpc.Channel, size: int) -> Any:
+    """No deadline: its header is longer at some times than at others."""
+    return HealthStub(channel).Check(health_pb2.HealthCheckRequest(), metadata=[("x", "a" * size)])
+
+
+def _room(channel: grpc.Channel) -> int:
+    """The longest value of an entry `x` that fits beside what else a call carries, by the server's own count."""
+    size = METADATA_BYTES - 100
+    with pytest.raises(grpc.RpcError) as refused:
+        _check(channel, size)
+    counted = int(refused.value.details().split("(")[1].split(" ")[0])
+    return METADATA_BYTES - (counted - size)
+
+
+def test_metadata_pass_up_to_the_bound_and_never_above_it(server: ModelServer):
+    """Between 8 KiB and 16 KiB gRPC's own defaults refuse a share of the calls, at random."""
+    with grpc.insecure_channel(server.grpc_target) as channel:
+        room = _room(channel)
+        outcomes: Counter[tuple[int, str]] = Counter()
+        for size in [8192, 12_000, room, room + 1, METADATA_BYTES] * 20:
+            try:
+                _check(channel, size)
+                outcomes[size, "OK"] += 1
+            except grpc.RpcError as error:
+                assert "metadata size exceeds" in error.details()
+                outcomes[size, error.code().name] += 1
+    assert outcomes == {
+        (8192, "OK"): 20,
+        (12_000, "OK"): 20,
+        (room, "OK"): 20,
+        (room + 1, "RESOURCE_EXHAUSTED"): 20,
+        (METADATA_BYTES, "RESOURCE_EXHAUSTED"): 20,
+    }
+
+
+TRITON = """
+import sys
+import numpy, tritonclient.grpc as triton
+every = triton.KeepAliveOptions(keepalive_time_ms=600, keepalive_permit_without_calls=True, http2_max_pings_without_data=0)
+client = triton.InferenceServerClient(sys.argv[1], keepalive_options=every)
+print(client.is_server_live(), flush=True)
+sys.stdin.readline()
+text = triton.InferInput("text", [1], "BYTES")
+text.set_data_from_numpy(numpy.array([b"a film"], dtype=object))
+print(client.infer("sentiment", [text]).as_numpy("label")[0].decode())
+"""
+
+
+@pytest.mark.skipif(not TRITON_PYTHON, reason="CONFORMANCE_PYTHON names no interpreter with tritonclient")
+def test_tritonclient_that_pings_stays(server: ModelServer):
+    relay = Relay(server.grpc_port)
+    relay.start()
+    command = [TRITON_PYTHON, "-c", TRITON, relay.target]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as client:
+        wait_for(lambda: relay.pings >= 6 or client.poll() is not None, "six pings")
+        output, errors = client.communicate("go on\n", timeout=120)
+    assert client.returncode == 0 and output.split()[0] == "True" and output.split()[1] in ("positive", "negative")
+    assert "too_many_pings" not in errors, errors
+
+
+def test_connections_are_bounded(short_lived: ModelServer):
+    """One more is closed before the server has said anything; when others leave, there is room."""
+    with contextlib.ExitStack() as stack:
+        taken = 0
+        while stack.enter_context(_raw(short_lived.grpc_port)).recv(9):
+            taken += 1
+            assert taken <= MAX_CONNECTIONS
+    wait_for(lambda: _is_taken(short_lived.grpc_port), "room for another connection")
+
+
+def _is_taken(port: int) -> bool:
+    with _raw(port) as wire:
+        return bool(wire.recv(9))
