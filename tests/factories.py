@@ -1,6 +1,7 @@
 """Real but tiny releases for tests: a DistilBERT of random weights, exported as a training run exports it."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from model_release import EngineVariant, Manifest, Metric, ReleaseStore, Scorer, fill_manifest_files
 from model_release.golden import build_golden, write_golden
 from model_release.reference import REFERENCE, build_reference, write_reference
+from model_release.seen import SEEN, write_seen
 
 GOOD = "wonderful warm moving superb brilliant charming delightful gripping tender funny".split()
 BAD = "dull awful tedious clumsy boring lifeless dreadful hollow noisy pointless".split()
@@ -60,9 +62,19 @@ def make_model(vocab_size: int, seed: int = 0, max_tokens: int = 64):
 
 
 def make_release(
-    store_uri: str | Path, *, rows: int = 120, seed: int = 0, name: str = "sentiment", work: Path | None = None
+    store_uri: str | Path,
+    *,
+    rows: int = 120,
+    seed: int = 0,
+    name: str = "sentiment",
+    work: Path | None = None,
+    seen: Sequence[str] | None = None,
 ) -> str:
-    """Publish a release whose default variant is the fp32 IR of a random network; its id."""
+    """Publish a release whose default variant is the fp32 IR of a random network; its id.
+
+    Args:
+        seen: texts that it records as trained on; without them it records none, as older releases do.
+    """
     import tempfile
 
     from training_job.export import export_openvino
@@ -103,4 +115,6 @@ def make_release(
         texts, labels = make_texts(rows, seed)
         write_golden(build_golden(scorer, texts, limit=20), folder / "serving/golden.json")
         write_reference(build_reference(scorer.score(texts), texts, labels), folder / REFERENCE)
+        if seen is not None:
+            write_seen(seen, folder / SEEN)
         return ReleaseStore(str(store_uri)).publish(folder, fill_manifest_files(folder, manifest))

@@ -51,7 +51,7 @@ def make_files(folder: Path) -> tuple[str, str]:
 
 
 def make_settings(folder: Path, files: tuple[str, str], **changes: Any) -> Any:
-    """`TrainSettings` of a training of 42 steps whose traces all lie in `folder`."""
+    """`TrainSettings` of a training of 48 steps whose traces all lie in `folder`."""
     from training_job.settings import TrainSettings
 
     values: dict[str, Any] = {

@@ -1,11 +1,16 @@
 """A new release against the champion, and in its place when the gate lets it pass."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from model_release import ReleaseError, ReleaseStore, Scorer
+import numpy as np
+
+from model_release import Manifest, ReleaseStore, Scorer
+from model_release.seen import is_new_to
 from training_job.data import Rows
-from training_job.gate import Bools, Gate, judge
+from training_job.evaluate import Evaluation
+from training_job.gate import Gate, judge, refuse_constant, refuse_rows
 from training_job.kserve_cluster import cluster_of
 from training_job.progress import Progress
 from training_job.promote import Promotion, RollOut, promote
@@ -29,33 +34,45 @@ class AutoPromotion:
         self._settings = PromotionSettings(**{name: getattr(settings, name) for name in shared})
         self._roll_out: RollOut | None = cluster_of(self._settings)
 
-    def gate(self, release_id: str, test: Rows, challenger_right: Bools, progress: Progress, scratch: Path) -> Gate:
-        """The verdict on a release that was just published; the champion is asked the same rows by the scorer that
-        serves it. A champion that cannot be asked lets no challenger pass.
+    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, progress: Progress, scratch: Path) -> Gate:
+        """The verdict on a release that was just published.
+
+        The champion is asked, by the scorer that serves it, the test rows that are known to be new to it: a row that it
+        was trained or validated on would flatter it. A champion that cannot be asked, or too few such rows, let no
+        challenger pass; nor does a challenger that answers every row alike.
 
         Args:
-            challenger_right: whether the new release answered each row of `test` rightly.
+            test, evaluation: the rows that the new release was measured on, and its answers to them.
             scratch: where the champion is fetched to.
         """
+        predicted = evaluation.probability >= manifest.decision_threshold
         champion_id = None
         try:
+            if constant := refuse_constant(predicted.astype(np.int64), manifest.labels):
+                return constant
             champion = self._store.champion(self._name)
             if champion is None:
                 return Gate(True, "there is no champion to compare with")
             champion_id = champion.id
-            if champion_id == release_id:
+            if champion_id == manifest.release_id:
                 return Gate(True, "it is the champion already")
-            progress.begin("compare with the champion", len(test))
             with tempfile.TemporaryDirectory(prefix="champion-", dir=scratch) as folder:
-                fetched = self._store.fetch(self._name, champion_id, Path(folder))
+                parts = ("serving/", "training/", "reference/")
+                fetched = self._store.fetch(self._name, champion_id, Path(folder), parts)
+                new = is_new_to(fetched, test.texts)
+                if refused := refuse_rows(champion_id, new, test.labels):
+                    return refused
+                common = test.take(np.flatnonzero(new))
+                progress.begin("compare with the champion", len(common))
                 scorer = Scorer.load(fetched, expect_id=champion_id, threads=self._threads)
                 try:
-                    champion_right = scorer.score(test.texts, on_progress=progress.advance).label == test.labels
+                    champion_right = scorer.score(common.texts, on_progress=progress.advance).label == common.labels
                 finally:
                     scorer.engine.close()
-        except ReleaseError as error:
+        except Exception as error:  # the release is published; whatever stops the comparison stops the promotion alone
             return Gate(False, f"the champion cannot be asked ({error})", champion_id)
-        return judge(champion_id, champion_right, challenger_right)
+        gate = judge(champion_id, champion_right, predicted[new] == (common.labels == 1), common.labels)
+        return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
 
     def promote(self, release_id: str) -> Promotion:
         """Make the release the champion, as `training_job promote` does.
@@ -74,3 +91,9 @@ class AutoPromotion:
             threads=self._settings.threads,
             roll_out=self._roll_out,
         )
+
+
+def _left_out(rows: int, of: int) -> str:
+    if not rows:
+        return f"all {of:,} test rows are new to both"
+    return f"{rows:,} of {of:,} test rows are left out, for they are not known to be new to the champion"

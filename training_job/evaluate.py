@@ -177,6 +177,41 @@ def paired_difference(right_a: Bools, right_b: Bools) -> Metric:
     return Metric(value=value, low=max(-1.0, min(value, centre - half)), high=min(1.0, max(value, centre + half)))
 
 
+def mean_of_independent(first: Metric, second: Metric, low: float, high: float) -> Metric:
+    """The mean of two independent figures, with the interval that follows from theirs (MOVER; Zou and Donner, 2008),
+    clipped to [low, high]."""
+    value = (first.value + second.value) / 2
+    below, above = (
+        math.hypot(first.value - first.low, second.value - second.low) / 2,
+        math.hypot(first.high - first.value, second.high - second.value) / 2,
+    )
+    return Metric(value=value, low=max(low, value - below), high=min(high, value + above))
+
+
+def balanced_accuracy(counts: Confusion) -> Metric:
+    """The mean of the two labels' shares of right answers: 0.5 for every constant answer, however rare a label is.
+
+    Raises:
+        ValueError: a label has no rows.
+    """
+    negative = proportion(counts.true_negative, counts.true_negative + counts.false_positive)
+    positive = proportion(counts.true_positive, counts.true_positive + counts.false_negative)
+    return mean_of_independent(negative, positive, 0.0, 1.0)
+
+
+def balanced_difference(right_a: Bools, right_b: Bools, labels: Ints) -> Metric:
+    """Balanced accuracy of b minus that of a on the same n rows.
+
+    Raises:
+        ValueError: a label has no rows.
+    """
+    negative, positive = labels == 0, labels == 1
+    if not negative.any() or not positive.any():
+        raise ValueError("balanced accuracy needs rows of both labels")
+    parts = [paired_difference(right_a[rows], right_b[rows]) for rows in (negative, positive)]
+    return mean_of_independent(parts[0], parts[1], -1.0, 1.0)
+
+
 def _quartiles(tokens: Ints) -> list[tuple[str, Bools]]:
     edges = [int(edge) for edge in np.quantile(tokens, [0.25, 0.5, 0.75], method="lower")]
     parts = [(f"tokens ≤ {edges[0]}", tokens <= edges[0])]

@@ -8,6 +8,7 @@ from model_release.features import text_hash
 from training_job.data import FeedbackCounts, Parts, Rows, need_both_classes
 from training_job.reading import read_labelled
 from training_job.remote import list_files
+from training_job.split import part_of
 
 
 def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
@@ -29,9 +30,10 @@ def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
 def mix(parts: Parts, feedback: Rows, files: int) -> Parts:
     """The parts with feedback among the training rows.
 
-    Of rows with one text (compared as `drop_copies` does) the last one counts. A text that also stands among the test
-    or the validation rows is left out: they must not be trained on. One that stands among the training rows takes
-    the label of the feedback; the others are added.
+    Of rows with one text (compared as `merge_copies` does) the last row counts. A text that belongs to the test or the
+    validation part is left out, whether or not it stands in the file: it must not be trained on, now or when it joins
+    the file later. A text that stands among the training rows takes the label of the feedback; each other text is
+    added.
 
     Args:
         feedback: the oldest row first.
@@ -47,9 +49,10 @@ def mix(parts: Parts, feedback: Rows, files: int) -> Parts:
     in_test = in_validation = relabelled = 0
     for key, place in newest.items():
         label = feedback.labels[place]
-        if key in tested:
+        part = part_of(feedback.texts[place], test_file=not parts.test_held_out)
+        if key in tested or part == "test":
             in_test += 1
-        elif key in validated:
+        elif key in validated or part == "validation":
             in_validation += 1
         elif key not in trained:
             added.append(place)

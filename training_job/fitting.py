@@ -13,12 +13,13 @@ from training_job.bases import Base, load_base
 from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
 from training_job.checkpoint import Checkpoints
 from training_job.course import Fitted
-from training_job.data import Parts, split
+from training_job.data import Parts
 from training_job.errors import DataError
 from training_job.feedback import mix, read_feedback
 from training_job.loop import Observer, Recipe, cpu_has_bf16, fine_tune
 from training_job.reading import HUB_PREFIX, read_rows
 from training_job.settings import MODES, TrainSettings
+from training_job.split import split
 
 FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
 
@@ -55,7 +56,6 @@ def read_parts(settings: TrainSettings) -> Parts:
             train_rows=settings.rows,
             validation_rows=settings.validation_rows,
             test_rows=settings.test_rows,
-            seed=settings.seed,
         )
     except DataError as error:
         raise DataError(f"{settings.train_data}: {error}") from None

@@ -1,4 +1,4 @@
-"""May a new release take the champion's place? Judged by the answers of both to the same test rows."""
+"""May a new release take the champion's place? Judged by the answers of both to test rows that are new to both."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.manifest import Metric
-from training_job.evaluate import paired_difference
+from training_job.evaluate import balanced_difference, paired_difference
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.integer]
+
+FEWEST_ROWS = 50  # on fewer, releases that disagree on a tenth of the rows may differ by 10 points and pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +21,21 @@ class Gate:
     Attributes:
         passed: whether the challenger may be promoted.
         reason: one sentence for a person.
-        champion: the release compared with; None before there is one, and the figures below are then None as well.
-        champion_accuracy: on the same test rows, 0 to 1.
+        champion: the release compared with; None before there is one.
+        rows: test rows that both were asked; None without a comparison, and the figures below are then None as well.
+        champion_accuracy: on those rows, 0 to 1.
         difference: the challenger's accuracy minus the champion's, with its 95 % interval.
+        balanced_difference: the same of the mean accuracy of the two labels.
         p_value: of McNemar's test, two-sided: how often as uneven a count would come from two equally good releases.
     """
 
     passed: bool
     reason: str
     champion: str | None = None
+    rows: int | None = None
     champion_accuracy: float | None = None
     difference: Metric | None = None
+    balanced_difference: Metric | None = None
     p_value: float | None = None
 
 
@@ -43,31 +50,72 @@ def mcnemar(gained: int, lost: int) -> float:
     return float(2 * binom.cdf(fewer, rows, 0.5) - binom.pmf(fewer, rows, 0.5))
 
 
-def judge(champion: str, champion_right: Bools, challenger_right: Bools) -> Gate:
-    """Pass unless the challenger is measurably worse: unless the whole 95 % interval of the difference in accuracy lies
-    below 0.
+def refuse_constant(predicted: Ints, labels: tuple[str, str]) -> Gate | None:
+    """A failed gate when a challenger answers every test row alike: whatever its accuracy, it has learnt nothing that
+    the share of the labels does not say. None otherwise."""
+    found = np.unique(predicted)
+    if len(found) != 1:
+        return None
+    return Gate(
+        False,
+        f"it answers each of {len(predicted):,} test rows with {labels[int(found[0])]}, as a constant would; train "
+        "longer, or on more rows of the other label",
+    )
+
+
+def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
+    """A failed gate when the test rows that are new to both releases cannot judge; None when they can.
+
+    Args:
+        new: whether each test row is known to be new to the champion (the challenger's test rows are new to itself).
+        labels: the true label of each test row.
+    """
+    rows = int(new.sum())
+    missing = [name for label, name in ((0, "negative"), (1, "positive")) if not np.any(labels[new] == label)]
+    if rows >= FEWEST_ROWS and not missing:
+        return None
+    lack = f", none of them {' or '.join(missing)}" if rows and missing else ""
+    return Gate(
+        False,
+        f"{rows:,} of {len(new):,} test rows are known to be new to the champion {champion}{lack}; {FEWEST_ROWS} with "
+        "both labels are needed. Test on rows that it was not trained on, or compare the cards and promote by hand",
+        champion,
+    )
+
+
+def judge(champion: str, champion_right: Bools, challenger_right: Bools, labels: Ints) -> Gate:
+    """Pass unless the challenger is measurably worse: unless the whole 95 % interval of the difference lies below 0, of
+    accuracy or of balanced accuracy.
 
     Rows that both answer alike say nothing about which is better, so the comparison is paired: it finds differences
     that the intervals of the two accuracies would hide. What it cannot find with few rows it lets pass: of releases
-    that disagree on a tenth of the rows, 1,000 rows tell a loss of 2 points and 25,000 one of 0.4.
+    that disagree on a tenth of the rows, 1,000 rows tell a loss of 2 points and 25,000 one of 0.4. Where one label is
+    rare, accuracy alone would prefer a challenger that never answers with it.
 
     Args:
         champion_right, challenger_right: whether each of the same n test rows was answered rightly.
+        labels: their true labels, 0 or 1.
 
     Raises:
-        ValueError: no rows, or not as many of one as of the other.
+        ValueError: no rows, not as many of one as of the other, or one label only.
     """
     rows = len(champion_right)
-    if rows == 0 or len(challenger_right) != rows:
+    if rows == 0 or not len(challenger_right) == len(labels) == rows:
         raise ValueError(f"{rows} answers of the champion, {len(challenger_right)} of the challenger")
     gained = int(np.sum(challenger_right & ~champion_right))
     lost = int(np.sum(champion_right & ~challenger_right))
     difference = paired_difference(champion_right, challenger_right)
-    passed = difference.high >= 0
+    balanced = balanced_difference(champion_right, challenger_right, labels)
+    worse = [name for name, found in (("accuracy", difference), ("balanced accuracy", balanced)) if found.high < 0]
     accuracy, before = float(np.mean(challenger_right)), float(np.mean(champion_right))
     reason = (
         f"accuracy {accuracy:.4f} against {before:.4f} of the champion {champion} on the same {rows:,} rows: "
-        f"{100 * difference.value:+.2f} points (95 %: {100 * difference.low:+.2f} to {100 * difference.high:+.2f}), "
-        f"{'not measurably worse' if passed else 'measurably worse'}"
+        f"{_points(difference)}; balanced accuracy {_points(balanced)}; "
+        f"{'measurably worse in ' + ' and '.join(worse) if worse else 'not measurably worse'}"
     )
-    return Gate(passed, reason, champion, before, difference, mcnemar(gained, lost))
+    return Gate(not worse, reason, champion, rows, before, difference, balanced, mcnemar(gained, lost))
+
+
+def _points(metric: Metric) -> str:
+    low, high = (f"{100 * end:+.2f}" for end in (metric.low, metric.high))
+    return f"{100 * metric.value:+.2f} points (95 %: {low} to {high})"

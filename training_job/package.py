@@ -18,6 +18,7 @@ from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scorer import load_tokenizer
+from model_release.seen import SEEN, write_seen
 from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline
 from training_job.calibrate import fit_temperature
@@ -308,6 +309,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     sample = test.take(frozen)
     reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
     write_reference(reference, builder.root / REFERENCE)
+    write_seen([*inputs.train.texts, *inputs.validation.texts], builder.root / SEEN)
     scorer.engine.close()
     told = _training_facts(inputs)
     update = {

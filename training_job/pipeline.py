@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from training_job.registry import RegistryError, register
 from training_job.search import SearchOutcome
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
+from training_job.split import SCHEME
 from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
 
@@ -102,16 +103,42 @@ def _commit(settings: TrainSettings) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _told(parts: Parts) -> str:
-    dropped = [
-        f"{count:,} {what}"
-        for count, what in (
-            (parts.test_copies_dropped, "that also stand in the test set"),
-            (parts.repeats_dropped, "that stand there twice"),
+def _listed(counts: Sequence[tuple[int, str]]) -> str:
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+
+
+def _summary(parts: Parts) -> str:
+    """The parts and what was left out of them, in one line."""
+    counts = parts.counts
+    dropped = _listed(
+        [
+            (counts.test_copies_dropped, "that also stand in the test set"),
+            (counts.repeats_dropped, "that stand there twice"),
+            (counts.tied_texts_dropped, "whose text stands as often with one label as with the other"),
+            (counts.validation_kept_back, "held out for validation beyond VALIDATION_ROWS"),
+        ]
+    )
+    tested = _listed(
+        [
+            (counts.test_repeats_dropped, "that stand there twice"),
+            (counts.test_tied_texts_dropped, "whose text stands as often with one label as with the other"),
+        ]
+    )
+    contradicting = _listed(
+        [
+            (counts.contradicting_texts, "of the training file"),
+            (counts.test_contradicting_texts, "of the test file"),
+        ]
+    )
+    held = ", by their hashes a fifth of the file" if parts.test_held_out else ""
+    one_label = (
+        ""
+        if len(set(parts.validation.labels.tolist())) > 1
+        else (
+            "; the validation rows are all of one label: the temperature stays 1, and the best weights are those that "
+            "answer that label best"
         )
-        if count
-    ]
-    held = ", a fifth of the file" if parts.test_held_out else ""
+    )
     mixed = ""
     if feedback := parts.feedback:
         left = feedback.feedback_in_test + feedback.feedback_in_validation
@@ -122,7 +149,10 @@ def _told(parts: Parts) -> str:
         )
     return (
         f"rows: {len(parts.train):,} to train, {len(parts.validation):,} to validate, {len(parts.test):,} to test{held}"
-        + (f"; dropped from training: {' and '.join(dropped)}" if dropped else "")
+        + (f"; dropped from training: {dropped}" if dropped else "")
+        + (f"; dropped from the test: {tested}" if tested else "")
+        + (f"; texts with both labels, of which the majority's counts: {contradicting}" if contradicting else "")
+        + one_label
         + mixed
     )
 
@@ -133,7 +163,7 @@ def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tr
     store = ReleaseStore(settings.releases_uri)
     store.check_writable(settings.model_name)
     parts = read_parts(settings)
-    progress.say(_told(parts))
+    progress.say(_summary(parts))
     tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
     prepared = prepare(settings, parts)
     progress.end()
@@ -148,9 +178,9 @@ def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: 
         **{name: public[name] for name in ("mode", "train_data", "test_data")},
         **{name: value for name, value in asdict(recipe).items() if name != "bf16"},
         "precision": "bf16" if recipe.bf16 else "fp32",
-        "test_copies_dropped": parts.test_copies_dropped,
-        "repeats_dropped": parts.repeats_dropped,
+        **asdict(parts.counts),
         "test_held_out": parts.test_held_out,
+        "split_scheme": SCHEME,
         **(asdict(parts.feedback) if parts.feedback else {}),
         "padding_share": round(padding_of(prepared, recipe), 4),
         "steps": fitted.steps,
@@ -241,13 +271,13 @@ def _checkpoints(
 
 def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, progress: Progress, run: Run) -> Gate:
     """The gate's verdict on a published release, told to MLflow's run."""
-    evaluation, test = built.evaluation, prepared.parts.test
-    right = (evaluation.probability >= built.manifest.decision_threshold) == (evaluation.labels == 1)
-    gate = auto.gate(built.manifest.release_id, test, right, progress, built.folder)
+    gate = auto.gate(built.manifest, prepared.parts.test, built.evaluation, progress, built.folder)
     run.tags({"gate": "passed" if gate.passed else "failed", "gate_reason": gate.reason})
     if gate.difference is not None and gate.champion_accuracy is not None and gate.p_value is not None:
         ends = {f"gate/difference_{name}": getattr(gate.difference, name) for name in ("value", "low", "high")}
         run.metrics(ends | {"gate/champion_accuracy": gate.champion_accuracy, "gate/p_value": gate.p_value})
+    if gate.rows is not None:
+        run.metrics({"gate/rows": gate.rows})
     return gate
 
 
@@ -283,7 +313,7 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
                 checkpoints.run_id = run.run_id
             if not found or found.run_id != run.run_id:
                 feedback = asdict(prepared.parts.feedback) if prepared.parts.feedback else {}
-                run.parameters(settings.public() | asdict(recipe) | feedback)
+                run.parameters(settings.public() | asdict(recipe) | asdict(prepared.parts.counts) | feedback)
             progress.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
             model, fitted = fit(prepared, recipe, _Followed(progress, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)

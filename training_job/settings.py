@@ -95,7 +95,7 @@ class TrainSettings(StoreSettings):
     )
     """Rows to train on: a .csv, .csv.gz or .parquet with text and label, here or at `s3://…`, or `hub:NAME`."""
     test_data: str | None = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
-    """Rows to measure on; a hub dataset's own test rows, or a fifth of TRAIN_DATA, unless given."""
+    """Rows to measure on; a hub dataset's own, or a fifth of TRAIN_DATA by the texts' hashes, unless given."""
     feedback: Literal["none", "mix"] = Field("none", validation_alias="FEEDBACK")
     """mix: labelled feedback, which a drift check has written beside the releases, joins the training rows."""
     text_column: str = Field("text", validation_alias="TEXT_COLUMN", min_length=1)
@@ -116,7 +116,8 @@ class TrainSettings(StoreSettings):
     train_rows: int | None = Field(None, validation_alias="TRAIN_ROWS", ge=2)
     """Training rows, with balanced classes; the mode's unless given."""
     validation_rows: int = Field(1000, validation_alias="VALIDATION_ROWS", ge=2)
-    """Rows held out of TRAIN_DATA that choose the best weights and the temperature; a fifth of it at most."""
+    """Most rows that choose the best weights and the temperature, of the tenth of TRAIN_DATA that is held out for it by
+    the texts' hashes."""
     test_rows: int | None = Field(None, validation_alias="TEST_ROWS", ge=2)
     """Test rows to measure on, with balanced classes; all unless given."""
     batch_size: int = Field(16, validation_alias="BATCH_SIZE", ge=1, le=4096)
@@ -130,7 +131,7 @@ class TrainSettings(StoreSettings):
     clip_norm: float = Field(1.0, validation_alias="CLIP_NORM", gt=0)
     """Longest gradient; a longer one is scaled down to it."""
     seed: int = Field(0, validation_alias="SEED", ge=0, lt=2**31)
-    """Seed of the split, the order of rows, the new weights and dropout."""
+    """Seed of the order of rows, the new weights and dropout; it moves no row from one part to another."""
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", validation_alias="PRECISION")
     """Of matrix products; auto is bf16 where the CPU has instructions for it."""
     threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
@@ -144,7 +145,7 @@ class TrainSettings(StoreSettings):
     checkpoint_steps: int = Field(100, validation_alias="CHECKPOINT_STEPS", ge=1)
     """Optimiser steps from one checkpoint to the next."""
     auto_promote: bool = Field(False, validation_alias="AUTO_PROMOTE")
-    """Promote the release if it answers the test rows no worse than the champion."""
+    """Promote the release if it answers no worse than the champion the test rows that are new to both."""
     git_commit: str | None = Field(None, validation_alias="GIT_COMMIT")
     """The commit of this code; asked of git unless given."""
     optimize: bool = Field(False, validation_alias="OPTIMIZE")

@@ -25,8 +25,9 @@ from rich.console import Console
 from model_release import Manifest, ReleaseStore
 from model_release.scorer import read_manifest
 from training_job.bases import load_base
-from training_job.data import Rows, split
+from training_job.data import Rows
 from training_job.package import INT8, ReleaseInputs, build_release
+from training_job.split import split
 
 console = Console()
 MAX_TOKENS = 512
@@ -93,7 +94,6 @@ def _publish(store: ReleaseStore, texts: Path, work: Path, base: str) -> None:
         train_rows=None,
         validation_rows=VALIDATION_ROWS,
         test_rows=TEST_ROWS,
-        seed=0,
     )
     loaded = load_base(base, texts=parts.train.texts, max_tokens=MAX_TOKENS, seed=0)
     inputs = ReleaseInputs(

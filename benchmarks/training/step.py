@@ -28,10 +28,11 @@ from rich.console import Console
 from model_release import available_cpus
 from training_job.bases import Base, load_base
 from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
-from training_job.data import Rows, balanced_order
+from training_job.data import Rows
 from training_job.dropout import byte_dropout
 from training_job.loop import Learner, Recipe, cpu_has_bf16, learning_rate_share, validate
 from training_job.reading import read_rows
+from training_job.split import balanced_order, merge_copies
 
 BATCH, STOCK_TOKENS = 16, 512
 console = Console()
@@ -220,15 +221,15 @@ def main() -> None:
     arguments = parse()
     torch.set_num_threads(arguments.threads or available_cpus())
     document: dict[str, Any] = {"machine": machine()}
-    rows = read_rows(arguments.train, "train")
-    order = balanced_order(rows.labels, 0)
+    rows = merge_copies(read_rows(arguments.train, "train")).rows
+    order = balanced_order(rows.labels)
     base = load_base(arguments.base, texts=rows.texts[:1000], max_tokens=max(arguments.tokens), seed=0)
     document |= {"base": arguments.base, "batch": BATCH, "bf16": cpu_has_bf16(), "threads": torch.get_num_threads()}
     document["steps"] = measure_steps(base, rows.take(order[: BATCH * arguments.steps]), arguments)
     console.print(table(document["steps"]), soft_wrap=True)
     if arguments.rows:
-        test = read_rows(arguments.test, "test")
-        test = test.take(balanced_order(test.labels, 0)[: arguments.test_rows])
+        test = merge_copies(read_rows(arguments.test, "test")).rows
+        test = test.take(balanced_order(test.labels)[: arguments.test_rows])
         train = rows.take(order[: arguments.rows])
         document |= {"rows": len(train), "epochs": arguments.epochs}
         document["training"] = measure_accuracy(base, train, test, arguments)

@@ -16,8 +16,7 @@ from hub_standin import hub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_release.features import text_hash
-from training_job.data import Rows, balanced_order, drop_copies, proportional_order, split
+from training_job.data import Rows
 from training_job.errors import DataError
 from training_job.reading import parse_label, read_csv, read_rows
 
@@ -138,77 +137,6 @@ def test_a_folder_and_a_parquet_without_the_column_are_refused(tmp_path: Path) -
     with pytest.raises(DataError, match="row 2: the text is empty"):
         pd.DataFrame({"text": ["a", None], "label": [1, 0]}).to_parquet(tmp_path / "b.parquet")
         read_rows(str(tmp_path / "b.parquet"), "train")
-
-
-def _rows(count: int, seed: int = 0, positives: float = 0.5) -> Rows:
-    """Different texts, sorted by label as some public files are."""
-    labels = np.sort((np.arange(count) < count * positives).astype(np.int64))
-    return Rows([f"{seed} text {index}" for index in range(count)], labels)
-
-
-@given(count=st.integers(2, 300), share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
-@settings(max_examples=80)
-def test_orders_keep_classes_balanced_from_the_beginning(count: int, share: float, seed: int) -> None:
-    labels = _rows(count, positives=share).labels
-    smaller = min(int(labels.sum()), count - int(labels.sum()))
-    balanced = balanced_order(labels, seed)
-    assert sorted(balanced) == list(range(count))
-    for size in range(2, 2 * smaller + 1, 2):
-        assert labels[balanced[:size]].sum() == size // 2
-    proportional = proportional_order(labels, seed)
-    assert sorted(proportional) == list(range(count))
-    running = np.cumsum(labels[proportional])
-    expected = np.arange(1, count + 1) * labels.mean()
-    assert np.abs(running - expected).max() <= 2.0
-
-
-def test_a_sorted_file_is_shuffled_before_a_subset_is_taken() -> None:
-    parts = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=0)
-    assert (len(parts.train), len(parts.validation), len(parts.test)) == (100, 50, 20)
-    assert parts.train.labels.sum() == 50 and parts.test.labels.sum() == 10
-    assert parts.validation.labels[:20].sum() == pytest.approx(10, abs=2)
-    places = [int(text.split()[-1]) for text in parts.train.texts]
-    assert max(places) > 900 and min(places) < 100
-    again = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=0)
-    other = split(_rows(1000), _rows(100, 1), train_rows=100, validation_rows=50, test_rows=20, seed=1)
-    assert parts.fingerprint == again.fingerprint != other.fingerprint
-
-
-@given(
-    train=st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=40),
-    test=st.lists(st.sampled_from("abcdefgh"), max_size=20),
-)
-def test_no_text_of_the_test_set_is_trained_on_and_none_twice(train: list[str], test: list[str]) -> None:
-    rows = Rows([f"  text {name} \n" for name in train], np.zeros(len(train), dtype=np.int64))
-    held_out = Rows([f"text {name}" for name in test], np.zeros(len(test), dtype=np.int64))
-    kept, copies, repeats = drop_copies(rows, held_out)
-    hashes = [text_hash(text) for text in kept.texts]
-    assert len(set(hashes)) == len(hashes)
-    assert not set(hashes) & {text_hash(text) for text in held_out.texts}
-    assert len(kept) + copies + repeats == len(rows)
-    assert copies == sum(name in test for name in train)
-
-
-def test_copies_are_counted_and_a_file_alone_gives_a_fifth_to_the_test() -> None:
-    train, test = _rows(200), _rows(50, 1)
-    mixed = Rows([*train.texts, *test.texts[:10], train.texts[0]], np.append(train.labels, [0] * 10 + [1]))
-    parts = split(mixed, test, train_rows=None, validation_rows=1000, test_rows=None, seed=0)
-    assert (parts.test_copies_dropped, parts.repeats_dropped) == (10, 1)
-    assert (len(parts.validation), len(parts.train)) == (40, 160)
-    alone = split(mixed, None, train_rows=None, validation_rows=30, test_rows=None, seed=0)
-    assert alone.test_held_out and len(alone.test) == 42 and alone.repeats_dropped == 1
-    texts = [*alone.train.texts, *alone.validation.texts, *alone.test.texts]
-    assert len(texts) == len(set(texts)) == 210
-
-
-def test_what_is_left_must_hold_both_classes() -> None:
-    test = _rows(40)
-    with pytest.raises(DataError, match="without the copies of test rows, holds no rows"):
-        split(test, test, train_rows=None, validation_rows=10, test_rows=None, seed=0)
-    labels = np.array([1] + [0] * 30)
-    few = Rows([f"row {index}" for index in range(31)], labels)
-    with pytest.raises(DataError, match="holds only negative rows"):
-        split(few, test, train_rows=None, validation_rows=5, test_rows=None, seed=0)
 
 
 def _in_a_process(code: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:

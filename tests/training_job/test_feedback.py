@@ -1,5 +1,6 @@
 """Feedback joins the training rows, and no others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -60,6 +61,16 @@ def test_the_newest_label_counts_and_held_out_rows_stay_out() -> None:
     )
     assert parts.validation is PARTS.validation and parts.test is PARTS.test
     assert parts.fingerprint != PARTS.fingerprint and PARTS.train.labels.tolist() == [1, 0, 0]
+
+
+def test_a_text_whose_hash_is_held_out_stays_out_before_it_stands_in_the_file() -> None:
+    """`apple` is one of the fifth, which a file without a test of its own holds out; `warm` is of the validation part."""
+    feedback = _rows(("apple", 1), ("  warm\n", 1), ("late", 0))
+    beside, alone = mix(PARTS, feedback, 1), mix(replace(PARTS, test_held_out=True), feedback, 1)
+    assert beside.train.texts[3:] == ["apple", "late"] and alone.train.texts[3:] == ["late"]
+    assert beside.feedback is not None and alone.feedback is not None
+    assert (beside.feedback.feedback_in_test, beside.feedback.feedback_in_validation) == (0, 1)
+    assert (alone.feedback.feedback_in_test, alone.feedback.feedback_in_validation) == (1, 1)
 
 
 def test_without_feedback_the_rows_are_as_they_were() -> None:

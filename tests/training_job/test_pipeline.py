@@ -50,9 +50,10 @@ def test_the_manifest_tells_how_it_was_made(trained: tuple[TrainOutcome, Path]) 
     facts = manifest.facts
     assert manifest.mlflow_run_id == outcome.run_id and manifest.git_commit == "c0ffee"
     assert manifest.metrics == outcome.metrics and manifest.metrics["accuracy"].value > 0.7
-    assert (facts["train_rows"], facts["validation_rows"], facts["test_rows"]) == (112, 28, 60)
-    assert (facts["test_copies_dropped"], facts["repeats_dropped"]) == (5, 0)
-    assert facts["steps"] == 42 and 1 <= int(facts["best_step"] or 0) <= 42
+    assert (facts["train_rows"], facts["validation_rows"], facts["test_rows"]) == (128, 12, 60)
+    assert (facts["test_copies_dropped"], facts["repeats_dropped"], facts["contradicting_texts"]) == (5, 0, 0)
+    assert (facts["split_scheme"], facts["test_held_out"], facts["validation_kept_back"]) == (1, False, 0)
+    assert facts["steps"] == 48 and 1 <= int(facts["best_step"] or 0) <= 48
     assert facts["learning_rate"] == 2e-3 and facts["epochs"] == 6.0 and facts["mode"] == "quick"
     assert manifest.base_model == "scratch-tiny" and manifest.max_tokens == 32
 
@@ -62,7 +63,7 @@ def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     run = client.get_run(outcome.run_id)
     assert run.info.status == "FINISHED" and run.data.tags["release_id"] == outcome.release_id
-    assert len(client.get_metric_history(outcome.run_id, "train_loss")) == 42
+    assert len(client.get_metric_history(outcome.run_id, "train_loss")) == 48
     assert len(client.get_metric_history(outcome.run_id, "validation_accuracy")) == 10
     assert run.data.metrics["accuracy"] == pytest.approx(outcome.metrics["accuracy"].value)
     assert run.data.metrics["system/rss_mib"] > 0 and run.data.metrics["seconds/train"] > 0
@@ -78,7 +79,7 @@ def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, 
 def test_the_log_tells_what_was_done_and_nothing_is_left_behind(trained: tuple[TrainOutcome, Path]) -> None:
     outcome, folder = trained
     said = (folder / "progress.txt").read_text()
-    assert "rows: 112 to train, 28 to validate, 60 to test; dropped from training: 5 that also stand" in said
+    assert "rows: 128 to train, 12 to validate, 60 to test; dropped from training: 5 that also stand" in said
     assert "load: " in said and "train: " in said and "publish: " in said
     assert set(outcome.seconds) == {"load", "train", "evaluation", "release"}
     assert all(seconds > 0 for seconds in outcome.seconds.values())

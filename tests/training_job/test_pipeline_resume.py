@@ -19,7 +19,7 @@ from training_job import pipeline
 from training_job.pipeline import train
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 7 * 60  # of 112 rows in batches of 16, sixty times
+STEPS = 8 * 60  # of 128 rows in batches of 16, sixty times
 
 __all__ = ["files", "no_settings_from_outside", "threads_kept"]
 

@@ -14,11 +14,12 @@ from optuna.trial import TrialState
 from training_runs import no_settings_from_outside
 
 from training_job import search as search_module
-from training_job.data import Rows, split
+from training_job.data import Rows
 from training_job.errors import Diverged
 from training_job.fitting import Prepared, prepare
 from training_job.search import SEARCHED, SearchError, close_stale, open_study, search, searched, study_name
 from training_job.settings import TrainSettings
+from training_job.split import split
 from training_job.tracking import Tracker
 
 __all__ = ["no_settings_from_outside"]
@@ -64,9 +65,7 @@ def _settings(folder: Path, **changes: Any) -> TrainSettings:
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    parts = split(
-        Rows(*make_texts(80, 1)), Rows(*make_texts(20, 2)), train_rows=60, validation_rows=16, test_rows=None, seed=0
-    )
+    parts = split(Rows(*make_texts(80, 1)), Rows(*make_texts(20, 2)), train_rows=60, validation_rows=16, test_rows=None)
     return prepare(TrainSettings(base_model="scratch-tiny", max_tokens=32, threads=1), parts)
 
 
