@@ -96,6 +96,7 @@ _INDEX = _list(
         ("name", "version", "state", "reason"),
     )
 )
+_ALIVE = _object({"status": {"const": "alive"}, **dict.fromkeys(("model", "docs", "health"), _STRING)}, ("status",))
 _READY = _object({"name": _STRING, "ready": {"type": "boolean"}})
 _V1_REQUEST = _object(
     {
@@ -134,8 +135,8 @@ def _operation(
     responses: dict[int | str, Any] = {200: {"description": "The answer", "content": content}}
     operation: Schema = {
         "summary": summary,
-        "tags": [path.split("/")[1].partition(":")[0].upper()],
-        "operationId": path.replace("/", "_").strip("_"),
+        "tags": [path.split("/")[1].partition(":")[0].upper() or "V1"],
+        "operationId": path.replace("/", "_").strip("_") or "alive",
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[^/]+$"}}
             for name in ("name", "version")
@@ -156,6 +157,7 @@ def protocol_paths() -> dict[str, Schema]:
         paths[path] = {"get": _operation(path, summary, answer, *errors)}
 
     live, ready = (_object({word: {"type": "boolean"}}, (word,)) for word in ("live", "ready"))
+    get("/", "Does the process answer? (V1)", _ALIVE)
     get("/v2", "Server metadata", _SERVER)
     get("/v2/health/live", "Does the process answer?", live)
     get("/v2/health/ready", "Can it be asked?", ready)
@@ -185,7 +187,8 @@ def protocol_paths() -> dict[str, Schema]:
     paths[path] = {
         "post": _operation(path, "Models and their states", _INDEX, *BODY_ERRORS, body=index, required=False)
     }
-    get("/v1/models", "Names of models", _object({"models": _list(_STRING)}, ("models",)))
+    for protocol in ("/v1/models", "/v2/models"):
+        get(protocol, "Names of models", _object({"models": _list(_STRING)}, ("models",)))
     get("/v1/models/{name}", "Can the model be asked?", _READY, 404, 503)
     for verb, summary, answer in (
         ("predict", "Sentiment (V1)", _V1_RESPONSE),

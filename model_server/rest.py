@@ -96,15 +96,17 @@ class Rest:
     def routes(self) -> list[Route]:
         v1 = counted(self._state, "v1")(self.v1_predict)
         gets: dict[str, Handler] = {
+            "/": self.alive,
             "/v2": self.server_metadata,
             "/v2/": self.server_metadata,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
+            "/v2/models": self.models,
             "/v2/models/{name}": self.model_metadata,
             "/v2/models/{name}/versions/{version}": self.model_metadata,
             "/v2/models/{name}/ready": self.model_ready,
             "/v2/models/{name}/versions/{version}/ready": self.model_ready,
-            "/v1/models": self.v1_models,
+            "/v1/models": self.models,
             "/v1/models/{name}": self.v1_model,
         }
         posts = {
@@ -117,6 +119,10 @@ class Rest:
             *(Route(path, answering_errors(handler), methods=["GET"]) for path, handler in gets.items()),
             *(Route(path, handler, methods=["POST"]) for path, handler in posts.items()),
         ]
+
+    async def alive(self, _: Request) -> Response:
+        """The probe of V1's clients, such as KServe's transformers, and where a person finds more."""
+        return json_response({"status": "alive", "model": self._state.model.name, "docs": "/docs", "health": "/health"})
 
     async def live(self, _: Request) -> Response:
         return json_response({"live": True})
@@ -162,7 +168,7 @@ class Rest:
         raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
         return tensors_response(request, raw, length)
 
-    async def v1_models(self, _: Request) -> Response:
+    async def models(self, _: Request) -> Response:
         return json_response({"models": [self._state.model.name]})
 
     async def v1_model(self, request: Request) -> Response:

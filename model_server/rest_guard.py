@@ -10,7 +10,7 @@ from model_server.exchange import error_response
 from model_server.guard import Guard
 
 _OPEN = re.compile(
-    r"/metrics|/health|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
+    r"/|/metrics|/health|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
 )
 _ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
 

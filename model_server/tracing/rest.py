@@ -18,7 +18,7 @@ from model_server.rest import inference
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
 
-_UNTRACED = frozenset({"/metrics", "/health", "/v2/health/live", "/v2/health/ready"})
+_UNTRACED = frozenset({"/", "/metrics", "/health", "/v2/health/live", "/v2/health/ready"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 

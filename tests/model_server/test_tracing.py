@@ -194,7 +194,7 @@ def test_a_cancelled_call_ends_by_its_deadline_or_by_its_client():
 
 def test_probes_have_no_spans_and_an_unsampled_trace_stays_so(traced, collector):
     probe, unsampled, last = Trace(collector), Trace(collector, sampled=False), Trace(collector)
-    for path in ("/v2/health/ready", "/v2/health/live", "/health", "/metrics"):
+    for path in ("/", "/v2/health/ready", "/v2/health/live", "/health", "/metrics"):
         assert rest(traced, "GET", path, probe).status_code == 200
     rpc(traced, "ServerReady", pb.ServerReadyRequest(), probe)
     assert rest(traced, "POST", INFER, unsampled, json=json_request(["a film"])).status_code == 200
