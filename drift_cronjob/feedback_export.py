@@ -8,6 +8,7 @@ from typing import Any
 from drift_cronjob.errors import DriftError
 from drift_cronjob.settings import DriftSettings
 from prediction_log import LabelledText, labelled_texts
+from sentiment_common.object_store import open_store
 
 
 def content_hash(rows: list[LabelledText]) -> str:
@@ -65,11 +66,9 @@ def export(settings: DriftSettings, start: datetime, end: datetime) -> str:
 
 def _write(folder: str, name: str, same: str, content: bytes) -> bool:
     """Write the file, whole or not at all, unless one that matches `same` is there."""
-    import fsspec
-
     from drift_cronjob.report import put_file
 
-    filesystem, path = fsspec.core.url_to_fs(folder, use_listings_cache=False)
+    filesystem, path = open_store(folder)
     if filesystem.glob(f"{path}/{same}"):
         return False
     put_file(filesystem, f"{path}/{name}", content)

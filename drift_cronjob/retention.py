@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.settings import DriftSettings
+from sentiment_common.object_store import open_store
 
 _REPORT = re.compile(r"^drift-(?P<stamp>\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}(?P<beside>-evidently)?\.html$")
 _FEEDBACK = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
@@ -25,9 +26,7 @@ def is_old(name: str, now: datetime, keep_days: int) -> bool:
 
 
 def _remove(folder: str, now: datetime, keep_days: int) -> int:
-    import fsspec
-
-    filesystem, path = fsspec.core.url_to_fs(folder, use_listings_cache=False)
+    filesystem, path = open_store(folder)
     try:
         names: list[str] = filesystem.ls(path, detail=False)
     except FileNotFoundError:

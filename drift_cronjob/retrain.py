@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.errors import DriftError
-from model_release.kubernetes_api import said
+from model_release.kubernetes_api import NoCluster, connect, own_namespace, said
 
 TRIGGER = {"sentiment/trigger": "drift"}
 COMPONENT = "app.kubernetes.io/component"
@@ -74,16 +73,15 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
     Raises:
         DriftError: the cluster cannot be asked, or refuses; the drift itself is recorded.
     """
-    from kubernetes import client, config
+    from kubernetes import client
     from kubernetes.client import ApiException
-    from kubernetes.config import ConfigException
     from urllib3.exceptions import HTTPError
 
     now, cooldown = datetime.now(UTC), timedelta(hours=cooldown_hours)
     try:
-        config.load_incluster_config() if IN_CLUSTER else config.load_kube_config()
+        connect()
         batch, plain = client.BatchV1Api(), client.ApiClient().sanitize_for_serialization
-        where = namespace or "default"
+        where = namespace or own_namespace()
         found = plain(batch.read_namespaced_cron_job(cron_job, where, _request_timeout=30))
         component = found["spec"]["jobTemplate"]["metadata"]["labels"][COMPONENT]
         jobs = plain(batch.list_namespaced_job(where, label_selector=f"{COMPONENT}={component}", _request_timeout=30))
@@ -91,7 +89,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
         if against:
             return f"no training was started: {against}"
         made = batch.create_namespaced_job(where, _job(found, now, cooldown), _request_timeout=30)
-    except (ApiException, ConfigException, HTTPError) as error:
+    except (ApiException, NoCluster, HTTPError) as error:
         raise DriftError(
             f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {said(error)}; check "
             "DRIFT_RETRAIN_CRONJOB, KUBE_NAMESPACE and the rights of this account"

@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sentiment_common.settings import Settings
 
 
-class DriftSettings(BaseSettings):
-    """Every field is an environment variable of the given name; a command line option overrides it."""
-
-    model_config = SettingsConfigDict(use_attribute_docstrings=True, populate_by_name=True, extra="ignore")
+class DriftSettings(Settings):
+    """Settings of a drift check."""
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
@@ -57,7 +56,7 @@ class DriftSettings(BaseSettings):
     retrain_cooldown_hours: float = Field(24.0, validation_alias="DRIFT_RETRAIN_COOLDOWN_HOURS", ge=0, le=24 * 366)
     """Hours that lie at least between two trainings that were started so."""
     kube_namespace: str | None = Field(None, validation_alias="KUBE_NAMESPACE")
-    """The CronJob's namespace."""
+    """The CronJob's namespace; the pod's own unless given."""
 
     @field_validator("end")
     @classmethod
@@ -65,8 +64,3 @@ class DriftSettings(BaseSettings):
         if end is None:
             return None
         return end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
-
-    @field_validator("release", "retrain_cronjob", "kube_namespace")
-    @classmethod
-    def _blank_is_none(cls, release: str | None) -> str | None:
-        return (release or "").strip() or None

@@ -1,18 +1,32 @@
-"""The Kubernetes API for the programs that ask one: which cluster, and what its server said in words."""
+"""The Kubernetes API: which cluster is meant, and a refusal of its server in words."""
 
 import json
-import os
 from pathlib import Path
 
-NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+from sentiment_common.settings import environment
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class NoCluster(Exception):
     """There is no cluster to ask; the message says why and what to do."""
 
 
+def in_cluster() -> bool:
+    """Whether this runs in a pod that has an account for the Kubernetes API.
+
+    Kubernetes sets the variable in every pod, and mounts the token unless the pod's specification forbids it.
+    """
+    return "KUBERNETES_SERVICE_HOST" in environment() and (ACCOUNT / "token").is_file()
+
+
+def own_namespace() -> str:
+    """The namespace of the pod that this runs in; `default` outside of a cluster."""
+    return (ACCOUNT / "namespace").read_text("utf-8").strip() if in_cluster() else "default"
+
+
 def connect() -> None:
-    """Read the kubeconfig or, in a pod, take the pod's own account.
+    """Read the kubeconfig; in a pod with an account, and without KUBECONFIG, take that account.
 
     Raises:
         NoCluster: there is neither, or it cannot be read.
@@ -21,9 +35,9 @@ def connect() -> None:
     from kubernetes import config
     from kubernetes.config import ConfigException
 
-    given = os.environ.get("KUBECONFIG")
+    given = environment().get("KUBECONFIG")
     try:
-        if NAMESPACE_FILE.exists() and not given:
+        if in_cluster() and not given:
             config.load_incluster_config()
         else:
             config.load_kube_config()
@@ -32,7 +46,7 @@ def connect() -> None:
         named = isinstance(error, (ConfigException, yaml.YAMLError, OSError))
         why = said(error) if named else "it has not the form of a kubeconfig"
         raise NoCluster(
-            f"no cluster: the kubeconfig {given or '~/.kube/config'} cannot be used ({why}); mend it, set KUBECONFIG, "
+            f"no cluster: the kubeconfig {given or '~/.kube/config'} cannot be used ({why}); fix it, set KUBECONFIG, "
             "or log in to the cluster first"
         ) from None
 

@@ -9,13 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import fsspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
 from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
-
-_S3_TIMEOUTS = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3, "mode": "standard"}}
+from sentiment_common.object_store import open_store
 
 
 class Champion(BaseModel):
@@ -30,12 +28,8 @@ class Champion(BaseModel):
 
 
 def _filesystem(uri: str) -> tuple[Any, str]:
-    options: dict[str, Any] = {}
-    if uri.startswith("s3://"):
-        # Another process publishes and promotes meanwhile: a cached listing would hide it.
-        options = {"config_kwargs": _S3_TIMEOUTS, "use_listings_cache": False, "skip_instance_cache": True}
     try:
-        return fsspec.core.url_to_fs(uri, **options)  # type: ignore[no-any-return]
+        return open_store(uri)
     except (ValueError, ImportError) as error:
         raise ReleaseError(
             f"RELEASES_URI {uri!r} cannot be used: {error}; give a folder or s3://bucket/prefix"

@@ -12,7 +12,6 @@ import httpx
 import orjson
 import uvicorn
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -37,11 +36,7 @@ _PASSED_ON: dict[int, type[ServingError]] = {400: InvalidInput, 413: TooLarge, 5
 
 
 class AveragerSettings(BodySettings):
-    """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
-
-    model_config = SettingsConfigDict(
-        use_attribute_docstrings=True, protected_namespaces=(), extra="ignore", env_ignore_empty=True
-    )
+    """Settings of the averager."""
 
     graph_url: str = Field(pattern=r"^https?://[^/\s]+/?$")
     """The InferenceGraph's address, http://HOST[:PORT]."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
 
 from model_server.console_log import LogFormat
 from sentiment_common.http.settings import BodySettings
@@ -17,11 +16,7 @@ Dtype = Literal["auto", "bf16", "fp32"]
 
 
 class ServerSettings(BodySettings):
-    """Each field is read from the environment variable of its name in capitals; an empty one counts as not set."""
-
-    model_config = SettingsConfigDict(
-        use_attribute_docstrings=True, protected_namespaces=(), extra="ignore", env_ignore_empty=True
-    )
+    """Settings of the model server."""
 
     model_name: str = Field("sentiment", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     """The model's name in the protocols."""
@@ -99,7 +94,7 @@ class ServerSettings(BodySettings):
     """Certificate chain (PEM) of REST and gRPC; with `tls_key_file`."""
     tls_key_file: Path | None = None
     """Its private key (PEM)."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: tuple[str, ...] = ()
     """Origins of pages that may call the REST interface, with commas between them; * for all."""
     connection_age_grace_seconds: float = Field(60.0, gt=0, le=3600)
     """How long the calls of a gRPC connection that has reached its age may still run."""

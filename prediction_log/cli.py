@@ -1,32 +1,54 @@
 """`python -m prediction_log`: migrate, replay what pods left behind, keep the partitions, look at the hours."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(help="The prediction log's database.", no_args_is_help=True, add_completion=False)
-Url = Annotated[str, typer.Option("--database-url", envvar="DATABASE_URL", show_envvar=True, help="SQLite or Postgres")]
-SpillUri = Annotated[
-    str | None, typer.Option("--spill-uri", envvar="SPILL_URI", show_envvar=True, help="s3://bucket/prefix or a folder")
+if TYPE_CHECKING:
+    from prediction_log.settings import LogSettings
+
+app = typer.Typer(
+    help="The prediction log's database.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url", help="SQLite or Postgres (DATABASE_URL; sqlite:///var/predictions.db)", show_default=False
+    ),
 ]
-URL_DEFAULT = "sqlite:///var/predictions.db"
+SpillUri = Annotated[
+    str | None, typer.Option("--spill-uri", help="s3://bucket/prefix or a folder (SPILL_URI)", show_default=False)
+]
+
+
+def _settings(**options: Any) -> "LogSettings":
+    """Read the environment; options that were given (not None) win over it."""
+    from prediction_log.settings import LogSettings
+
+    return LogSettings(**{name: value for name, value in options.items() if value is not None})
 
 
 @app.command()
 def upgrade(
-    database_url: Url = URL_DEFAULT,
+    database_url: Url = None,
     wait: Annotated[
-        float, typer.Option(min=0, envvar="DATABASE_WAIT_SECONDS", help="seconds to wait for the database")
-    ] = 0.0,
+        float | None,
+        typer.Option(min=0, help="seconds to wait for the database (DATABASE_WAIT_SECONDS; 0)", show_default=False),
+    ] = None,
 ) -> None:
     """Create or migrate the tables; safe to run again, and by several at once."""
     from prediction_log.migrate import head, upgrade_when_there
 
+    settings = _settings(database_url=database_url, database_wait_seconds=wait)
     console = Console(soft_wrap=True, highlight=False)
-    upgrade_when_there(database_url, wait, lambda problem: console.print(f"waiting: {problem}", markup=False))
+    upgrade_when_there(
+        settings.database_url,
+        settings.database_wait_seconds,
+        lambda problem: console.print(f"waiting: {problem}", markup=False),
+    )
     console.print(f"the prediction log is at revision {head()}")
 
 
@@ -43,21 +65,22 @@ def _replay(database_url: str, spill_uri: str) -> None:
 
 
 @app.command()
-def replay(database_url: Url = URL_DEFAULT, spill_uri: SpillUri = None) -> None:
+def replay(database_url: Url = None, spill_uri: SpillUri = None) -> None:
     """Bring the rows that pods mirrored under SPILL_URI and could not write to the database; safe to run at any time.
 
     Torn and foreign objects are named and left.
     """
     from prediction_log.errors import LogError
 
-    if not (spill_uri or "").strip():
+    settings = _settings(database_url=database_url, spill_uri=spill_uri)
+    if not settings.spill_uri:
         raise LogError("SPILL_URI is not set, so there is nothing to replay; give s3://bucket/prefix or a folder")
-    _replay(database_url, str(spill_uri))
+    _replay(settings.database_url, settings.spill_uri)
 
 
 @app.command()
 def maintain(
-    database_url: Url = URL_DEFAULT,
+    database_url: Url = None,
     ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
     keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions, feedback and reports")] = 90,
     spill_uri: SpillUri = None,
@@ -65,25 +88,27 @@ def maintain(
     """Make the coming days' partitions, remove what is old, and replay what pods left under SPILL_URI."""
     from prediction_log.partitions import maintain as keep_up
 
-    done = keep_up(database_url, ahead_days=ahead, keep_days=keep)
+    settings = _settings(database_url=database_url, spill_uri=spill_uri)
+    done = keep_up(settings.database_url, ahead_days=ahead, keep_days=keep)
     Console(soft_wrap=True).print(
         f"made {len(done.made)} partitions; removed {done.predictions} predictions, {done.feedback} labels and "
         f"{done.drift_reports} drift reports older than {keep} days"
     )
-    if (spill_uri or "").strip():
-        _replay(database_url, str(spill_uri))
+    if settings.spill_uri:
+        _replay(settings.database_url, settings.spill_uri)
 
 
 @app.command()
 def hourly(
-    database_url: Url = URL_DEFAULT,
+    database_url: Url = None,
     hours: Annotated[int, typer.Option(min=1, help="how far back")] = 24,
 ) -> None:
     """Predictions and average confidence by hour."""
     from prediction_log.reader import WindowReader
 
+    reader = WindowReader(_settings(database_url=database_url).database_url)
     now = datetime.now(UTC)
     table = Table("hour (UTC)", "predictions", "average confidence")
-    for row in WindowReader(database_url).hourly(now - timedelta(hours=hours), now):
+    for row in reader.hourly(now - timedelta(hours=hours), now):
         table.add_row(f"{row.hour:%Y-%m-%d %H:%M}", str(row.predictions), f"{row.average_confidence:.3f}")
     Console().print(table)

@@ -1,7 +1,6 @@
 """The mirror: copies of the journal's sealed segments under SPILL_URI, so that rows outlive the pod and its disk."""
 
 import logging
-import os
 import socket
 import threading
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from prediction_log.errors import LogError
 from prediction_log.replay import replay
 from prediction_log.spill_store import Spilled, SpillStore, name_of, pack
+from sentiment_common.settings import environment
 
 log = logging.getLogger("prediction_log")
 
@@ -54,7 +54,7 @@ class Mirror:
         quiet: timedelta = QUIET,
     ) -> None:
         self._store = SpillStore(uri)
-        self._owner = owner or os.environ.get("HOSTNAME") or socket.gethostname()
+        self._owner = owner or environment().get("HOSTNAME") or socket.gethostname()
         self._url, self._database_up = url, database_up
         self._adopt_seconds, self._quiet = adopt_seconds, quiet
         self._lock = threading.Lock()

@@ -12,16 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from prediction_log.errors import LogError
 from prediction_log.journal import decode, intact
 from prediction_log.record import PredictionRecord
+from sentiment_common.object_store import Patience, open_store
 
 FORMAT = "prediction-log-spill/1"
 _FORMS = "give s3://bucket/prefix or a folder"
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*/\d{20}-\d+-\d+\.jsonl$")
-_S3_TIMEOUTS = {"connect_timeout": 3, "read_timeout": 20, "retries": {"max_attempts": 2, "mode": "standard"}}
+_PATIENCE = Patience(connect=3, read=20, tries=2)  # a pod that ends has seconds to mirror its rows
 
 
 class Unreadable(LogError):
@@ -96,12 +95,8 @@ class SpillStore:
         self.base = uri.strip().rstrip("/")
         if not self.base:
             raise LogError(f"SPILL_URI is empty; {_FORMS}")
-        options: dict[str, Any] = {}
-        if self.base.startswith("s3://"):
-            # Others write and delete meanwhile: a cached listing would hide it.
-            options = {"config_kwargs": _S3_TIMEOUTS, "use_listings_cache": False, "skip_instance_cache": True}
         try:
-            self._fs, path = fsspec.core.url_to_fs(self.base, **options)
+            self._fs, path = open_store(self.base, _PATIENCE)
         except (ValueError, ImportError) as error:
             raise LogError(f"SPILL_URI {self.base!r} cannot be used: {error}; {_FORMS}") from None
         self._root = str(path).rstrip("/")

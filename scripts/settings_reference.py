@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic_settings import BaseSettings
 from reference_pages import ROOT, cell, code, write_or_compare
-from typer.main import get_group
 
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.settings import DriftSettings
 from model_server.averager import AveragerSettings
 from model_server.settings import ServerSettings
-from prediction_log.cli import app as prediction_log_app
+from prediction_log.settings import LogSettings
 from sentiment_cli.demo.settings import DemoSettings
-from sentiment_cli.settings import CliSettings
+from sentiment_cli.settings import CliSettings, ClusterSettings
 from sentiment_common.http.settings import HttpSettings
+from sentiment_common.settings import Settings, variable_of
 from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
 
 PAGE = ROOT / "docs/reference/settings.md"
@@ -27,7 +26,8 @@ PAGE = ROOT / "docs/reference/settings.md"
 HEAD = """# Settings
 
 Every setting of every program: an environment variable, and where the [command](commands.md) offers one, an option,
-which wins over the variable. A value that cannot be right ends the program with exit code 2 and a line that names it.
+which wins over the variable. A variable that is empty or blank counts as not set, and blanks around a value do not
+count. A value that cannot be right ends the program with exit code 2 and a line that names it.
 In a cluster the chart sets these variables from its own values, which
 [its README](../../charts/sentiment/README.md) lists.
 
@@ -42,7 +42,7 @@ class Section(NamedTuple):
 
     title: str
     text: str
-    settings: tuple[type[BaseSettings], ...]
+    settings: tuple[type[Settings], ...]
 
 
 SECTIONS = (
@@ -67,11 +67,13 @@ SECTIONS = (
         "`sentiment serve` (with `--ui`), `status`, `doctor`, `releases`.",
         (CliSettings,),
     ),
+    Section("Commands with `--cluster`", "`sentiment train --cluster` and the like.", (ClusterSettings,)),
     Section("Demo", "`sentiment demo`, `make demo`.", (DemoSettings,)),
+    Section("Prediction log", "`python -m prediction_log`.", (LogSettings,)),
 )
 
 # Bases whose fields have a section of their own.
-SHARED: dict[type[BaseSettings], str] = {
+SHARED: dict[type[Settings], str] = {
     StoreSettings: "[releases and tracking](#releases-and-tracking)",
     HttpSettings: "[HTTP of every server](#http-of-every-server)",
 }
@@ -85,7 +87,8 @@ OTHERS = {
     "HF_HOME": "where what was fetched from the hub is kept",
     "HOSTNAME": "under which name a server's rows lie in SPILL_URI; the machine's name unless given",
     "KUBECONFIG": "files by which `--cluster` finds the cluster; ~/.kube/config unless given",
-    "KUBERNETES_SERVICE_HOST": "set by Kubernetes in every pod: a drift check then talks to the cluster it runs in",
+    "KUBERNETES_SERVICE_HOST": "set by Kubernetes in every pod: programs then talk to the cluster that they run in, by "
+    "the pod's own account, unless KUBECONFIG is given",
     "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD": "for an MLflow that asks for them",
 }
 
@@ -135,7 +138,7 @@ def default_of(schema: dict[str, Any], required: bool) -> str:
     return code(text.removeprefix(f"{ROOT}/"))
 
 
-def rows_of(settings: type[BaseSettings]) -> Iterator[Row]:
+def rows_of(settings: type[Settings]) -> Iterator[Row]:
     """A row for each field of its own or its bases, by the variable's name.
 
     Raises:
@@ -145,25 +148,12 @@ def rows_of(settings: type[BaseSettings]) -> Iterator[Row]:
     for name, field in settings.model_fields.items():
         if not field.description:
             raise Undocumented(f"{settings.__module__}.{settings.__name__}.{name}")
-        variable = str(field.validation_alias or name.upper())
+        variable = variable_of(name, field)
         about = schema["properties"][name]
         if "$ref" in about:
             about = schema["$defs"][about["$ref"].rpartition("/")[2]] | about
         text = " ".join(field.description.split())
         yield Row(variable, value_of(about), default_of(about, name in schema.get("required", ())), text)
-
-
-def prediction_log_rows() -> list[Row]:
-    """What `python -m prediction_log` reads, by its options; its commands share them."""
-    rows: dict[str, Row] = {}
-    for command in get_group(prediction_log_app).commands.values():
-        for option in command.params:
-            if isinstance(option.envvar, str):
-                default = "" if option.default is None else code(str(option.default))
-                text = str(getattr(option, "help", ""))
-                value = "number" if option.type_descriptor.annotation is float else "text"
-                rows.setdefault(option.envvar, Row(option.envvar, value, default, text))
-    return list(rows.values())
 
 
 def table(rows: list[Row]) -> str:
@@ -183,7 +173,6 @@ def page() -> str:
                 rows = [row for row in rows if row.variable not in inherited]
                 text += f" Also those of {reference}."
         parts.append(f"\n## {section.title}\n\n{text}\n{table(rows)}")
-    parts.append(f"\n## Prediction log\n\n`python -m prediction_log`.\n{table(prediction_log_rows())}")
     parts.append("\n## What libraries and the surroundings set\n\n| variable | what it is |\n|---|---|\n")
     for names, text in OTHERS.items():
         parts.append(f"| {', '.join(code(name) for name in names.split(', '))} | {cell(text)} |\n")
@@ -193,7 +182,6 @@ def page() -> str:
 def variables() -> set[str]:
     """Every variable that the page names."""
     named = {row.variable for section in SECTIONS for one in section.settings for row in rows_of(one)}
-    named |= {row.variable for row in prediction_log_rows()}
     return named | {name for names in OTHERS for name in names.split(", ")}
 
 

@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from sentiment_common.http.settings import HttpSettings
+from sentiment_common.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class CliSettings(HttpSettings):
     """Settings of `serve`, `status`, `doctor` and `releases`; an option of a command overrides the environment."""
-
-    model_config = SettingsConfigDict(use_attribute_docstrings=True, extra="ignore")
 
     releases_uri: str = Field("var/releases", min_length=1)
     """Folder or s3://bucket/prefix that holds the releases."""
@@ -51,6 +49,13 @@ class CliSettings(HttpSettings):
 
     monitor_port: int = Field(8090, ge=1, le=65535)
     """The port of the monitor, which the page asks for all but predictions."""
+
+
+class ClusterSettings(Settings):
+    """Settings of the commands with `--cluster`; an option overrides the environment."""
+
+    namespace: str = Field("sentiment", min_length=1)
+    """The namespace of the chart's release."""
 
 
 def load_settings(**options: Any) -> CliSettings:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from sentiment_common.settings import environment
 from training_job.errors import BaseModelError, DataError
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
@@ -27,7 +28,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    return environment().get("HF_ENDPOINT", "https://huggingface.co")
 
 
 def _settle() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from model_release.kubernetes_api import NAMESPACE_FILE, NoCluster, connect, said
+from model_release.kubernetes_api import NoCluster, connect, own_namespace, said
 from training_job.pod_trouble import trouble_of
 from training_job.progress import show_step
 from training_job.promote import RollOut
@@ -21,11 +21,6 @@ CONTAINER, RELEASE_ENV = "kserve-container", "RELEASE_ID"
 MANAGER = "sentiment-promotion"
 HELM = "helm"  # what it owns, a later `helm upgrade` may change
 HTTP_PORT = 8080
-
-
-def own_namespace() -> str:
-    """The namespace of the pod that this runs in; `default` outside of a cluster."""
-    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else "default"
 
 
 def release_in(environment: Sequence[dict[str, Any]] | None) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Optional, TypeVar
 
 import typer
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+from sentiment_common.settings import Settings
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def _flag(name: str, field: FieldInfo) -> str:
@@ -32,7 +33,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def with_settings(settings_class: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(settings_class: type[AnySettings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a command `f(settings, *own arguments)`: it takes an option for each field and is called with the
     settings that those options, then the environment, then the defaults give.
 

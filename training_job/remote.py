@@ -1,25 +1,12 @@
 """Files of an object store (or of any place that fsspec knows), read whole."""
 
-from typing import Any
-
-import fsspec
-
+from sentiment_common.object_store import open_store
 from training_job.errors import DataError
-
-# botocore's own limits keep a job that was given a wrong endpoint waiting for minutes.
-_S3_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3, "mode": "standard"}}
 
 
 def is_remote(source: str) -> bool:
     """Whether it is an address (`s3://bucket/path`) rather than a path."""
     return "://" in source
-
-
-def _filesystem(uri: str) -> tuple[Any, str]:
-    options: dict[str, Any] = {}
-    if uri.startswith("s3://"):
-        options = {"config_kwargs": _S3_CONFIG, "use_listings_cache": False, "skip_instance_cache": True}
-    return fsspec.core.url_to_fs(uri, **options)  # type: ignore[no-any-return]
 
 
 def _unread(uri: str, error: Exception) -> DataError:
@@ -37,7 +24,7 @@ def read_bytes(uri: str) -> bytes:
         DataError: it cannot be had; names the address and the remedy.
     """
     try:
-        filesystem, path = _filesystem(uri)
+        filesystem, path = open_store(uri)
         return bytes(filesystem.cat_file(path))
     except Exception as error:  # s3fs lets botocore's, aiohttp's and OSError's families through
         raise _unread(uri, error) from error
@@ -50,7 +37,7 @@ def list_files(folder: str, suffix: str) -> list[str]:
         DataError: the place cannot be reached.
     """
     try:
-        filesystem, path = _filesystem(folder)
+        filesystem, path = open_store(folder)
         names = (str(found).rstrip("/").rsplit("/", 1)[-1] for found in filesystem.ls(path, detail=False))
         return [f"{folder}/{name}" for name in sorted(names) if name.endswith(suffix) and not name.startswith(".")]
     except FileNotFoundError:

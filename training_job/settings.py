@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_release.manifest import Name, Truncation
 from sentiment_common.addresses import without_password
+from sentiment_common.settings import Settings
 
 Mode = Literal["quick", "optimized", "full"]
 
@@ -28,14 +28,9 @@ MODES: dict[Mode, Preset] = {
     "full": Preset(None, 3, 0.5),
 }
 
-# Every field is an environment variable of its alias's name; an option of the command line overrides it. The option is
-# called as the field, or as `json_schema_extra` says.
-_CONFIG = SettingsConfigDict(
-    use_attribute_docstrings=True, populate_by_name=True, extra="ignore", env_ignore_empty=True, validate_default=True
-)
-
 
 def _option(name: str) -> dict[str, Any]:
+    """How a field's command line option is called where it has not the field's name."""
     return {"option": name}
 
 
@@ -46,10 +41,8 @@ def _user() -> str:
         return "unknown"
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(Settings):
     """Where releases and runs live."""
-
-    model_config = _CONFIG
 
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI", min_length=1)
     """Where releases live: a folder or `s3://bucket/prefix`."""

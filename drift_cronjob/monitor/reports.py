@@ -1,11 +1,12 @@
 """The pages of a drift report, read from where the check wrote them."""
 
 import re
-from typing import Any
+
+from sentiment_common.object_store import Patience, open_store
 
 LARGEST_BYTES = 64 * 2**20
 _PAGE = re.compile(r"^drift-\d{8}T\d{9}Z-[0-9a-f]{8}\.html$")
-_S3_TIMEOUTS = {"connect_timeout": 3, "read_timeout": 10, "retries": {"max_attempts": 1}}
+_PATIENCE = Patience(connect=3, read=10, tries=1)  # a browser waits for the answer
 
 
 class ReportUnavailable(Exception):
@@ -33,13 +34,9 @@ def read_page(uri: str) -> bytes:
     Raises:
         ReportUnavailable: it was removed, is none, or its store cannot be reached.
     """
-    import fsspec
-
-    options: dict[str, Any] = {}
-    if uri.startswith("s3://"):
-        options = {"config_kwargs": _S3_TIMEOUTS, "use_listings_cache": False}
     try:
-        with fsspec.open(uri, "rb", **options) as file:
+        filesystem, path = open_store(uri, _PATIENCE)
+        with filesystem.open(path, "rb") as file:
             page = bytes(file.read(LARGEST_BYTES + 1))
     except FileNotFoundError:
         raise ReportUnavailable(f"the report {uri} was removed") from None

@@ -3,17 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from sentiment_common.http.settings import HttpSettings
 
 
 class MonitorSettings(HttpSettings):
-    """Every field is an environment variable of the given name."""
-
-    model_config = SettingsConfigDict(
-        use_attribute_docstrings=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
-    )
+    """Settings of the monitor."""
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""

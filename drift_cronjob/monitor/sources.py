@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from drift_cronjob.cluster import IN_CLUSTER
 from drift_cronjob.intervals import wilson
 from drift_cronjob.monitor.figures import (
     Database,
@@ -22,6 +21,7 @@ from drift_cronjob.monitor.figures import (
 )
 from drift_cronjob.monitor.settings import MonitorSettings
 from model_release import ReleaseStore
+from model_release.kubernetes_api import connect
 from prediction_log import WindowReader, database_size, latest_reports
 
 log = logging.getLogger("drift_cronjob.monitor")
@@ -124,12 +124,12 @@ class StoreSource:
 
 
 class ClusterSource:
-    """The namespace's Jobs, by the pod's own account."""
+    """The namespace's Jobs, by the pod's own account or the kubeconfig."""
 
     def __init__(self, namespace: str) -> None:
-        from kubernetes import client, config
+        from kubernetes import client
 
-        config.load_incluster_config() if IN_CLUSTER else config.load_kube_config()
+        connect()
         self._batch, self._namespace = client.BatchV1Api(), namespace
         self._plain: Any = client.ApiClient().sanitize_for_serialization
 

@@ -23,6 +23,7 @@ from drift_cronjob.monitor.figures import (
 )
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import ClusterSource, LogSource, StoreSource
+from model_release.kubernetes_api import own_namespace
 
 log = logging.getLogger("drift_cronjob.monitor")
 HOURS = 24 * 7
@@ -142,7 +143,7 @@ class Watch:
 
     def _read_cluster(self) -> None:
         if self._cluster is None:
-            self._cluster = ClusterSource(self._settings.kube_namespace or "default")
+            self._cluster = ClusterSource(self._settings.kube_namespace or own_namespace())
         self._figures.jobs = remember(self._figures.jobs, self._cluster.jobs())
 
     def _read_traffic(self) -> None:

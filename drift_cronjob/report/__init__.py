@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.report.page import render_page
+from sentiment_common.object_store import open_store
 
 if TYPE_CHECKING:
     from drift_cronjob.check import Findings
@@ -29,13 +30,11 @@ def put_file(filesystem: Any, path: str, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _write(directory: str, name: str, content: bytes) -> str:
+def write_file(directory: str, name: str, content: bytes) -> str:
     """Write one file under a folder or `s3://bucket/prefix`; its address."""
-    import fsspec
-
     address = f"{directory.rstrip('/')}/{name}"
     try:
-        filesystem, path = fsspec.core.url_to_fs(address)
+        filesystem, path = open_store(address)
         put_file(filesystem, path, content)
     except Exception as error:  # botocore's, aiohttp's and OSError's families, by the kind of folder
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -64,5 +63,5 @@ def write_report(findings: "Findings", directory: str, seed: int, *, evidently: 
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(scratch) / beside
             save_evidently_page(findings.reference, findings.traffic.sample, page, seed)
-            _write(directory, beside, page.read_bytes())
-    return _write(directory, f"{name}.html", render_page(findings, created, beside, seed).encode())
+            write_file(directory, beside, page.read_bytes())
+    return write_file(directory, f"{name}.html", render_page(findings, created, beside, seed).encode())

@@ -4,12 +4,12 @@ Spans are our own, in REST and gRPC alike, and hold nothing that a client wrote.
 and what exceptions say, and stay off because no provider is made the process's global one.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from model_server.errors import StartError
+from sentiment_common.settings import environment as set_variables
 
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
@@ -23,12 +23,14 @@ _OFFERED = {
 }
 
 
-def make_tracing(environment: Mapping[str, str] = os.environ) -> "Tracing | None":
+def make_tracing(environment: Mapping[str, str] | None = None) -> "Tracing | None":
     """Traces as OpenTelemetry's own variables ask for them; None where they do not.
 
     Raises:
         StartError: they ask for what is not offered, or the extra is not installed.
     """
+    if environment is None:
+        environment = set_variables()
     variable = next((name for name in _ENDPOINTS if environment.get(name)), None)
     off = (
         environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or environment.get("OTEL_TRACES_EXPORTER") == "none"

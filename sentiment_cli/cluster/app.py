@@ -1,28 +1,43 @@
 """`sentiment train|promote|rollback|doctor --cluster`: the same words, done in the cluster by the chart's Jobs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from sentiment_cli.cluster.api import Installation
+
 app = typer.Typer(pretty_exceptions_enable=False)
 Namespace = Annotated[
-    str, typer.Option("--namespace", "-n", envvar="NAMESPACE", help="Namespace of the chart's release.")
+    str | None,
+    typer.Option(
+        "--namespace", "-n", help="Namespace of the chart's release (NAMESPACE; sentiment).", show_default=False
+    ),
 ]
 Release = Annotated[str, typer.Option("--release-name", help="Name of the chart's release.")]
 Cluster = Annotated[bool, typer.Option("--cluster", help="In the cluster of the kubeconfig.")]
 
 
-def _run(component: str, arguments: list[str], namespace: str, release: str, **environment: str) -> None:
+def _installation(namespace: str | None, release: str) -> "Installation":
+    from sentiment_cli.cluster.api import Installation, fullname_of
+    from sentiment_cli.settings import ClusterSettings
+
+    settings = ClusterSettings(namespace=namespace) if namespace else ClusterSettings()
+    return Installation(settings.namespace, fullname_of(release))
+
+
+def _run(component: str, arguments: list[str], namespace: str | None, release: str, **environment: str) -> None:
     from rich.console import Console
 
-    from sentiment_cli.cluster.api import Installation, connect, fullname_of
+    from sentiment_cli.cluster.api import connect
     from sentiment_cli.cluster.jobs import ClusterJob
 
+    installation = _installation(namespace, release)
     connect()
     console = Console(highlight=False, soft_wrap=True)
-    job = ClusterJob(Installation(namespace, fullname_of(release)), component)
+    job = ClusterJob(installation, component)
     job.start(arguments, environment)
-    console.print(f"job {job.name} in {namespace}", style="dim")
+    console.print(f"job {job.name} in {installation.namespace}", style="dim")
     code = job.follow(console.out)
     if code:
         raise typer.Exit(code)
@@ -34,7 +49,7 @@ def train(
         str | None, typer.Option("--train", help="s3://… or hub:NAME, in place of the chart's training.data.train.")
     ] = None,
     mode: Annotated[str | None, typer.Option(help="quick, optimized or full, in place of the chart's.")] = None,
-    namespace: Namespace = "sentiment",
+    namespace: Namespace = None,
     release_name: Release = "sentiment",
     cluster: Cluster = True,
 ) -> None:
@@ -47,7 +62,7 @@ def train(
 @app.command()
 def promote(
     release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
-    namespace: Namespace = "sentiment",
+    namespace: Namespace = None,
     release_name: Release = "sentiment",
     cluster: Cluster = True,
 ) -> None:
@@ -58,7 +73,7 @@ def promote(
 
 
 @app.command()
-def rollback(namespace: Namespace = "sentiment", release_name: Release = "sentiment", cluster: Cluster = True) -> None:
+def rollback(namespace: Namespace = None, release_name: Release = "sentiment", cluster: Cluster = True) -> None:
     """Serve the champion before this one again."""
     import getpass
 
@@ -67,7 +82,7 @@ def rollback(namespace: Namespace = "sentiment", release_name: Release = "sentim
 
 @app.command()
 def doctor(
-    namespace: Namespace = "sentiment",
+    namespace: Namespace = None,
     release_name: Release = "sentiment",
     cluster: Cluster = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -78,12 +93,13 @@ def doctor(
     from rich.console import Console
 
     from sentiment_cli.checks.check import State
-    from sentiment_cli.cluster.api import Installation, connect, fullname_of
+    from sentiment_cli.cluster.api import connect
     from sentiment_cli.cluster.examination import examine
     from sentiment_cli.doctor import tell
 
+    installation = _installation(namespace, release_name)
     connect()
-    checks = examine(Installation(namespace, fullname_of(release_name)))
+    checks = examine(installation)
     failed = sum(check.state is State.FAIL for check in checks)
     if as_json:
         typer.echo(json.dumps({"healthy": not failed, "checks": [check.as_dict() for check in checks]}, indent=1))

@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sentiment_common.settings import Settings
 
 OWN_REVIEWS = Path(__file__).resolve().parents[2] / "training_job" / "sample_reviews.csv"
 OWN_FOREIGN = Path(__file__).resolve().parents[1] / "demo_data" / "foreign.csv"
 
 
-class DemoSettings(BaseSettings):
-    """Every field is an environment variable of the given name; an option of the command overrides it."""
-
-    model_config = SettingsConfigDict(use_attribute_docstrings=True, populate_by_name=True, extra="ignore")
+class DemoSettings(Settings):
+    """Settings of the demo."""
 
     train_data: str | None = Field(None, validation_alias="TRAIN_DATA")
     """CSV or Parquet with text,label (or hub:NAME); the repository's own reviews unless given."""
@@ -50,7 +49,7 @@ class DemoSettings(BaseSettings):
     grpc_port: int | None = Field(None, validation_alias="DEMO_GRPC_PORT", ge=1, le=65535)
     """gRPC port of the demo's server; a free one unless given."""
 
-    @field_validator("train_data", "test_data", "mode", "epochs", "http_port", "grpc_port", mode="before")
+    @field_validator("train_data", "test_data", mode="before")
     @classmethod
     def _blank_is_none(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value

@@ -16,6 +16,7 @@ from sentiment_cli.demo.processes import describe_exit, stop_process
 from sentiment_cli.errors import CliError
 from sentiment_cli.page.proxy import Upstream, make_app
 from sentiment_cli.settings import CliSettings
+from sentiment_common.settings import environment
 
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.2
@@ -43,8 +44,8 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _start(command: Sequence[str], **environment: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(command, env=os.environ | environment, stdin=subprocess.DEVNULL, text=True)
+def _start(command: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(command, env=os.environ | variables, stdin=subprocess.DEVNULL, text=True)
 
 
 def _watch(programs: "dict[str, subprocess.Popen[str]]", server: uvicorn.Server, ended: threading.Event) -> None:
@@ -86,7 +87,7 @@ def run(settings: CliSettings, server_command: Sequence[str]) -> int:
     programs: dict[str, subprocess.Popen[str]] = {}
     try:
         programs["predictor"] = _start(server_command)
-        programs["monitor"] = _start(monitor_command, MONITOR_SECONDS=os.environ.get("MONITOR_SECONDS", "5"))
+        programs["monitor"] = _start(monitor_command, MONITOR_SECONDS=environment().get("MONITOR_SECONDS", "5"))
         threading.Thread(target=_watch, args=(programs, server, ended), daemon=True).start()
         shown = f"[{settings.page_host}]" if ":" in settings.page_host else settings.page_host
         Console(stderr=True, highlight=False).print(f"page: [bold]http://{shown}:{settings.page_port}[/bold]")

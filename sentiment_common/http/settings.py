@@ -1,13 +1,12 @@
 """Settings that every HTTP server has: the life and number of its connections, and the time for a request."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sentiment_common.settings import Settings
 
 
-class HttpSettings(BaseSettings):
+class HttpSettings(Settings):
     """Connections and the time in which a request must arrive."""
-
-    model_config = SettingsConfigDict(use_attribute_docstrings=True, extra="ignore", env_ignore_empty=True)
 
     keep_alive_seconds: float = Field(620.0, gt=0, le=86_400)
     """How long an idle HTTP connection stays open. Longer than the load balancer in front keeps its own: 60 s for AWS's

@@ -7,7 +7,8 @@ import pytest
 from kubernetes import client, config
 from kubernetes.client import ApiException
 
-from model_release.kubernetes_api import NoCluster, connect, said
+from model_release import kubernetes_api
+from model_release.kubernetes_api import NoCluster, connect, in_cluster, own_namespace, said
 
 BAD_CERTIFICATE = """
 current-context: c
@@ -87,3 +88,28 @@ def test_silence_is_told_without_the_library_s_names() -> None:
     with pytest.raises(HTTPError) as caught:
         PoolManager().request("GET", f"http://127.0.0.1:{kube_config.closed_port()}", retries=0)
     assert "refused" in said(caught.value) and "Pool" not in said(caught.value) and "(" not in said(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "inside"),
+    [("10.0.0.1", True, True), ("10.0.0.1", False, False), ("", True, False), (" ", True, False)],
+)
+def test_a_pod_with_an_account_is_in_a_cluster(
+    host: str, token: bool, inside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setattr(kubernetes_api, "ACCOUNT", tmp_path)
+    (tmp_path / "namespace").write_text("ml\n")
+    if token:
+        (tmp_path / "token").write_text("t")
+    assert in_cluster() is inside
+    assert own_namespace() == ("ml" if inside else "default")
+
+
+def test_a_given_kubeconfig_wins_over_the_pod_s_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setattr(kubernetes_api, "ACCOUNT", tmp_path)
+    (tmp_path / "token").write_text("t")
+    kube_config.use(monkeypatch, kube_config.write(tmp_path / "config", "http://127.0.0.1:1"))
+    connect()
+    assert client.Configuration.get_default_copy().host == "http://127.0.0.1:1"
