@@ -29,7 +29,7 @@ from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
 from model_server.timing import ServerTiming
 from model_server.v2 import load_json
-from prediction_log import LogError, UnknownPrediction, add_feedback_async
+from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
 
 
 class PredictBody(BaseModel):
@@ -100,9 +100,9 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             await add_feedback_async(state.settings.database_url, body.prediction_id, body.label, body.who)
         except UnknownPrediction as error:
             raise NotFound(str(error)) from None
-        except LogError as error:
-            if error.__cause__ is None:  # the id or the label, not the database
-                raise InvalidInput(str(error)) from None
+        except InvalidFeedback as error:
+            raise InvalidInput(str(error)) from None
+        except LogError:
             raise Unavailable("the prediction log's database does not answer; send the feedback again later") from None
         return json_response({"prediction_id": body.prediction_id, "label": body.label})
 

@@ -1,12 +1,12 @@
 """Contract 2: the prediction log. Its tables, its writer that never waits, and its readers."""
 
-from prediction_log.errors import LogError, UnknownPrediction
+from prediction_log.errors import InvalidFeedback, LogError, UnknownPrediction
 from prediction_log.feedback import LabelledText, add_feedback, add_feedback_async, labelled_texts
 from prediction_log.migrate import upgrade
-from prediction_log.partitions import maintain
 from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
 from prediction_log.record import PredictionRecord, new_id, time_of
 from prediction_log.reports import DriftReportRow, RecordedReport, latest_reports, save_report
+from prediction_log.retention import maintain
 from prediction_log.size import database_size
 from prediction_log.writer import LogWriter, WriterStats
 
@@ -14,6 +14,7 @@ __all__ = [
     "DriftReportRow",
     "Feedback",
     "HourRow",
+    "InvalidFeedback",
     "LabelledText",
     "LogError",
     "LogWriter",

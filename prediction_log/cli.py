@@ -84,18 +84,35 @@ def maintain(
     ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
     keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions, feedback and reports")] = 90,
     spill_uri: SpillUri = None,
+    lock_wait: Annotated[
+        float, typer.Option(min=0, max=86_400, help="seconds to try for the locks that other sessions hold")
+    ] = 300.0,
 ) -> None:
-    """Make the coming days' partitions, remove what is old, and replay what pods left under SPILL_URI."""
-    from prediction_log.partitions import maintain as keep_up
+    """Make the coming days' partitions, remove what is old, and replay what pods left under SPILL_URI.
+
+    A partition that stays locked is named and left for the next run, and the exit code is 1.
+    """
+    from prediction_log.retention import maintain as keep_up
 
     settings = _settings(database_url=database_url, spill_uri=spill_uri)
-    done = keep_up(settings.database_url, ahead_days=ahead, keep_days=keep)
-    Console(soft_wrap=True).print(
+    console = Console(soft_wrap=True, highlight=False)
+    done = keep_up(
+        settings.database_url,
+        ahead_days=ahead,
+        keep_days=keep,
+        wait_seconds=lock_wait,
+        tell=lambda line: console.print(line, markup=False),
+    )
+    console.print(
         f"made {len(done.made)} partitions; removed {done.predictions} predictions, {done.feedback} labels and "
         f"{done.drift_reports} drift reports older than {keep} days"
     )
+    for name, reason in done.left.items():
+        console.print(f"left {name}: {reason}", markup=False)
     if settings.spill_uri:
         _replay(settings.database_url, settings.spill_uri)
+    if done.left:
+        raise typer.Exit(1)
 
 
 @app.command()

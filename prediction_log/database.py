@@ -90,11 +90,6 @@ def problem(error: BaseException) -> str:
     return f"{line}; {hint}" if hint else line
 
 
-def is_lock_timeout(error: BaseException | None) -> bool:
-    """Whether a statement was ended because another session held a lock for too long."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
-
-
 @asynccontextmanager
 async def connected(
     url: URL,
@@ -129,7 +124,7 @@ async def connected(
         try:
             async with engine.begin() as connection:
                 if not is_sqlite(url):
-                    await _limit(connection, seconds, lock_seconds)
+                    await set_limits(connection, seconds=seconds, lock_seconds=lock_seconds)
                 yield connection
         finally:
             await engine.dispose()
@@ -137,8 +132,13 @@ async def connected(
         raise LogError(f"the database {shown(url)} cannot be used: {problem(error)}") from error
 
 
-async def _limit(connection: AsyncConnection, seconds: float | None, lock_seconds: float | None) -> None:
-    # For this transaction alone: a pooler hands the session on. A start-up parameter it would refuse.
+async def set_limits(
+    connection: AsyncConnection, *, seconds: float | None = None, lock_seconds: float | None = None
+) -> None:
+    """Limit the statements of this Postgres transaction, and their waits for a lock.
+
+    For this transaction alone: a pooler hands the session on. It would refuse a start-up parameter.
+    """
     for name, limit in (("statement_timeout", seconds), ("lock_timeout", lock_seconds)):
         if limit is not None:
             await connection.execute(text(f"SET LOCAL {name} = {max(1, round(limit * 1000))}"))

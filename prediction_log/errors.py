@@ -7,5 +7,9 @@ class LogError(Exception):
     exit_code = 2
 
 
+class InvalidFeedback(LogError):
+    """The prediction's id or the label is not valid."""
+
+
 class UnknownPrediction(LogError):
     """No prediction has that id."""

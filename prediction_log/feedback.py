@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 
 from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
-from prediction_log.errors import LogError, UnknownPrediction
+from prediction_log.errors import InvalidFeedback, LogError, UnknownPrediction
 from prediction_log.record import storable, time_of
 from prediction_log.schema import feedback, predictions
 
 LABELS = ("negative", "positive")
+FEEDBACK_SECONDS = 3.0  # a client waits for the answer
 GRACE = timedelta(minutes=1)  # a prediction's row may still be on its way to the database
 
 
@@ -20,13 +21,17 @@ async def add_feedback_async(url: str, prediction_id: str, true_label: str, who:
 
     Raises:
         UnknownPrediction: the log has no such prediction, and it is older than a minute.
-        LogError: the id is no uuid7, the label none of `LABELS`, or the database cannot be used.
+        InvalidFeedback: the id is not a uuid7, or the label not one of `LABELS`.
+        LogError: the database cannot be used, or takes longer than `FEEDBACK_SECONDS` for a statement.
     """
     if true_label not in LABELS:
-        raise LogError(f"label {true_label!r} is not one of {', '.join(LABELS)}")
-    made = time_of(prediction_id)
+        raise InvalidFeedback(f"label {true_label!r} is not one of {', '.join(LABELS)}")
+    try:
+        made = time_of(prediction_id)
+    except LogError as error:
+        raise InvalidFeedback(str(error)) from None
     canonical = str(uuid.UUID(prediction_id))
-    async with connected(parse_url(url)) as connection:
+    async with connected(parse_url(url), seconds=FEEDBACK_SECONDS) as connection:
         columns = predictions.c
         query = select(columns.id).where(columns.time == made, columns.id == canonical)
         known = (await connection.execute(query)).first() is not None

@@ -1,7 +1,9 @@
 """Bring a database to the schema's head: safe to run twice, and by several processes at once."""
 
+import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -9,12 +11,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 
-from prediction_log.database import connected, is_sqlite, parse_url, run
+from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run, set_limits
 from prediction_log.errors import LogError
-from prediction_log.partitions import make_partitions
+from prediction_log.locks import LOCK_SECONDS, insist
+from prediction_log.partitions import AHEAD_DAYS, deadline, make_partitions
+
+log = logging.getLogger("prediction_log")
 
 RETRY_SECONDS = 1.0
+LOCKED_SECONDS = 60.0  # for which locks of others are tried for
 TELL_SECONDS = 10.0
 _LOCK = 7_361_094_412  # any number that nothing else in the database takes
 _FOLDER = Path(__file__).parent / "migrations"
@@ -37,16 +44,27 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-async def _upgrade(url: str) -> None:
-    parsed = parse_url(url)
-    async with connected(parsed, make=True) as connection:
-        if is_sqlite(parsed):
+async def _migrate_once(url: URL) -> None:
+    async with connected(url, make=True) as connection:
+        if is_sqlite(url):
             await connection.execute(text("BEGIN EXCLUSIVE"))
         else:
+            # Others that migrate take their time; everybody else's locks are waited for a second at a time.
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            await set_limits(connection, lock_seconds=LOCK_SECONDS)
         await connection.run_sync(_migrate)
-        if not is_sqlite(parsed):
-            await make_partitions(connection, ahead_days=7)
+
+
+async def _upgrade(url: str) -> None:
+    parsed = parse_url(url)
+    if is_sqlite(parsed):
+        await _migrate_once(parsed)
+        return
+    end = deadline(LOCKED_SECONDS)
+    await insist(parsed, "the migration", partial(_migrate_once, parsed), end, log.warning)
+    made = await make_partitions(parsed, AHEAD_DAYS, end, log.warning)
+    for name, reason in made.left.items():
+        log.warning("%s is not made, its rows go to predictions_default: %s", name, reason)
 
 
 def upgrade(url: str) -> None:
@@ -85,7 +103,7 @@ def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None])
 
 
 async def _revision(url: str) -> str | None:
-    async with connected(parse_url(url), read_only=True) as connection:
+    async with connected(parse_url(url), read_only=True, seconds=STATEMENT_SECONDS) as connection:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 

@@ -1,97 +1,146 @@
-"""Partitions by day and retention: days are made ahead, and what is old goes; of predictions whole days are dropped."""
+"""Partitions by day (UTC), made ahead: each in a transaction of its own, so that a lock is held for one day at most."""
 
 import re
+import time
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import text
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prediction_log.database import connected, is_sqlite, parse_url, run
-from prediction_log.schema import drift_reports, feedback, predictions
+from prediction_log.database import connected
+from prediction_log.errors import LogError
+from prediction_log.locks import LOCK_SECONDS, Tell, insist
+from prediction_log.schema import predictions
 
+AHEAD_DAYS = 7
+CLOCKS_APART = timedelta(hours=1)
 _NAME = re.compile(r"^predictions_(\d{8})$")
+_ATTACHED = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass")
+_KIND = text("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(:name)")
+_COLUMNS = text(
+    "SELECT array_agg(ROW(attname, atttypid, attnotnull)::text ORDER BY attname) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
+)
 
 
-async def _names(connection: AsyncConnection) -> set[str]:
-    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass"
-    return set((await connection.execute(text(query))).scalars())
+class Made(NamedTuple):
+    """The names of the partitions made or attached again, and of those that could not be, each with the reason."""
+
+    made: list[str]
+    left: dict[str, str]
 
 
-def _day(name: str) -> date | None:
+def name_of(day: date) -> str:
+    return f"predictions_{day:%Y%m%d}"
+
+
+def day_of(name: str) -> date | None:
+    """The day of a partition; None for a table of another name."""
     match = _NAME.match(name)
     return datetime.strptime(match[1], "%Y%m%d").replace(tzinfo=UTC).date() if match else None
 
 
-async def _one_at_a_time(connection: AsyncConnection) -> None:
-    # This mode conflicts with itself, and lets reads and writes go on.
+async def attached(connection: AsyncConnection) -> set[str]:
+    """The names of the partitions."""
+    return set((await connection.execute(_ATTACHED)).scalars())
+
+
+async def one_at_a_time(connection: AsyncConnection) -> None:
+    """Keep others from making and dropping partitions until the transaction ends; reads and writes go on."""
     await connection.execute(text("LOCK TABLE predictions IN SHARE UPDATE EXCLUSIVE MODE"))
 
 
-async def make_partitions(connection: AsyncConnection, ahead_days: int) -> list[str]:
-    """Make the partitions from today to `ahead_days` ahead; rows of those days move out of the default one."""
-    await _one_at_a_time(connection)
-    there = await _names(connection)
-    today = datetime.now(UTC).date()
-    made = []
-    for offset in range(ahead_days + 1):
-        day = today + timedelta(days=offset)
-        name = f"predictions_{day:%Y%m%d}"
+async def today(url: URL) -> date:
+    """The day in UTC, on which this machine's clock and the database's agree.
+
+    Raises:
+        LogError: the clocks are more than an hour apart: a wrong one would drop days that are to be kept.
+    """
+    async with connected(url, read_only=True, seconds=10.0) as connection:
+        there: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
+    here = datetime.now(UTC)
+    if abs(there - here) > CLOCKS_APART:
+        raise LogError(
+            f"the database's clock says {there:%Y-%m-%d %H:%M} UTC and this machine's {here:%Y-%m-%d %H:%M} UTC; "
+            "set the wrong one before days are made or dropped"
+        )
+    return min(here, there.astimezone(UTC)).date()
+
+
+async def make_partitions(url: URL, ahead_days: int, end: float, tell: Tell) -> Made:
+    """Make the partitions from today to `ahead_days` ahead; rows of those days move out of the default one.
+
+    A table of a day's name that was detached is attached again. A day that cannot be made is left, and its rows go to
+    the default partition.
+
+    Args:
+        end: when tries for a lock end, of `time.monotonic()`.
+
+    Raises:
+        LogError: the database cannot be used, or has no tables.
+    """
+    first = await today(url)
+    async with connected(url, read_only=True, seconds=10.0) as connection:
+        there = await attached(connection)
+    done = Made([], {})
+    for day in (first + timedelta(days=offset) for offset in range(ahead_days + 1)):
+        name = name_of(day)
         if name in there:
             continue
-        start, end = f"'{day} 00:00:00+00'", f"'{day + timedelta(days=1)} 00:00:00+00'"
-        span = f"time >= {start} AND time < {end}"
+        try:
+            made = await insist(url, f"making {name}", partial(_make, url, day), end, tell)
+        except LogError as error:
+            done.left[name] = str(error)
+            continue
+        if made:
+            done.made.append(name)
+    return done
+
+
+async def _make(url: URL, day: date) -> bool:
+    """Whether the day's partition was made now; another may have been faster."""
+    name = name_of(day)
+    start, end = f"'{day} 00:00:00+00'", f"'{day + timedelta(days=1)} 00:00:00+00'"
+    span = f"time >= {start} AND time < {end}"
+    async with connected(url, lock_seconds=LOCK_SECONDS) as connection:
+        await one_at_a_time(connection)
+        if name in await attached(connection):
+            return False
+        detached = await _is_there(connection, name)
         # A partition cannot be attached while the default one holds rows of its range, so those move first.
+        await connection.execute(text("LOCK TABLE predictions_default IN ACCESS EXCLUSIVE MODE"))
+        if not detached:
+            await connection.execute(
+                text(f"CREATE TABLE {name} (LIKE predictions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+            )
+        columns = ", ".join(predictions.c.keys())
         for statement in (
-            "LOCK TABLE predictions_default IN ACCESS EXCLUSIVE MODE",
-            f"CREATE TABLE {name} (LIKE predictions INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
             f"WITH moved AS (DELETE FROM predictions_default WHERE {span} RETURNING *) "
-            f"INSERT INTO {name} SELECT * FROM moved",
+            f"INSERT INTO {name} ({columns}) SELECT {columns} FROM moved ON CONFLICT DO NOTHING",
             f"ALTER TABLE predictions ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
         ):
             await connection.execute(text(statement))
-        made.append(name)
-    return made
+    return True
 
 
-async def _drop_old(connection: AsyncConnection, oldest: date) -> int:
-    removed = 0
-    await _one_at_a_time(connection)
-    for name in sorted(await _names(connection)):
-        day = _day(name)
-        if day is not None and day < oldest:
-            removed += int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
-            await connection.execute(text(f"DROP TABLE {name}"))
-    return removed
+async def _is_there(connection: AsyncConnection, name: str) -> bool:
+    """Whether a detached table of that name can be attached.
+
+    Raises:
+        LogError: something else has the name.
+    """
+    kind = (await connection.execute(_KIND, {"name": name})).scalar()
+    if kind is None:
+        return False
+    ours, its = [(await connection.execute(_COLUMNS, {"name": table})).scalar() for table in ("predictions", name)]
+    if kind != "r" or ours != its:
+        raise LogError(f"{name} is in the way: it is not a table with the columns of predictions; rename or drop it")
+    return True
 
 
-class Maintained(NamedTuple):
-    """Names of the partitions made (none on SQLite), and the rows removed from each table."""
-
-    made: list[str]
-    predictions: int
-    feedback: int
-    drift_reports: int
-
-
-async def _maintain(url: str, ahead_days: int, keep_days: int) -> Maintained:
-    parsed = parse_url(url)
-    oldest = datetime.now(UTC).date() - timedelta(days=keep_days)
-    midnight = datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC)
-    made, removed = [], 0
-    if not is_sqlite(parsed):
-        async with connected(parsed) as connection:
-            made = await make_partitions(connection, ahead_days)
-        # A transaction of its own: dropping locks the whole table, which must not be asked for while holding others.
-        async with connected(parsed) as connection:
-            removed = await _drop_old(connection, oldest)
-    async with connected(parsed) as connection:
-        times = (predictions.c.time, feedback.c.created, drift_reports.c.created)
-        rest = [(await connection.execute(time.table.delete().where(time < midnight))).rowcount for time in times]
-    return Maintained(made, removed + rest[0], *rest[1:])
-
-
-def maintain(url: str, *, ahead_days: int = 7, keep_days: int = 90) -> Maintained:
-    """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` whole
-    days."""
-    return run(_maintain(url, ahead_days, keep_days))
+def deadline(seconds: float) -> float:
+    """`time.monotonic()` in so many seconds."""
+    return time.monotonic() + seconds

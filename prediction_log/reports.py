@@ -36,7 +36,7 @@ class RecordedReport(DriftReportRow):
 async def _save(url: str, report: DriftReportRow) -> int:
     # JSON has no NaN or infinity, which Postgres insists on: they become null. numpy's numbers become Python's.
     statistics = json.loads(json.dumps(report.statistics, default=float), parse_constant=lambda _: None)
-    async with connected(parse_url(url)) as connection:
+    async with connected(parse_url(url), seconds=STATEMENT_SECONDS) as connection:
         query = (
             drift_reports.insert().values({**asdict(report), "statistics": statistics}).returning(drift_reports.c.id)
         )

@@ -70,6 +70,9 @@ predictions = Table(
 )
 Index("predictions_by_release", predictions.c.release_id, predictions.c.time)
 
+# Of Postgres: rows whose day has no partition. Outside of `metadata`, because a partition is made with its table.
+predictions_default = predictions.to_metadata(MetaData(), name="predictions_default")
+
 feedback = Table(
     "feedback",
     metadata,

@@ -106,12 +106,16 @@ class PostgresSink:
     async def insert(self, records: Sequence[PredictionRecord]) -> None:
         if not records:
             return
+        rows = [_row(record, time_of(record.id)) for record in records]
+        transaction = self._connection.transaction()
+        await transaction.start()
         try:
-            rows = [_row(record, time_of(record.id)) for record in records]
-            async with self._connection.transaction():
-                await self._connection.executemany(_POSTGRES_INSERT, rows)
+            await self._connection.executemany(_POSTGRES_INSERT, rows)
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            await transaction.rollback()
             raise RowsRefused(str(error)) from error
+        # After any other error the caller closes the connection: a rollback might not be answered either.
+        await transaction.commit()
 
     async def close(self) -> None:
         if self._connection is not None:

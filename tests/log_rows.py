@@ -4,14 +4,17 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+from postgres import Server
 
 from prediction_log import PredictionRecord, new_id
 from prediction_log.database import parse_url, run
 from prediction_log.sinks import make_sink
+
+DAY = timedelta(days=1)
 
 
 def record(at: datetime | None = None, **changes: Any) -> PredictionRecord:
@@ -50,6 +53,23 @@ def write(url: str, records: list[PredictionRecord]) -> None:
             await sink.close()
 
     run(work())
+
+
+def midnight(days: int) -> datetime:
+    """The start of the day (UTC) that many days from today."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + days * DAY
+
+
+def partitions(server: Server, url: str) -> dict[str, int]:
+    """Rows of each partition."""
+    query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass ORDER BY 1"
+    names = [row[0] for row in server.execute(query, url)]
+    return {name: server.execute(f"SELECT COUNT(*) FROM {name}", url)[0][0] for name in names}
+
+
+def day_name(day: datetime) -> str:
+    """The day's partition."""
+    return f"predictions_{day:%Y%m%d}"
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:

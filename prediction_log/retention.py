@@ -1,0 +1,111 @@
+"""Retention: coming days are made, and what is old is removed; of predictions whole days are dropped."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL
+
+from prediction_log.database import connected, is_sqlite, parse_url, run
+from prediction_log.errors import LogError
+from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Tell, insist
+from prediction_log.partitions import AHEAD_DAYS, attached, day_of, deadline, make_partitions, one_at_a_time, today
+from prediction_log.schema import drift_reports, feedback, predictions, predictions_default
+
+
+class Maintained(NamedTuple):
+    """The result of a maintenance.
+
+    Attributes:
+        made: names of the partitions made or attached again (none on SQLite).
+        predictions: rows removed, as are `feedback` and `drift_reports`.
+        left: names of the partitions that could not be made or dropped, each with the reason.
+    """
+
+    made: list[str]
+    predictions: int
+    feedback: int
+    drift_reports: int
+    left: dict[str, str]
+
+
+async def _old_days(url: URL, oldest: date) -> dict[str, int]:
+    """The partitions of days before `oldest` and the rows of each; nothing is locked against writers."""
+    counts = {}
+    async with connected(url, read_only=True) as connection:
+        for name in sorted(await attached(connection)):
+            day = day_of(name)
+            if day is not None and day < oldest:
+                counts[name] = int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
+    return counts
+
+
+async def _drop(url: URL, name: str) -> bool:
+    """Whether the partition was dropped now; another may have been faster."""
+    # DETACH ... CONCURRENTLY, which would wait without a lock, is refused where there is a default partition.
+    async with connected(url, lock_seconds=LOCK_SECONDS) as connection:
+        await one_at_a_time(connection)
+        if name not in await attached(connection):
+            return False
+        await connection.execute(text(f"DROP TABLE {name}"))
+    return True
+
+
+async def _drop_old(url: URL, oldest: date, end: float, left: dict[str, str], tell: Tell) -> int:
+    removed = 0
+    old = await _old_days(url, oldest)
+    if old:
+        tell(f"{len(old)} days before {oldest} hold {sum(old.values())} predictions")
+    for name, rows in old.items():
+        try:
+            dropped = await insist(url, f"dropping {name}", partial(_drop, url, name), end, tell)
+        except LogError as error:
+            left[name] = str(error)
+            continue
+        if dropped:
+            tell(f"dropped {name} ({rows} predictions)")
+            removed += rows
+    return removed
+
+
+async def _maintain(url: str, ahead_days: int, keep_days: int, wait_seconds: float, tell: Tell) -> Maintained:
+    parsed = parse_url(url)
+    end = deadline(wait_seconds)
+    sqlite = is_sqlite(parsed)
+    oldest = (datetime.now(UTC).date() if sqlite else await today(parsed)) - timedelta(days=keep_days)
+    midnight = datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC)
+    made, left, removed = list[str](), dict[str, str](), 0
+    if not sqlite:
+        made, left = await make_partitions(parsed, ahead_days, end, tell)
+        removed = await _drop_old(parsed, oldest, end, left, tell)
+    async with connected(parsed) as connection:
+        # A day that is left goes whole another time: its rows are not deleted one by one.
+        stray = predictions_default if left else predictions
+        rest = []
+        for table, time in ((stray, "time"), (feedback, "created"), (drift_reports, "created")):
+            rest.append((await connection.execute(table.delete().where(table.c[time] < midnight))).rowcount)
+    return Maintained(made, removed + rest[0], rest[1], rest[2], left)
+
+
+def maintain(
+    url: str,
+    *,
+    ahead_days: int = AHEAD_DAYS,
+    keep_days: int = 90,
+    wait_seconds: float = WAIT_SECONDS,
+    tell: Tell = lambda _: None,
+) -> Maintained:
+    """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` days.
+
+    Each partition is made or dropped in a transaction of its own, which asks for a lock for a second at a time, so that
+    readers and writers never queue for longer.
+
+    Args:
+        wait_seconds: how long locks are tried for in all; what is then still locked is in the result's `left`.
+        tell: called with a line at each step.
+
+    Raises:
+        LogError: the database cannot be used, or its clock differs from this machine's.
+    """
+    return run(_maintain(url, ahead_days, keep_days, wait_seconds, tell))

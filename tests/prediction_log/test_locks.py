@@ -1,0 +1,159 @@
+"""Partitions and retention beside sessions that hold locks, and beside tables that are in the way."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from log_rows import DAY, day_name, midnight, partitions, record, write
+from postgres import Server
+from typer.testing import CliRunner
+
+from prediction_log import LogError, WindowReader, add_feedback, maintain, save_report, upgrade
+from prediction_log.cli import app
+from prediction_log.reports import DriftReportRow
+
+
+@asynccontextmanager
+async def session(url: str, statement: str) -> AsyncIterator[Any]:
+    """Another program's transaction, open after its statement."""
+    connection = await asyncpg.connect(url, server_settings={"application_name": "a BI query"})
+    try:
+        await connection.execute("BEGIN")
+        await connection.execute(statement)
+        yield connection
+    finally:
+        await connection.close()
+
+
+def old_day(server: Server, url: str, days: int) -> str:
+    """A partition of a day that long ago, with a row."""
+    start = midnight(-days)
+    server.execute(
+        f"CREATE TABLE {day_name(start)} PARTITION OF predictions FOR VALUES FROM ('{start}') TO ('{start + DAY}')", url
+    )
+    write(url, [record(start)])
+    return day_name(start)
+
+
+async def test_retention_beside_a_reader_holds_nobody_up(server: Server, postgres_url: str) -> None:
+    url = postgres_url
+    old = [await asyncio.to_thread(old_day, server, url, days) for days in (40, 41)]
+    row = record()
+    lines: list[str] = []
+    blocked = threading.Event()
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        if "waits for" in line:
+            blocked.set()
+
+    async with session(url, "SELECT COUNT(*) FROM predictions") as reader:
+        work = asyncio.create_task(asyncio.to_thread(maintain, url, keep_days=30, wait_seconds=600, tell=tell))
+        await asyncio.to_thread(blocked.wait)
+        await asyncio.to_thread(write, url, [row])
+        await asyncio.to_thread(add_feedback, url, row.id, "positive", None)
+        assert await asyncio.to_thread(lambda: WindowReader(url).summary(midnight(0), midnight(1)).predictions) == 1
+        assert not work.done()
+        await reader.execute("COMMIT")
+        done = await work
+    assert (done.predictions, done.left) == (2, {})
+    assert lines[0] == f"2 days before {midnight(-30):%Y-%m-%d} hold 2 predictions"
+    assert "(a BI query, role tests, idle in transaction, since " in lines[1]
+    assert lines[-2:] == [f"dropped {name} (1 predictions)" for name in sorted(old)]
+
+
+async def test_a_day_that_stays_locked_is_left_and_the_rest_is_done(
+    server: Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_url
+    name = await asyncio.to_thread(old_day, server, url, 40)
+    at = midnight(-50)
+    await asyncio.to_thread(save_report, url, DriftReportRow(at, at, at, "a" * 16, "stable", "nothing changed", 1))
+    await asyncio.to_thread(write, url, [record(at)])  # in the default partition
+    monkeypatch.setenv("DATABASE_URL", url)
+    arguments = ["maintain", "--keep", "30", "--ahead", "8", "--lock-wait", "0"]
+    async with session(url, "SELECT COUNT(*) FROM predictions"):
+        done = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert done.exit_code == 1
+    assert "removed 1 predictions, 0 labels and 1 drift reports" in done.output
+    for partition in (name, day_name(midnight(8))):
+        assert f"left {partition}: process " in done.output
+    assert "holds a lock; try again when its transaction has ended" in done.output
+    after = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    assert after.exit_code == 0, after.output
+    assert "made 1 partitions; removed 1 predictions" in after.output
+
+
+async def test_feedback_waits_for_a_lock_no_longer_than_its_limit(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prediction_log.feedback.FEEDBACK_SECONDS", 0.3)
+    row = record()
+    await asyncio.to_thread(write, postgres_url, [row])
+    async with session(postgres_url, "LOCK TABLE predictions"):
+        with pytest.raises(LogError, match="it took too long"):
+            await asyncio.to_thread(add_feedback, postgres_url, row.id, "positive", None)
+    await asyncio.to_thread(add_feedback, postgres_url, row.id, "positive", None)
+
+
+def test_a_detached_day_is_attached_again_with_its_rows_and_those_that_came_since(
+    server: Server, postgres_url: str
+) -> None:
+    name, hour = day_name(midnight(3)), timedelta(hours=1)
+    rows = [record(midnight(3) + n * hour) for n in range(3)]
+    write(postgres_url, rows[:2])
+    server.execute(f"ALTER TABLE predictions DETACH PARTITION {name}", postgres_url)
+    write(postgres_url, rows[1:])  # the second a second time, as a replay does
+    assert maintain(postgres_url) == ([name], 0, 0, 0, {})
+    found = partitions(server, postgres_url)
+    assert (found[name], found["predictions_default"]) == (3, 0)
+    assert WindowReader(postgres_url).read(midnight(3), midnight(4)).ids == [row.id for row in rows]
+    assert maintain(postgres_url) == ([], 0, 0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("CREATE TABLE {name} (note text)", "is in the way"),
+        ("CREATE VIEW {name} AS SELECT 1 AS one", "is in the way"),
+        ("CREATE TABLE {name} (LIKE predictions)", None),
+        (
+            "CREATE TABLE predictions_long PARTITION OF predictions FOR VALUES FROM ('{start}') TO ('{end}')",
+            "would overlap",
+        ),
+    ],
+)
+def test_a_table_in_the_way_is_named_and_the_other_days_are_made(
+    server: Server, postgres_url: str, statement: str, reason: str | None
+) -> None:
+    name = day_name(midnight(9))
+    server.execute(statement.format(name=name, start=midnight(9), end=midnight(10)), postgres_url)
+    for _ in range(2):
+        write(postgres_url, [record(midnight(n)) for n in (8, 9, 10)])
+        done = maintain(postgres_url, ahead_days=10)
+        assert list(done.left) == ([name] if reason else [])
+        assert (reason or "") in " ".join(done.left.values())
+        assert set(partitions(server, postgres_url)) >= {day_name(midnight(8)), day_name(midnight(10))}
+        assert WindowReader(postgres_url).summary(midnight(8), midnight(11)).predictions % 3 == 0
+
+
+def test_a_wrong_clock_drops_nothing(server: Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> "Ahead":  # type: ignore[override]
+            return cls.fromtimestamp(datetime.now(UTC).timestamp() + 400 * 86400, UTC)
+
+    write(postgres_url, [record(midnight(0))])
+    monkeypatch.setattr("prediction_log.partitions.datetime", Ahead)
+    with pytest.raises(
+        LogError, match=r"the database's clock says .* UTC and this machine's .* UTC; set the wrong one"
+    ):
+        maintain(postgres_url, keep_days=30)
+    monkeypatch.undo()
+    assert WindowReader(postgres_url).summary(midnight(0), midnight(1)).predictions == 1
+    upgrade(postgres_url)
