@@ -7,7 +7,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,8 +27,20 @@ from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
 from model_server.timing import ServerTiming
-from model_server.v2 import load_json
+from model_server.v2 import LENGTH_HEADER, load_json
 from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
+from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects
+
+# What a page of another origin may read of an answer, beside its type and length.
+EXPOSED_HEADERS = (
+    LENGTH_HEADER,
+    "Retry-After",
+    "Server-Timing",
+    "Allow",
+    "Accept-Encoding",
+    "WWW-Authenticate",
+    "Date",
+)
 
 
 class PredictBody(BaseModel):
@@ -177,17 +188,10 @@ def make_api(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
         title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
     )
 
-    async def unknown(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 404
-        said = f"{request.method} {request.url.path}: {'no such path' if status == 404 else 'not allowed here'}"
-        response = json_response({"error": said}, status)
-        response.headers.update(getattr(error, "headers", None) or {})  # such as Allow
-        return response
-
     async def invalid(_: Request, error: Exception) -> Response:
         return error_response(InvalidInput(str(error)))
 
-    app.add_exception_handler(HTTPException, unknown)
+    route_without_redirects(app)
     app.add_exception_handler(RequestValidationError, invalid)
     app.router.routes.extend(Rest(state).routes() + repository_routes(switch))
     _friendly(app, state)
@@ -205,10 +209,12 @@ def make_api(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
 
 def make_app(api: FastAPI, state: ServerState) -> ASGIApp:
     """The REST application: inference first, all other routes behind it, and around both what every request meets."""
-    app: ASGIApp = InferFirst(api, Rest(state).counted_infer)
+    app: ASGIApp = InferFirst(HeadAsGet(api), Rest(state).counted_infer)
     if state.guard:
         app = KeyMiddleware(app, state.guard)
     app = ServerTiming(_Closing(app, state))
     if origins := state.settings.cors_origins:
-        app = CORSMiddleware(app, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"])
-    return app
+        app = CORSMiddleware(
+            app, allow_origins=list(origins), allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED_HEADERS
+        )
+    return CanonicalPaths(app)

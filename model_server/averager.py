@@ -13,10 +13,10 @@ import orjson
 import uvicorn
 from pydantic import Field
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from model_server import v2
 from model_server.about import NAME, version
@@ -25,6 +25,7 @@ from model_server.errors import BadGateway, InvalidInput, NotFound, Overloaded, 
 from model_server.exchange import answering_errors, json_response, read_body, tensors_response, while_connected
 from model_server.settings import Port
 from model_server.tensors import INPUT, OUTPUTS
+from sentiment_common.http.routing import CanonicalPaths, route_without_redirects
 from sentiment_common.http.settings import BodySettings
 
 log = logging.getLogger("model_server.averager")
@@ -159,16 +160,12 @@ class Averager:
         return response.content
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    said = f"{request.method} {request.url.path}: {'no such path' if status == 404 else 'not allowed here'}"
-    return json_response({"error": said}, status)
-
-
-def make_app(settings: AveragerSettings) -> Starlette:
+def make_app(settings: AveragerSettings) -> ASGIApp:
     """The application of these settings."""
     averager = Averager(settings)
-    return Starlette(routes=averager.routes(), lifespan=averager.lifespan, exception_handlers={HTTPException: _unknown})
+    app = Starlette(routes=averager.routes(), lifespan=averager.lifespan)
+    route_without_redirects(app)
+    return CanonicalPaths(app)
 
 
 def main() -> None:

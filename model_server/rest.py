@@ -98,7 +98,6 @@ class Rest:
         gets: dict[str, Handler] = {
             "/": self.alive,
             "/v2": self.server_metadata,
-            "/v2/": self.server_metadata,
             "/v2/health/live": self.live,
             "/v2/health/ready": self.ready,
             "/v2/models": self.models,

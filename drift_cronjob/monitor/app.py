@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from drift_cronjob.monitor.card import Card
 from drift_cronjob.monitor.details import Alert, Examples, Traffic
@@ -27,6 +28,7 @@ from drift_cronjob.monitor.figures import (
 )
 from drift_cronjob.monitor.reports import ReportUnavailable, page_uri, read_page
 from drift_cronjob.monitor.watch import HOURS, Figures
+from sentiment_common.http.routing import CanonicalPaths, route_without_redirects
 
 LONGEST_LIST = 200
 # A page may only show what it brings: it needs no other host, and may not call this one. Evidently's draws by script.
@@ -228,7 +230,7 @@ async def _mistake(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-def make_app(figures: Callable[[], Figures]) -> Starlette:
+def make_app(figures: Callable[[], Figures]) -> ASGIApp:
     """The application over whatever gives the last figures."""
     api = Api(figures)
     routes = [
@@ -243,4 +245,6 @@ def make_app(figures: Callable[[], Figures]) -> Starlette:
         Route("/api/hourly", api.hourly),
         Route("/api/openapi.json", api.openapi),
     ]
-    return Starlette(routes=routes, exception_handlers={ValueError: _mistake})
+    app = Starlette(routes=routes, exception_handlers={ValueError: _mistake})
+    route_without_redirects(app)
+    return CanonicalPaths(app)

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_server.rest import inference
+from sentiment_common.http.routing import canonical
 
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
@@ -43,7 +44,7 @@ class TracingMiddleware:
     def _route(self, scope: Scope) -> str | None:
         if found := inference(scope):
             return found[0]
-        return route_of(self._routes, scope) if scope["type"] == "http" else None
+        return route_of(self._routes, {**scope, "path": canonical(scope["path"])}) if scope["type"] == "http" else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route(scope)

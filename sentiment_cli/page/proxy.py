@@ -13,13 +13,18 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
 
 from sentiment_cli.page.files import PageFiles
+from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects
 
 TIMEOUT = httpx.Timeout(60.0, connect=3.0)
 # Paths of the predictor; `/api/` goes to the monitor. All others are files of the page.
 PREDICTOR_PATHS = ("/v2/{rest:path}", "/predict", "/feedback", "/health")
 CLIENT_GONE = 499  # nobody reads the answer
+# The predictor says which of them a path has.
+_WITH_BODY = ("POST", "PUT", "PATCH")
+_METHODS = ("GET", "DELETE", "OPTIONS", *_WITH_BODY)
 # A connection's own headers (RFC 9110, 7.6.1), which end at a proxy, and those that each server gives its own answers.
 _OWN = frozenset("connection keep-alive proxy-connection te trailer transfer-encoding upgrade host date".split())
 
@@ -51,7 +56,7 @@ class Forward:
             request.method,
             f"{self._upstream.url}{path}{query}",
             headers=headers,
-            content=request.stream() if request.method == "POST" else None,
+            content=request.stream() if request.method in _WITH_BODY else None,
         )
         try:
             answer = await self._client.send(asked, stream=True)
@@ -67,7 +72,7 @@ class Forward:
         )
 
 
-def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> Starlette:
+def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> ASGIApp:
     """The page's files, and the two servers below their paths."""
     client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
 
@@ -78,8 +83,10 @@ def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> Starlette:
 
     to_predictor, to_monitor = Forward(client, predictor).answer, Forward(client, monitor).answer
     routes: list[BaseRoute] = [
-        *(Route(path, to_predictor, methods=["GET", "POST"]) for path in PREDICTOR_PATHS),
+        *(Route(path, to_predictor, methods=_METHODS) for path in PREDICTOR_PATHS),
         Route("/api/{rest:path}", to_monitor, methods=["GET"]),
-        Mount("/", GZipMiddleware(PageFiles(folder), minimum_size=1024)),
+        Mount("/", HeadAsGet(GZipMiddleware(PageFiles(folder), minimum_size=1024))),
     ]
-    return Starlette(routes=routes, lifespan=closing)
+    app = Starlette(routes=routes, lifespan=closing)
+    route_without_redirects(app)
+    return CanonicalPaths(app)

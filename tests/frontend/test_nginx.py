@@ -20,8 +20,14 @@ def test_the_headers_are_those_of_serve_ui() -> None:
 @pytest.mark.parametrize("path", [path.replace("{rest:path}", "models/x") for path in PREDICTOR_PATHS])
 def test_the_predictors_paths_are_those_of_serve_ui(path: str) -> None:
     (pattern,) = re.findall(r"location ~ (\S+) \{", TEMPLATE)
-    assert re.search(pattern, path)
+    assert re.search(pattern, path) and re.search(pattern, f"{path}/")
     assert not re.search(pattern, f"/x{path}")
+
+
+def test_no_folder_is_redirected_to() -> None:
+    """`try_files … $uri/` would answer 301 with the container's scheme and port."""
+    (tried,) = re.findall(r"try_files (.+);", TEMPLATE)
+    assert tried == "$uri $uri/index.html =404"
 
 
 def test_no_variable_is_left_without_a_value() -> None:
