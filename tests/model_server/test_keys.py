@@ -164,6 +164,20 @@ def refused_rpc(call: Any, request: Any, secret: str | None = None) -> grpc.RpcE
     return refused.value
 
 
+def test_a_page_without_a_key_gets_its_preflight_and_can_read_why_it_is_refused(client):
+    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    assert client.options("/predict", headers=asked).status_code == 200
+    refused = client.post("/predict", json={"text": "a"}, headers={"Origin": ORIGIN})
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert "WWW-Authenticate" in refused.headers["access-control-expose-headers"]
+
+
+def test_a_path_with_a_slash_at_its_end_needs_the_same_key(client):
+    assert client.get("/health/").status_code == 200
+    assert client.post("/predict/", json={"text": "a"}).status_code == 401
+    assert client.post("/v2/repository/models/sentiment/load/", headers=bearer(SECRET)).status_code == 403
+
+
 def test_probes_and_metrics_stay_open(client, rpc):
     for path in ("/", "/metrics", "/health", "/v2/health/live", "/v2/health/ready", "/v2/models/sentiment/ready"):
         assert client.get(path).status_code == 200

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from server_process import ModelServer, model_server
-from v2_requests import INFER, grpc_request, json_request
+from v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request
 
 from model_server.metrics import ROUTES
 
@@ -96,9 +96,25 @@ def test_cors_is_for_the_configured_origin_only(http, origin, allowed):
         assert ("access-control-allow-origin" in preflight.headers) == allowed
 
 
-def test_a_page_can_read_errors_too(http):
-    answer = http.post("/predict", json={"text": ""}, headers={"Origin": ORIGIN})
-    assert answer.status_code == 400 and answer.headers["access-control-allow-origin"] == ORIGIN
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/predict", b'{"text": "a"}', 200),
+        ("POST", "/predict", b'{"text": ""}', 400),
+        ("GET", "/predict", b"", 405),
+        ("GET", "/no/such", b"", 404),
+        ("POST", INFER, b"{", 400),
+        ("HEAD", "/health", b"", 200),
+    ],
+)
+def test_a_page_can_read_errors_and_the_protocols_headers_too(http, method, path, body, status):
+    answer = http.request(method, path, content=body, headers={"Origin": ORIGIN})
+    assert answer.status_code == status and answer.headers["access-control-allow-origin"] == ORIGIN
+    exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert exposed >= {LENGTH_HEADER.lower(), "retry-after", "server-timing", "allow", "www-authenticate"}
+    # Fetch lets every page read these (CORS-safelisted); the rest belongs to the connection or to CORS itself.
+    safe = {"content-type", "content-length", "cache-control", "vary", "connection"}
+    assert {name for name in answer.headers if not name.startswith("access-control-")} <= exposed | safe
 
 
 def test_documentation(http):
