@@ -29,6 +29,7 @@ from model_server.switch import ReleaseSwitch
 from model_server.timing import ServerTiming
 from model_server.v2 import LENGTH_HEADER, load_json
 from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
+from sentiment_common.http.request import began
 from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects
 
 # What a page of another origin may read of an answer, beside its type and length.
@@ -92,8 +93,8 @@ def _valid(body: type[BaseModel], document: dict[str, Any]) -> Any:
 
 def _friendly(app: FastAPI, state: ServerState) -> None:
     async def predict(request: Request) -> Response:
-        deadline = deadline_of(request.headers.get(HEADER))
-        document = load_json(await read_body(request, state.settings.max_body_bytes))
+        deadline = deadline_of(request.headers.get(HEADER), began(request.scope))
+        document = load_json(await read_body(request, state.settings.max_body_bytes, deadline))
         if isinstance(document.get("text"), str):
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 import httpx
 import orjson
-import uvicorn
 from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,11 +20,22 @@ from starlette.types import ASGIApp
 from model_server import v2
 from model_server.about import NAME, version
 from model_server.averaging import OFFERED, average, check_offered, question, tensors
-from model_server.errors import BadGateway, InvalidInput, NotFound, Overloaded, ServingError, TooLarge, Unavailable
+from model_server.errors import (
+    BadGateway,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    ServingError,
+    StartError,
+    TooLarge,
+    Unavailable,
+)
 from model_server.exchange import answering_errors, json_response, read_body, tensors_response, while_connected
 from model_server.settings import Port
 from model_server.tensors import INPUT, OUTPUTS
+from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.routing import CanonicalPaths, route_without_redirects
+from sentiment_common.http.server import HttpServer, listen
 from sentiment_common.http.settings import BodySettings
 
 log = logging.getLogger("model_server.averager")
@@ -169,20 +179,24 @@ def make_app(settings: AveragerSettings) -> ASGIApp:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; requests that were taken are answered."""
+    """Serve until SIGTERM or SIGINT; requests that were taken are answered.
+
+    Raises:
+        StartError: the port cannot be listened on.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = AveragerSettings()
+    try:
+        listener = listen(settings.host, settings.http_port)
+    except OSError as error:
+        raise StartError(
+            f"HTTP_PORT {settings.http_port} of {settings.host} cannot be listened on ({error.strerror}); "
+            "choose another"
+        ) from None
     log.info("averages what %s answers, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
-    uvicorn.run(
-        make_app(settings),
-        host=settings.host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
-    )
+    server = HttpServer(make_app(settings), HttpLimits.of(settings), drain_seconds=settings.drain_seconds)
+    server.run([listener])
 
 
 if __name__ == "__main__":

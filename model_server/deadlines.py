@@ -13,8 +13,8 @@ _PASSED = "the request's deadline passed before its answer"
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 
 
-def deadline_of(header: str | None) -> float | None:
-    """The deadline that `X-Request-Timeout` sets from now on; None without one.
+def deadline_of(header: str | None, began: float) -> float | None:
+    """The deadline that `X-Request-Timeout` sets, counted from the request's first byte; None without one.
 
     Raises:
         InvalidInput: not a number of seconds above 0.
@@ -23,7 +23,7 @@ def deadline_of(header: str | None) -> float | None:
         return None
     if not _SECONDS.fullmatch(header) or not (seconds := float(header)):
         raise InvalidInput(f"X-Request-Timeout is {header!r}; send the seconds that the request has, such as 2.5")
-    return time.monotonic() + seconds
+    return began + seconds
 
 
 @asynccontextmanager

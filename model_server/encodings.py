@@ -1,13 +1,16 @@
 """Content codings of REST bodies: gzip and deflate, inflated under a bound, and gzip for large answers on request."""
 
 import zlib
+from collections.abc import Callable
 
-from model_server.errors import InvalidInput, TooLarge, UnsupportedCoding
+from model_server.errors import InvalidInput, TooLarge, Unavailable, UnsupportedCoding
+from sentiment_common.http.refusal import NO_MEMORY
 
 _ZLIB, _GZIP = zlib.MAX_WBITS, 16 + zlib.MAX_WBITS
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 # Clients of every language ask for gzip by themselves: a small answer is not worth the time that they wait for it.
 COMPRESS_FROM_BYTES = 16_384
+_PIECE_BYTES = 1 << 20
 
 
 def coding_of(header: str | None) -> str | None:
@@ -24,25 +27,34 @@ def coding_of(header: str | None) -> str | None:
     return coding
 
 
-def inflate(raw: bytes, coding: str, limit: int) -> bytes:
+def inflate(raw: bytes, coding: str, limit: int, claim: Callable[[int], bool] = lambda _: True) -> bytes:
     """The plain body of a compressed one, of which no more than a byte over `limit` is ever made.
 
+    `claim` is told the size of each piece, and says whether there is memory for it.
+
     Raises:
+        Unavailable: there is no memory for it.
         TooLarge: there is more.
         InvalidInput: it is not of that coding, ends too soon, or has something behind it.
     """
     stream = zlib.decompressobj(_WINDOWS[coding])
-    try:
-        plain = stream.decompress(raw, limit + 1)
-    except zlib.error as error:
-        raise InvalidInput(f"the body is not {coding}, as Content-Encoding says: {error}") from None
+    plain, rest = bytearray(), raw
+    while rest and not stream.eof and len(plain) <= limit:
+        try:
+            piece = stream.decompress(rest, min(_PIECE_BYTES, limit + 1 - len(plain)))
+        except zlib.error as error:
+            raise InvalidInput(f"the body is not {coding}, as Content-Encoding says: {error}") from None
+        if not claim(len(piece)):
+            raise Unavailable(NO_MEMORY)
+        plain += piece
+        rest = stream.unconsumed_tail
     if len(plain) > limit:
         raise TooLarge(f"the body has more than {limit} bytes once its {coding} is undone; send less in one request")
     if not stream.eof:
         raise InvalidInput(f"the body's {coding} ends too soon")
     if stream.unused_data:
         raise InvalidInput(f"{len(stream.unused_data)} bytes follow the body's {coding}")
-    return plain
+    return bytes(plain)
 
 
 def accepts_gzip(header: str | None) -> bool:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import grpc
 
 from model_release.features import replace_surrogates
+from sentiment_common.http.refusal import Refusal
 
 _MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150
 
@@ -76,6 +77,14 @@ class LoadFailed(ServingError):
 
     status = HTTPStatus.CONFLICT
     code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class NotReceived(ServingError):
+    """The HTTP layer has refused the rest of the body and answered; the status is for the metrics."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.status, self.retry_after = refusal.status, refusal.retry_after
 
 
 class ClientGone(ServingError):

@@ -11,7 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from model_server import encodings, v2
-from model_server.errors import ClientGone, InvalidInput, ServingError, TooLarge, UnsupportedCoding
+from model_server.deadlines import within
+from model_server.errors import ClientGone, InvalidInput, NotReceived, ServingError, TooLarge, UnsupportedCoding
+from sentiment_common.http.request import claim, refusal
 
 log = logging.getLogger("model_server")
 T = TypeVar("T")
@@ -36,14 +38,23 @@ def error_response(error: Exception) -> Response:
     return response
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, deadline: float | None = None) -> bytes:
     """The body without its content coding, never more than `limit` bytes of it in memory.
 
     Raises:
+        DeadlineExceeded: the deadline passed before the body's last byte.
+        NotReceived: the HTTP layer refused the rest of it.
         TooLarge: there is more.
         InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
         UnsupportedCoding: it is in another coding.
     """
+    if deadline is None:
+        return await _read_body(request, limit)
+    async with within(deadline):
+        return await _read_body(request, limit)
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
     coding = encodings.coding_of(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
@@ -56,9 +67,13 @@ async def read_body(request: Request, limit: int) -> bytes:
                 raise TooLarge(f"the body has more than {limit} bytes")
             chunks.append(chunk)
     except ClientDisconnect:
+        if refused := refusal(request.scope):
+            raise NotReceived(refused) from None
         raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
     body = b"".join(chunks)
-    return body if coding is None else await asyncio.to_thread(encodings.inflate, body, coding, limit)
+    if coding is None:
+        return body
+    return await asyncio.to_thread(encodings.inflate, body, coding, limit, functools.partial(claim, request.scope))
 
 
 def tensors_response(request: Request, raw: bytes, json_length: int | None) -> Response:

@@ -26,6 +26,7 @@ from model_server.exchange import (
 from model_server.repository_index import model_index, wants_ready
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
+from sentiment_common.http.request import began
 
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
 _INFER_ROUTES = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
@@ -158,8 +159,8 @@ class Rest:
         return json_response(model_index(self._state, ready=wants_ready(v2.load_json(body) if body else {})))
 
     async def infer(self, request: Request) -> Response:
-        state, deadline = self._state, deadline_of(request.headers.get(HEADER))
-        body = await read_body(request, state.settings.max_body_bytes)
+        state, deadline = self._state, deadline_of(request.headers.get(HEADER), began(request.scope))
+        body = await read_body(request, state.settings.max_body_bytes, deadline)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
         asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
         options = Asked("v2-rest", client_of(request), asked.options, deadline)
@@ -181,8 +182,8 @@ class Rest:
         return await self._v1(request, explain=True)
 
     async def _v1(self, request: Request, *, explain: bool) -> Response:
-        deadline = deadline_of(request.headers.get(HEADER))
-        body = await read_body(request, self._state.settings.max_body_bytes)
+        deadline = deadline_of(request.headers.get(HEADER), began(request.scope))
+        body = await read_body(request, self._state.settings.max_body_bytes, deadline)
         name = request.path_params["name"]
         self._state.service(name)
         document = v2.load_json(body)

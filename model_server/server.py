@@ -1,16 +1,12 @@
 """The process: bind, load, serve both transports on one event loop, and stop without losing anything."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
-
-import uvicorn
 
 from model_server.app import make_api, make_app
 from model_server.errors import StartError
@@ -21,6 +17,8 @@ from model_server.switch import ReleaseSwitch
 from model_server.tls import Certificate
 from model_server.tracing import make_tracing
 from prediction_log import LogError, LogWriter, upgrade
+from sentiment_common.http.limits import HttpLimits
+from sentiment_common.http.server import HttpServer, listen
 
 log = logging.getLogger("model_server")
 LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
@@ -28,26 +26,11 @@ LOG_FLUSH_SECONDS = 10.0
 _PORT = "{0} {1} cannot be listened on ({2}); choose another --{0}, or another --host"
 
 
-class _Uvicorn(uvicorn.Server):
-    """Uvicorn without its signal handlers: stopping is this module's own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _bind(host: str, port: int, name: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(2048)
+        return listen(host, port)
     except OSError as error:
-        listener.close()
         raise StartError(_PORT.format(name, port, error.strerror)) from None
-    return listener
 
 
 def _address(host: str, port: int) -> str:
@@ -125,21 +108,17 @@ class Server:
             if watching:
                 watching.cancel()
 
-    def _rest(self) -> _Uvicorn:
+    def _rest(self) -> HttpServer:
         api = make_api(self._state, self._switch)
         app = make_app(api, self._state)
-        config = uvicorn.Config(
+        return HttpServer(
             self._tracing.rest(app, api.routes) if self._tracing else app,
-            log_config=None,
-            access_log=False,
+            HttpLimits.of(self._settings),
+            drain_seconds=self._settings.drain_seconds,
             lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=int(self._settings.drain_seconds) or 1,
+            tls=self._certificate.context if self._certificate else None,
+            signals=False,  # stopping is this module's own
         )
-        if self._certificate:
-            config.load()
-            config.ssl = self._certificate.context
-        return _Uvicorn(config)
 
     async def _load(self, started: float) -> None:
         """Load on another thread, with the probes answering meanwhile."""
@@ -156,7 +135,7 @@ class Server:
             settings.grpc_port,
         )
 
-    async def _drain(self, rest: _Uvicorn, serving: "asyncio.Task[None]", grpc_server: Any, *, loaded: bool) -> None:
+    async def _drain(self, rest: HttpServer, serving: "asyncio.Task[None]", grpc_server: Any, *, loaded: bool) -> None:
         """Readiness off, wait for load balancers, close the ports, answer what was taken, flush the log."""
         state, settings = self._state, self._settings
         state.set_phase(Phase.DRAINING)

@@ -17,7 +17,7 @@ from model_server.settings import ServerSettings
 from prediction_log.settings import LogSettings
 from sentiment_cli.demo.settings import DemoSettings
 from sentiment_cli.settings import CliSettings, ClusterSettings
-from sentiment_common.http.settings import HttpSettings
+from sentiment_common.http.settings import BodySettings, HttpSettings
 from sentiment_common.settings import Settings, variable_of
 from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
 
@@ -60,6 +60,7 @@ SECTIONS = (
         "Read by the model server, the averager, the monitor and the page's server alike.",
         (HttpSettings,),
     ),
+    Section("HTTP bodies", "Read by the model server and the averager.", (BodySettings,)),
     Section("Drift check", "`sentiment drift check`, `python -m drift_cronjob check`.", (DriftSettings,)),
     Section("Monitor", "`sentiment drift monitor`, `python -m drift_cronjob monitor`.", (MonitorSettings,)),
     Section(
@@ -76,6 +77,7 @@ SECTIONS = (
 SHARED: dict[type[Settings], str] = {
     StoreSettings: "[releases and tracking](#releases-and-tracking)",
     HttpSettings: "[HTTP of every server](#http-of-every-server)",
+    BodySettings: "[HTTP bodies](#http-bodies)",
 }
 
 # What libraries read, and the few variables of ours that are no program's setting.

@@ -2,53 +2,32 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import uvicorn
 from rich.console import Console
 
 from sentiment_cli.demo.processes import describe_exit, stop_process
 from sentiment_cli.errors import CliError
 from sentiment_cli.page.proxy import Upstream, make_app
 from sentiment_cli.settings import CliSettings
+from sentiment_common.http.limits import HttpLimits
+from sentiment_common.http.server import HttpServer, listen
 from sentiment_common.settings import environment
 
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.2
+DRAIN_SECONDS = 5
 STOP_SECONDS = 60.0  # the predictor answers what it has taken, and flushes its log
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are ours: uvicorn would raise them again, and end this process before those below it."""
-        yield
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise CliError(
-            f"PAGE_PORT {port} of {host} cannot be listened on ({error.strerror}); choose another by --page-port"
-        ) from None
-    return listener
 
 
 def _start(command: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, env=os.environ | variables, stdin=subprocess.DEVNULL, text=True)
 
 
-def _watch(programs: "dict[str, subprocess.Popen[str]]", server: uvicorn.Server, ended: threading.Event) -> None:
+def _watch(programs: "dict[str, subprocess.Popen[str]]", server: HttpServer, ended: threading.Event) -> None:
     """Stop the page when one of the programs ends."""
     while not ended.wait(LOOK_SECONDS):
         if any(program.poll() is not None for program in programs.values()):
@@ -72,13 +51,21 @@ def run(settings: CliSettings, server_command: Sequence[str]) -> int:
     Raises:
         CliError: the page's port is taken; nothing was started.
     """
-    listener = _bind(settings.page_host, settings.page_port)
+    try:
+        listener = listen(settings.page_host, settings.page_port)
+    except OSError as error:
+        raise CliError(
+            f"PAGE_PORT {settings.page_port} of {settings.page_host} cannot be listened on ({error.strerror}); "
+            "choose another by --page-port"
+        ) from None
     app = make_app(
         settings.page_dir,
         Upstream("predictor", f"http://{LOOPBACK}:{settings.http_port}"),
         Upstream("monitor", f"http://{LOOPBACK}:{settings.monitor_port}"),
     )
-    server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", server_header=False))
+    # Signals are handled here: uvicorn would raise them again, and end this process before those below it.
+    limits = HttpLimits.of(settings, streams=True)
+    server = HttpServer(app, limits, drain_seconds=DRAIN_SECONDS, signals=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     monitor_command = [sys.executable, "-m", "drift_cronjob", "monitor", "--host", LOOPBACK]

@@ -1,0 +1,344 @@
+"""One HTTP/1.1 connection: the order of its answers, its time, and its end. A protocol class for uvicorn's server."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from sentiment_common.http.door import Door
+from sentiment_common.http.exchange import Exchange
+from sentiment_common.http.parsing import Head, Reading, RequestParser
+from sentiment_common.http.refusal import NO_MEMORY, Refusal
+
+NEVER = float("inf")
+MAX_PIPELINED = 32
+MAX_REFUSED = 64  # connections over the limit that are answered at once; any more are dropped
+# A client that ends its sending side this soon after its request waits for the answer; later, it has left.
+HALF_CLOSED_SECONDS = 0.1
+CLOSING_SECONDS = 60.0  # an answer that ends the connection may take so long to be taken
+
+
+class Connection(RequestParser, asyncio.Protocol):
+    """One connection; `door` is what it shares with the others."""
+
+    write: Callable[[bytes], None]
+
+    def __init__(
+        self,
+        door: Door,
+        config: Config,
+        server: ServerState,
+        app_state: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(door.limits)
+        self.door = door
+        self._app, self._root_path = config.loaded_app, config.root_path
+        self._server, self._app_state, self._loop = server, app_state, loop
+        self._transport: asyncio.Transport = None  # type: ignore[assignment]  # until connected
+        self._base: dict[str, Any] = {}
+        # Requests: the one that is read, the one that is answered, and those between; a refusal is the last of them.
+        self._exchange: Exchange | None = None
+        self._running: Exchange | None = None
+        self._waiting: deque[Exchange | Refusal] = deque()
+        # Times in monotonic seconds.
+        self.idle_since = self._began = self._completed = 0.0
+        self._deadline = self._retire_at = self._stalled_at = self._left_when_paused = NEVER
+        self._retiring = self._draining = self._ending = self._paused = self._secure = False
+        self._dropped_bytes = 0
+        self.can_write: asyncio.Event | None = None
+
+    # ---------------------------------------------------------------------------------------------- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self.write = self._transport.write
+        self._secure = transport.get_extra_info("sslcontext") is not None
+        self._base = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "server": _pair(transport.get_extra_info("sockname")),
+            "client": _pair(transport.get_extra_info("peername")),
+            "scheme": "https" if self._secure else "http",
+            "root_path": self._root_path,
+        }
+        now = self.idle_since = time.monotonic()
+        self._deadline = now + self._limits.keep_alive
+        if self._limits.connection_age:
+            self._retire_at = now + self._limits.connection_age * random.uniform(0.9, 1.1)
+        if self.door.enter(self):
+            self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes
+        elif len(self.door.guests) > self._limits.connections + MAX_REFUSED:
+            self.abort()
+        else:
+            self._refuse(Refusal(503, "the server has as many connections as it may; connect again in a moment", 1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self.door.leave(self)
+        self._ending, self._deadline = True, NEVER
+        for exchange in (self._running, self._exchange, *self._waiting):
+            if isinstance(exchange, Exchange):
+                exchange.disconnected = True
+                exchange.wake()
+                if exchange is not self._running:
+                    exchange.release()
+        self._waiting.clear()
+        self.resume_writing()
+        self._parser = None  # type: ignore[assignment]  # it refers to this object
+
+    def eof_received(self) -> bool:
+        """Go on for a client that sent its request and ended its sending side at once; any other has left."""
+        if self._ending or self._running is None or self._reading is not Reading.NOTHING or self._secure:
+            return False
+        if time.monotonic() - self._completed > HALF_CLOSED_SECONDS:
+            return False
+        self._last = True
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        if self._ending or self._last:
+            self._dropped_bytes += len(data)
+            if self._dropped_bytes > self._limits.linger_bytes:
+                self.leave()
+            return
+        try:
+            self.feed(data)
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def pause_writing(self) -> None:
+        self._stalled_at = time.monotonic() + self._limits.answer_stall
+        self.can_write = asyncio.Event()
+
+    def resume_writing(self) -> None:
+        self._stalled_at = NEVER
+        if self.can_write is not None:
+            self.can_write.set()
+            self.can_write = None
+
+    # ------------------------------------------------------------------------------------------------------- requests
+
+    def head_begins(self) -> None:
+        if len(self._waiting) >= MAX_PIPELINED:
+            raise Refusal(400, f"more than {MAX_PIPELINED} requests came in advance of their answers; send fewer")
+        self.door.busy(self)
+        self._exchange = None
+        self._began = time.monotonic()
+        self._allow(self._limits.head_time, self._began)
+
+    def head_ends(self, head: Head) -> None:
+        length, chunked, expects = head.framing
+        if length and not self.door.has_room_for(length):
+            raise Refusal(503, NO_MEMORY, 1)
+        scope = {
+            **self._base,
+            "http_version": head.version,
+            "method": head.method,
+            "path": self._root_path + head.path if self._root_path else head.path,
+            "raw_path": head.raw_path,
+            "query_string": head.query,
+            "headers": head.fields,
+            "state": self._app_state.copy(),
+        }
+        exchange = self._exchange = Exchange(self, scope, self._began, keep_alive=head.keep_alive)
+        exchange.expects, exchange.left = expects, None if chunked else length
+        if length or chunked:
+            self._allow(self._limits.body_time, time.monotonic())
+        if self._running is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._pause()
+
+    def body_piece(self, piece: bytes) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        if exchange.answered:
+            return
+        fits = self.door.has_room_for(len(piece))
+        if not exchange.add(piece):
+            self._pause()
+        if not fits:
+            raise Refusal(503, NO_MEMORY, 1)
+
+    def request_ends(self) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        exchange.more_body = False
+        exchange.wake()
+        self._deadline, self._completed = NEVER, time.monotonic()
+        if not exchange.keep_alive:
+            self._last = True
+        if exchange.answered and self._running is None:
+            self._become_idle()
+
+    # -------------------------------------------------------------------------------------------------------- answers
+
+    def _start(self, exchange: Exchange) -> None:
+        self._running = exchange
+        task = self._loop.create_task(exchange.run(self._app))
+        task.add_done_callback(self._server.tasks.discard)
+        self._server.tasks.add(task)
+
+    def answered(self, exchange: Exchange) -> None:
+        """Run the next request, wait for one, or end."""
+        self._running = None
+        self._server.total_requests += 1
+        if self._ending:
+            return
+        if not exchange.keep_alive:
+            self._end(linger=exchange.refusal is not None)
+            return
+        if self._waiting:
+            following = self._waiting.popleft()
+            if isinstance(following, Refusal):
+                self._refuse(following)
+                return
+            self._start(following)
+            if self._waiting:
+                return
+        elif self._last:
+            self._end()
+            return
+        elif self._reading is Reading.NOTHING:
+            self._become_idle()
+        self.resume_body()
+
+    def _become_idle(self) -> None:
+        if self._draining:
+            self._end()
+            return
+        self.idle_since = time.monotonic()
+        self._deadline = self.idle_since + self._limits.keep_alive
+        self.door.idle[self] = None
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer a request that cannot be read to its end, behind the answers that come before it, and read no more."""
+        current, self._last = self._exchange, True
+        if self._reading is Reading.BODY and current is not None:
+            if current.answered:
+                self._end(linger=True)
+                return
+            if current is self._running:
+                if current.refusable:
+                    current.refuse(refusal)
+                else:
+                    self.abort()
+                return
+            if current in self._waiting:
+                self._waiting.remove(current)
+                current.release()
+        if self._running is not None:
+            self._waiting.append(refusal)
+            self._deadline = NEVER
+            return
+        self.write(refusal.answer(self.default_headers, head_only=False))
+        self._end(linger=True)
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        return self._server.default_headers
+
+    def ends_after_answer(self) -> bool:
+        return self._retiring or self._draining or (self._last and not self._waiting)
+
+    # ----------------------------------------------------------------------------------------------------------- time
+
+    def _allow(self, seconds: float, now: float) -> None:
+        """Give the part of the request that is read next its time."""
+        if self._draining:
+            seconds = self._limits.drain_upload
+        if self._paused:
+            self._left_when_paused = seconds
+        else:
+            self._deadline = now + seconds
+
+    def _pause(self) -> None:
+        """Read no further for now; the time in which the request must arrive stands still."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._left_when_paused = self._deadline - time.monotonic()
+            self._deadline = NEVER
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        """Read on."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            if self._reading is not Reading.NOTHING:
+                self._deadline = time.monotonic() + self._left_when_paused
+            self._transport.resume_reading()
+
+    def look(self, now: float) -> None:
+        """Act on the deadlines that have passed."""
+        if now > self._retire_at:
+            self._retiring = True
+        if now > self._stalled_at:
+            self.abort()
+        elif now > self._deadline:
+            self._expire()
+
+    def _expire(self) -> None:
+        if self._ending and self._transport.is_closing():
+            self.abort()
+        elif self._ending or self._reading is Reading.NOTHING:
+            self.leave()
+        elif self._draining:
+            self._refuse(Refusal(503, f"the server stops, and the request's {self._reading.value} is incomplete", 1))
+        else:
+            seconds = self._limits.head_time if self._reading is Reading.HEAD else self._limits.body_time
+            message = f"the request's {self._reading.value} did not arrive in {seconds:g} s; send it faster"
+            self._refuse(Refusal(408, message))
+
+    # --------------------------------------------------------------------------------------------------------- ending
+
+    def _end(self, *, linger: bool = False) -> None:
+        """Close once what was written is taken; where a request was not read to its end, read and drop for a while.
+
+        A connection that is closed with bytes unread is reset, and its client may lose the answer.
+        """
+        self._ending = True
+        self.door.busy(self)
+        for waiting in self._waiting:
+            if isinstance(waiting, Exchange):
+                waiting.release()
+        self._waiting.clear()
+        if self._transport.is_closing() or not (linger or self._reading is not Reading.NOTHING):
+            self.leave()
+            return
+        self.resume_body()
+        self._deadline = time.monotonic() + self._limits.linger
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def leave(self) -> None:
+        """Close once what was written is taken."""
+        self._ending = True
+        self._deadline = time.monotonic() + CLOSING_SECONDS
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._ending = True
+        self._transport.abort()
+
+    def shutdown(self) -> None:
+        """End when idle, and with the next answer otherwise: uvicorn's server stops."""
+        self._draining = True
+        if self._ending:
+            return
+        if self._reading is not Reading.NOTHING:
+            self._deadline = min(self._deadline, time.monotonic() + self._limits.drain_upload)
+        elif self._running is None:
+            self.leave()
+
+
+def _pair(address: Any) -> tuple[str, int] | None:
+    """Host and port of an address, which has more parts in IPv6; None for a socket without one."""
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None

@@ -1,0 +1,34 @@
+"""Answers that the HTTP layer gives by itself: JSON like every other error, and the connection ends with them."""
+
+import http
+import json
+
+JSON = b"application/json"
+NO_MEMORY = "the bodies of other requests fill the memory that there is for them; send it again later"
+
+
+def status_line(status: int) -> bytes:
+    """The first line of an answer."""
+    try:
+        phrase = http.HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+class Refusal(Exception):
+    """A request that is not passed to the application; the message is for the client."""
+
+    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+    def answer(self, default_headers: list[tuple[bytes, bytes]], *, head_only: bool) -> bytes:
+        """The bytes of the answer, without a body for HEAD."""
+        body = json.dumps({"error": str(self)}, separators=(",", ":")).encode()
+        fields = [*default_headers, (b"content-type", JSON), (b"content-length", str(len(body)).encode())]
+        if self.retry_after is not None:
+            fields.append((b"retry-after", str(self.retry_after).encode()))
+        lines = [b"%b: %b\r\n" % pair for pair in [*fields, (b"connection", b"close")]]
+        return b"".join([status_line(self.status), *lines, b"\r\n", b"" if head_only else body])

@@ -1,0 +1,81 @@
+"""Listening, and uvicorn's server with our connections."""
+
+import asyncio
+import contextlib
+import functools
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import uvicorn
+
+from sentiment_common.http.connection import Connection
+from sentiment_common.http.door import Door
+from sentiment_common.http.limits import HttpLimits
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        OSError: the port is taken or not permitted, or the host is not an address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn's server with our protocol class; `signals` leaves SIGTERM and SIGINT to uvicorn."""
+
+    def __init__(
+        self,
+        app: Any,
+        limits: HttpLimits,
+        *,
+        drain_seconds: float,
+        lifespan: Literal["auto", "on", "off"] = "auto",
+        tls: ssl.SSLContext | None = None,
+        signals: bool = True,
+    ) -> None:
+        self.door = Door(limits)
+        self._signals = signals
+        config = uvicorn.Config(
+            app,
+            http=functools.partial(_connect, self.door),  # type: ignore[arg-type]  # it calls what it is given
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan=lifespan,
+            server_header=False,
+            timeout_graceful_shutdown=int(drain_seconds) or 1,
+        )
+        config.load()
+        if tls is not None:
+            config.ssl = tls
+        super().__init__(config)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if not self._signals:
+            yield
+            return
+        with super().capture_signals():
+            yield
+
+
+def _connect(
+    door: Door, config: uvicorn.Config, server_state: Any, app_state: dict[str, Any], _loop: Any
+) -> Connection:
+    return Connection(door, config, server_state, app_state, _loop or asyncio.get_running_loop())
