@@ -2,6 +2,8 @@
 
 import json
 import math
+import secrets
+import time
 import uuid
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from prediction_log.errors import LogError
 Source = Literal["v2-rest", "v2-grpc", "predict", "v1"]
 SKETCH_BYTES = 128
 MAX_TOKENS = 2**31 - 1
+AHEAD_MS = 1000  # steps of a clock that is kept right by the network are smaller
 _NUMBERS = ("probability", "confidence", "margin", "latency_ms")
 _REQUIRED = ("release_id", "label", "source")
 _TEXTS = (*_REQUIRED, "client", "text", "text_hash")
@@ -21,8 +24,19 @@ _encode_json = json.JSONEncoder(allow_nan=False).encode
 
 
 def new_id() -> str:
-    """A uuid7 (RFC 9562, section 5.7): sortable by its time of making."""
-    return str(uuid_utils.uuid7())
+    """A uuid7 (RFC 9562, section 5.7): sortable by its time of making.
+
+    The library's ids never go back in time. After the clock was set back they would keep the old time until the clock
+    has caught up, so a new one is made from the clock.
+    """
+    made = uuid_utils.uuid7()
+    now = time.time_ns() // 1_000_000
+    return str(made) if made.timestamp - now <= AHEAD_MS else _id_at(now)
+
+
+def _id_at(milliseconds: int) -> str:
+    number = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
+    return str(uuid.UUID(int=number))
 
 
 def time_of(prediction_id: str) -> datetime:

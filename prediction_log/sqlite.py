@@ -11,6 +11,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from prediction_log.errors import LogError
+
 BUSY_SECONDS = 10.0
 _STEPS = 10_000  # of its virtual machine, between two looks at the clock
 
@@ -37,8 +39,15 @@ def _reading(path: Path) -> URL:
     that nobody changes, which holds as long as no rows wait in a `-wal` beside it.
     """
     query = {"mode": "ro", "uri": "true"}
-    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
-        query["immutable"] = "1"
+    waiting, index = path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+    if not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        if not waiting.exists() or not waiting.stat().st_size:
+            query["immutable"] = "1"
+        elif not index.exists():
+            raise LogError(
+                f"{path} cannot be read where it is: rows wait in {waiting.name}, and the folder is read-only; "
+                "copy both files into a folder of yours"
+            )
     return URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 

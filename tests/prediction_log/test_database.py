@@ -1,13 +1,8 @@
 """Addresses and databases that do not work: what a person is told."""
 
-import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -134,29 +129,3 @@ def test_a_full_disk(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert f"the database sqlite:///{path} cannot be used: " in done.stdout, done
     assert latest_reports(f"sqlite:///{path}", 5) == []
-
-
-@contextmanager
-def not_root() -> Iterator[None]:
-    """Root may write everywhere: be nobody for a while."""
-    was = os.geteuid()
-    if was == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(was)
-
-
-def test_a_database_that_may_only_be_read() -> None:
-    with tempfile.TemporaryDirectory() as scratch:  # pytest's own folders are closed to others
-        path = Path(scratch, "x.db")
-        url = f"sqlite:///{path}"
-        upgrade(url)
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA journal_mode=DELETE")  # in WAL mode it could not even be read
-        path.chmod(0o444)
-        path.parent.chmod(0o555)
-        with not_root(), pytest.raises(LogError, match="readonly database"):
-            add_feedback(url, new_id(), "positive", None)
-        path.parent.chmod(0o755)

@@ -60,6 +60,7 @@ def test_an_unknown_prediction_is_refused_unless_its_row_may_be_on_its_way(url: 
         add_feedback(url, id_at(datetime.now(UTC) + timedelta(hours=1)), "positive", None)
     late = record()
     add_feedback(url, late.id, "negative", None)
+    add_feedback(url, id_at(datetime.now(UTC) + timedelta(seconds=20)), "negative", None)  # of a server that is ahead
     write(url, [late])
     now = datetime.now(UTC)
     found = WindowReader(url).feedback(now - timedelta(minutes=5), now + timedelta(minutes=5))

@@ -9,12 +9,16 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 from log_rows import DAY, day_name, midnight, partitions, record, write
 from postgres import Server
+from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from prediction_log import LogError, WindowReader, add_feedback, maintain, save_report, upgrade
 from prediction_log.cli import app
+from prediction_log.database import connected, parse_url
+from prediction_log.migrate import _config, head, revision
 from prediction_log.reports import DriftReportRow
 
 
@@ -157,3 +161,22 @@ def test_a_wrong_clock_drops_nothing(server: Server, postgres_url: str, monkeypa
     monkeypatch.undo()
     assert WindowReader(postgres_url).summary(midnight(0), midnight(1)).predictions == 1
     upgrade(postgres_url)
+
+
+async def test_a_migration_tries_for_a_lock_and_names_who_holds_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def downgrade(connection: Connection) -> None:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+
+    async with connected(parse_url(postgres_url)) as connection:
+        await connection.run_sync(downgrade)
+    monkeypatch.setattr("prediction_log.migrate.LOCKED_SECONDS", 0.0)
+    async with session(postgres_url, "SELECT COUNT(*) FROM prediction_logs_hourly"):
+        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; try again"):
+            await asyncio.to_thread(upgrade, postgres_url)
+        assert await asyncio.to_thread(revision, postgres_url) == "0001"
+    await asyncio.to_thread(upgrade, postgres_url)
+    assert await asyncio.to_thread(revision, postgres_url) == head()

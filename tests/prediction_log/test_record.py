@@ -1,6 +1,12 @@
 """Ids, and which rows a database could hold."""
 
+import os
+import shutil
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +26,54 @@ def test_ids_are_unique_in_order_and_tell_their_time() -> None:
     assert len(set(ids)) == 2000
     assert ids == sorted(ids)
     assert before <= time_of(ids[0]) <= time_of(ids[-1]) <= datetime.now(UTC) + timedelta(milliseconds=1)
+
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *t) {
+  int (*real)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  int result = real(id, t);
+  struct stat found;
+  if (id == CLOCK_REALTIME && stat(getenv("CLOCK_BACK"), &found) == 0) t->tv_sec -= 7200;
+  return result;
+}
+"""
+SET_BACK = """
+import os, pathlib, time
+from prediction_log import new_id, time_of
+first = time_of(new_id())
+pathlib.Path(os.environ["CLOCK_BACK"]).touch()
+ids = [new_id() for _ in range(50)]
+print(max(abs(time_of(one).timestamp() - time.time()) for one in ids), (first - time_of(ids[0])).total_seconds())
+assert len(set(ids)) == 50
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
+def test_ids_follow_a_clock_that_is_set_back(tmp_path: Path) -> None:
+    """A real process, whose wall clock goes back by two hours."""
+    (tmp_path / "clock.c").write_text(CLOCK)
+    library = tmp_path / "clock.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "clock.c", "-ldl"], check=True)
+    environment = {**os.environ, "LD_PRELOAD": str(library), "CLOCK_BACK": str(tmp_path / "back")}
+    done = subprocess.run([sys.executable, "-c", SET_BACK], env=environment, capture_output=True, text=True, check=True)
+    apart, back = map(float, done.stdout.split())
+    assert apart < 60
+    assert back == pytest.approx(7200, abs=60)
+
+
+def test_ids_follow_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    two_hours = 7200 * 10**9
+    real = time.time_ns
+    monkeypatch.setattr("prediction_log.record.time.time_ns", lambda: real() - two_hours)
+    ids = [new_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    expected = datetime.now(UTC) - timedelta(hours=2)
+    assert all(abs(time_of(one) - expected) < timedelta(minutes=1) for one in ids)
 
 
 def test_the_end_of_an_id_is_random_as_sampling_needs_it() -> None:

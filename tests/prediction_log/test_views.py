@@ -34,6 +34,16 @@ def test_the_readers_hours_are_the_views(server: Server, postgres_url: str) -> N
     assert [row.average_confidence for row in hours] == pytest.approx([row[2] for row in view])
 
 
+def test_hours_are_those_of_utc_in_every_session(server: Server, postgres_url: str) -> None:
+    server.execute(f"ALTER DATABASE {postgres_url.rpartition('/')[2]} SET timezone = 'Asia/Kolkata'")
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    write(postgres_url, [record(hour + timedelta(minutes=minutes)) for minutes in (1, 31, 59, 61)])
+    view = server.execute("SELECT hour, predictions FROM prediction_logs_hourly ORDER BY hour", postgres_url)
+    assert [tuple(row) for row in view] == [(hour, 3), (hour + timedelta(hours=1), 1)]
+    # A query of a person's own counts the hours of the session's zone, and all rows.
+    assert sum(row[1] for row in server.execute(BY_HOUR, postgres_url)) == 4
+
+
 def test_the_size_of_the_log(url: str) -> None:
     before, _ = database_size(url)
     rows = [record(text="x" * 500) for _ in range(200)]
