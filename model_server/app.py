@@ -1,6 +1,7 @@
 """The REST application: protocol routes, the friendly routes with their documentation, metrics, CORS, draining."""
 
 from dataclasses import asdict
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Request, Response
@@ -8,11 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_release.features import replace_surrogates
 from model_server.about import version
+from model_server.api_page.page import headers, render
 from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import InvalidInput, NotFound, Unavailable
 from model_server.exchange import error_response, json_response, read_body, while_connected
@@ -47,7 +49,7 @@ EXPOSED_HEADERS = (
 class PredictBody(BaseModel):
     """A text to judge."""
 
-    text: str
+    text: Annotated[str, Field(examples=["A warm, funny film."])]
     return_probabilities: bool = False
     truncation: Truncation | None = None
     explain: bool = False
@@ -69,7 +71,7 @@ class PredictAnswer(BaseModel):
 class FeedbackBody(BaseModel):
     """The true label of a prediction."""
 
-    prediction_id: str
+    prediction_id: Annotated[str, Field(examples=["019ab6a2-3d68-7f3c-a7b5-5d7b4bd07ef3"])]
     label: Literal["negative", "positive"]
     who: str | None = None
 
@@ -186,7 +188,11 @@ class _Closing:
 def make_api(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
     """All routes of a server state and the switch of its release, with their documentation."""
     app = FastAPI(
-        title="sentiment-pipeline", version=version(), description="Sentiment of texts, V2 protocol beside it"
+        title="sentiment-pipeline",
+        version=version(),
+        description="Sentiment of texts, beside the V2 protocol; HEAD is answered wherever GET is",
+        docs_url=None,  # FastAPI's pages load their scripts from other hosts
+        redoc_url=None,
     )
 
     async def invalid(_: Request, error: Exception) -> Response:
@@ -204,7 +210,15 @@ def make_api(state: ServerState, switch: ReleaseSwitch) -> FastAPI:
         named = components | {"schemas": components.get("schemas", {}) | SCHEMAS}
         return document | {"components": named, "paths": document["paths"] | protocol_paths()}
 
+    @cache
+    def page() -> str:
+        return render(app.openapi(), state.settings.model_name)
+
+    async def docs(_: Request) -> Response:
+        return HTMLResponse(page(), headers=headers())
+
     app.openapi = openapi  # type: ignore[method-assign]
+    app.add_route("/docs", docs)
     return app
 
 

@@ -40,7 +40,7 @@ _PARAMETERS = _object(
     },
     additionalProperties=False,
 )
-_TEXT = {"type": "string", "minLength": 1, "pattern": "[A-Za-z]"}
+_TEXT = {"type": "string", "minLength": 1, "pattern": "[A-Za-z]", "examples": ["A warm, funny film."]}
 _REQUEST = _object(
     {
         "id": _STRING,

@@ -12,6 +12,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from server_process import ModelServer, model_server
 
 ORIGIN = "https://page.example"
+PLAIN_ORIGIN = "http://page.example"  # a browser shows it without a certificate
 MAX_BODY_BYTES = 2_000_000
 
 
@@ -37,7 +38,9 @@ def whole_release(tiny_release: tuple[str, str], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def server(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     work = tmp_path_factory.mktemp("server")
-    with model_server(serving, work, CORS_ORIGINS=ORIGIN, MAX_BODY_BYTES=str(MAX_BODY_BYTES)) as running:
+    with model_server(
+        serving, work, CORS_ORIGINS=f"{ORIGIN},{PLAIN_ORIGIN}", MAX_BODY_BYTES=str(MAX_BODY_BYTES)
+    ) as running:
         yield running
 
 

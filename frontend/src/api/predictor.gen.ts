@@ -1,5 +1,22 @@
 // Made by `make frontend-types` from openapi/predictor.json.
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Does the process answer? (V1) */
+        get: operations["alive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/feedback": {
         parameters: {
             query?: never;
@@ -182,6 +199,23 @@ export interface paths {
         };
         /** Can it be asked? */
         get: operations["v2_health_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Names of models */
+        get: operations["v2_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -493,6 +527,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        docs?: string;
+                        health?: string;
+                        model?: string;
+                        /** @constant */
+                        status: "alive";
+                    };
+                };
+            };
+        };
+    };
     feedback_feedback_post: {
         parameters: {
             query?: never;
@@ -508,7 +568,10 @@ export interface operations {
                      * @enum {string}
                      */
                     label: "negative" | "positive";
-                    /** Prediction Id */
+                    /**
+                     * Prediction Id
+                     * @example 019ab6a2-3d68-7f3c-a7b5-5d7b4bd07ef3
+                     */
                     prediction_id: string;
                     /** Who */
                     who?: string | null;
@@ -651,7 +714,10 @@ export interface operations {
                      * @default false
                      */
                     return_probabilities?: boolean;
-                    /** Text */
+                    /**
+                     * Text
+                     * @example A warm, funny film.
+                     */
                     text: string;
                     /** Truncation */
                     truncation?: ("head" | "head_tail" | "window" | "error") | null;
@@ -818,6 +884,7 @@ export interface operations {
             content: {
                 "application/json": {
                     instances: (string | {
+                        /** @example A warm, funny film. */
                         text: string;
                     })[];
                     parameters?: {
@@ -934,6 +1001,7 @@ export interface operations {
             content: {
                 "application/json": {
                     instances: (string | {
+                        /** @example A warm, funny film. */
                         text: string;
                     })[];
                     parameters?: {
@@ -1110,6 +1178,28 @@ export interface operations {
                 content: {
                     "application/json": {
                         ready: boolean;
+                    };
+                };
+            };
+        };
+    };
+    v2_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        models: string[];
                     };
                 };
             };
