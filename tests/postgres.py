@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -201,6 +202,9 @@ class Postgres(Server):
             "--no-sync",
         )
         self._run("initdb", "-D", self._data, *arguments)
+        self._listen()
+
+    def _listen(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -248,6 +252,28 @@ class Postgres(Server):
             )  # fmt: skip
             output.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, output.read())
+
+
+class Standby(Postgres):
+    """A hot standby of another server, made by pg_basebackup, which follows it while both run."""
+
+    def __init__(self, primary: Postgres) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def wait(self) -> None:
+        """Wait until the standby has all that the primary has committed."""
+        (end,) = self._primary.execute("SELECT pg_current_wal_lsn()::text")[0]
+        deadline = time.monotonic() + 60
+        while not self.execute(f"SELECT pg_last_wal_replay_lsn() >= '{end}'")[0][0]:
+            if time.monotonic() > deadline:
+                raise RuntimeError("the standby does not follow its primary")
+            time.sleep(0.02)
+
+    def _make(self) -> None:
+        source = ("-d", self._primary.url, "-D", self._data)
+        self._run("pg_basebackup", *source, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+        self._listen()
 
 
 def _other_user() -> pwd.struct_passwd:

@@ -69,7 +69,21 @@ def check_database(url: str) -> Check:
         return fail("database", f"{place} is reachable but has none of the log's tables", remedy)
     if found != head():
         return fail("database", f"{place} has the tables of revision {found}, this version needs {head()}", remedy)
-    return ok("database", f"{place} is reachable, its tables are at the head ({found})")
+    return _check_writes(url, f"{place} is reachable, its tables are at the head ({found})")
+
+
+def _check_writes(url: str, found: str) -> Check:
+    from prediction_log import LogError
+    from prediction_log.access import why_read_only
+
+    try:
+        reason = why_read_only(url)
+    except LogError as error:
+        return fail("database", plain(error), "check the rights of the role in DATABASE_URL")
+    if reason is None:
+        return ok("database", found)
+    remedy = "enough for status and the page; the server and drift checks need a DATABASE_URL that takes writes"
+    return warn("database", f"{found}, and it can only be read: {reason}", remedy)
 
 
 def check_mlflow(uri: str) -> Check:
