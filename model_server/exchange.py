@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,8 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from model_server import encodings, v2
-from model_server.deadlines import within
-from model_server.errors import ClientGone, InvalidInput, NotReceived, ServingError, TooLarge, UnsupportedCoding
+from model_server.errors import (
+    ClientGone,
+    InvalidInput,
+    NotReceived,
+    ServingError,
+    TooLarge,
+    TooSlow,
+    UnsupportedCoding,
+)
 from sentiment_common.http.request import claim, refusal
 
 log = logging.getLogger("model_server")
@@ -42,23 +50,33 @@ async def read_body(request: Request, limit: int, deadline: float | None = None)
     """The body without its content coding, never more than `limit` bytes of it in memory.
 
     Raises:
-        DeadlineExceeded: the deadline passed before the body's last byte.
-        NotReceived: the HTTP layer refused the rest of it.
         TooLarge: there is more.
+        TooSlow: the deadline passed before the body's last byte.
+        NotReceived: the HTTP layer refused the rest of it.
         InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
+        Unavailable: there is no memory to inflate it.
         UnsupportedCoding: it is in another coding.
     """
-    if deadline is None:
-        return await _read_body(request, limit)
-    async with within(deadline):
-        return await _read_body(request, limit)
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
     coding = encodings.coding_of(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"the body has {declared} bytes; the limit is {limit}")
+    if deadline is None:
+        body = await _receive(request, limit)
+    else:
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
+                body = await _receive(request, limit)
+        except TimeoutError:
+            raise TooSlow(
+                "X-Request-Timeout passed before the body's last byte; send it faster or allow more"
+            ) from None
+    if coding is None:
+        return body
+    return await asyncio.to_thread(encodings.inflate, body, coding, limit, functools.partial(claim, request.scope))
+
+
+async def _receive(request: Request, limit: int) -> bytes:
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
@@ -70,10 +88,7 @@ async def _read_body(request: Request, limit: int) -> bytes:
         if refused := refusal(request.scope):
             raise NotReceived(refused) from None
         raise InvalidInput(f"the connection ended after {size} bytes of the body") from None
-    body = b"".join(chunks)
-    if coding is None:
-        return body
-    return await asyncio.to_thread(encodings.inflate, body, coding, limit, functools.partial(claim, request.scope))
+    return b"".join(chunks)
 
 
 def tensors_response(request: Request, raw: bytes, json_length: int | None) -> Response:

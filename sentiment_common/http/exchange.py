@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from sentiment_common.http.door import Door
@@ -207,7 +208,7 @@ class Exchange:
             raise RuntimeError(f"{message['type']} came first; send http.response.start")
         status = message["status"]
         lines = [_STATUS_LINES[status]]
-        sized = closing = False
+        sized, closing = False, status == HTTPStatus.REQUEST_TIMEOUT
         self._answer_left = -1
         for sent, value in (*self._wire.default_headers, *message.get("headers", ())):
             name = sent.lower()

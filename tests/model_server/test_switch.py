@@ -13,6 +13,7 @@ import grpc
 import httpx
 import pytest
 from factories import make_release
+from http_wire import ask
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from server_process import ModelServer, model_server, wait_for
@@ -91,6 +92,19 @@ class Load(threading.Thread):
                     self.versions.append(answer.json()["model_version"])
                 else:
                     self.broken.append(answer.text)
+
+
+def test_a_load_that_offers_an_upgrade_loads_the_release_it_names(running, store):
+    """Its body was dropped once, and a load without a body takes the model's folder."""
+    server, client = running
+    _, first, second = store
+    for release in (second, first, second):
+        body = json.dumps({"parameters": {"release": release}}).encode()
+        offer = f"X-API-Key: {ADMIN} \t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+        head = f"POST {LOAD} HTTP/1.1\r\nHost: a\r\n{offer}Content-Length: {len(body)}\r\n\r\n"
+        answer = ask(server.http_port, head.encode() + body)
+        assert (answer.status, json.loads(answer.body)["version"]) == (200, release)
+        assert release_of(client) == release
 
 
 def test_a_swap_under_load_fails_no_request_and_changes_the_answers(running, store):

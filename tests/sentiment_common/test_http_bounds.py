@@ -1,0 +1,272 @@
+"""The HTTP layer's bounds in time, memory and number, and its end."""
+
+import asyncio
+import logging
+import socket
+import threading
+from contextlib import ExitStack
+from time import monotonic
+from typing import Any
+
+import pytest
+from http_wire import HOST, Wire, ask, running, wire
+from server_process import wait_for
+
+from sentiment_common.http.request import claim, refusal
+
+NEVER = 3600.0
+GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+class App:
+    """Reads the body and answers its length; `/hold` waits until it is released; tells what became of requests."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.entered = threading.Event()
+        self.left = threading.Event()
+        self.refused: list[int] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                if refused := refusal(scope):
+                    self.refused.append(refused.status)
+                return
+            size += len(message["body"])
+            if not message["more_body"]:
+                break
+        raw = str(size).encode()
+        if scope["path"] == "/hold":
+            self.entered.set()
+            await asyncio.to_thread(self.release.wait, 60)
+        if scope["path"] == "/watch":
+            self.entered.set()
+            await receive()
+            self.left.set()
+        if scope["path"] == "/inflate":
+            raw = str(claim(scope, 50_000)).encode()
+        if scope["path"] == "/large":
+            raw = b"x" * 20_000_000
+        headers = [(b"content-length", str(len(raw)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": raw})
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+def upload(size: int, sent: int = 0, path: bytes = b"/") -> bytes:
+    return b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n%b" % (path, HOST, size, b"x" * sent)
+
+
+def _age(guest: Any) -> float:
+    return monotonic() - guest.idle_since
+
+
+# --------------------------------------------------------------------------------------------------------------- time
+
+
+@pytest.mark.parametrize(
+    ("sent", "part"), [(b"GET / HT", "head"), (GET[:-2], "head"), (upload(10, 3), "body"), (GET + upload(10), "body")]
+)
+def test_a_request_that_does_not_arrive_is_answered_408_and_ended(app, sent, part):
+    with running(app, head_time=0.3, body_time=0.3) as server, wire(server.port, sent) as one:
+        if sent.startswith(GET):
+            assert one.answer().status == 200
+        answer = one.answer()
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+        assert part in answer.error and "0.3 s" in answer.error
+        assert one.ended()
+    assert app.refused == ([408] if part == "body" else [])
+
+
+def test_a_client_that_sends_a_byte_now_and_then_gains_no_time(app):
+    with running(app, head_time=0.5) as server, wire(server.port) as one:
+        ended = threading.Event()
+        one.send(b"GET / HTTP/1.1\r\nA: ")
+        sending = threading.Thread(target=_trickle, args=(one, ended))
+        sending.start()
+        assert one.answer().status == 408
+        ended.set()
+        sending.join(20)
+
+
+def _trickle(one: Wire, ended: threading.Event) -> None:
+    while not ended.wait(0.05):
+        try:
+            one.send(b"a")
+        except OSError:
+            return
+
+
+def test_an_idle_connection_is_kept_and_then_closed(app):
+    with running(app, keep_alive=0.5) as server, wire(server.port, GET) as one:
+        assert one.answer().status == 200
+        assert one.send(GET).answer().status == 200
+        assert one.ended()
+
+
+def test_a_connection_of_age_ends_with_an_answer(app):
+    with running(app, connection_age=0.2) as server, wire(server.port) as one:
+        answers = [one.send(GET).answer()]
+        while "connection" not in answers[-1].headers:
+            answers.append(one.send(GET).answer())
+        assert answers[-1].headers["connection"] == "close"
+        assert {answer.status for answer in answers} == {200}
+        assert one.ended()
+    with running(app, connection_age=0.0) as server:
+        assert "connection" not in ask(server.port, GET).headers
+
+
+def test_an_answer_that_is_not_taken_is_dropped(app):
+    with running(app, answer_stall=0.3) as server, wire(server.port, GET.replace(b"/ ", b"/large ")):
+        wait_for(lambda: not server.server.door.guests, "the connection's end", 60)
+
+
+# ------------------------------------------------------------------------------------------------------------- memory
+
+
+def test_all_bodies_together_are_bounded(app):
+    with running(app, bodies=100_000, body_time=NEVER) as server, ExitStack() as open_ones:
+        door = server.server.door
+        first = open_ones.enter_context(wire(server.port, upload(80_000, 60_000)))
+        wait_for(lambda: door.body_bytes == 60_000, "the first body")
+        refused = ask(server.port, upload(50_000))
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert "memory" in refused.error
+        small = ask(server.port, upload(30_000, 30_000))
+        assert (small.status, small.body) == (200, b"30000")
+        # Without a length the bytes count as they come.
+        chunked = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nc350\r\n" + b"x" * 50_000
+        assert ask(server.port, chunked).status == 503
+        assert ask(server.port, GET).status == 200
+        assert first.send(b"x" * 20_000).answer().body == b"80000"
+        wait_for(lambda: door.body_bytes == 0, "free memory")
+        assert ask(server.port, upload(50_000, 50_000)).body == b"50000"
+
+
+def test_memory_that_a_body_grows_to_counts_until_its_answer(app):
+    with running(app, bodies=60_000) as server:
+        for _ in range(3):
+            assert ask(server.port, upload(5, 5, b"/inflate")).body == b"True"
+        assert ask(server.port, upload(20_000, 20_000, b"/inflate")).body == b"False"
+        wait_for(lambda: server.server.door.has_room_for(60_000), "free memory")
+
+
+def test_a_client_that_leaves_in_its_upload_frees_the_memory(app):
+    with running(app, bodies=100_000) as server:
+        with wire(server.port, upload(80_000, 60_000)):
+            wait_for(lambda: server.server.door.body_bytes == 60_000, "the body")
+        wait_for(lambda: server.server.door.body_bytes == 0, "free memory")
+
+
+# -------------------------------------------------------------------------------------------------------- connections
+
+
+def test_a_connection_over_the_limit_takes_the_place_of_the_longest_idle(app):
+    with running(app, connections=3) as server, ExitStack() as open_ones:
+        idle = [open_ones.enter_context(wire(server.port, GET)) for _ in range(3)]
+        for one in idle:
+            assert one.answer().status == 200
+        wait_for(lambda: all(_age(one) > 1.1 for one in list(server.server.door.idle)), "silence")
+        assert ask(server.port, GET).status == 200
+        assert idle[0].ended()
+        assert [one.send(GET).answer().status for one in idle[1:]] == [200, 200]
+
+
+def test_a_connection_that_never_asked_makes_room_first(app):
+    with running(app, connections=3) as server, ExitStack() as open_ones:
+        used = [open_ones.enter_context(wire(server.port, GET)) for _ in range(2)]
+        for one in used:
+            assert one.answer().status == 200
+        fresh = open_ones.enter_context(wire(server.port))
+        wait_for(lambda: len(server.server.door.fresh) == 1, "the connection")
+        wait_for(lambda: all(_age(one) > 1.1 for one in list(server.server.door.fresh)), "silence")
+        assert ask(server.port, GET).status == 200
+        assert fresh.ended()
+        assert [one.send(GET).answer().status for one in used] == [200, 200]
+
+
+def test_where_no_connection_is_idle_a_new_one_is_refused(app):
+    with running(app, connections=2, head_time=NEVER) as server, ExitStack() as open_ones:
+        busy = [open_ones.enter_context(wire(server.port, b"GET / HTTP/1.1\r\n")) for _ in range(2)]
+        wait_for(lambda: not server.server.door.fresh and len(server.server.door.guests) == 2, "both")
+        refused = ask(server.port, GET)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1") and "connections" in refused.error
+        assert [one.send(HOST + b"\r\n").answer().status for one in busy] == [200, 200]
+        busy[0].close()
+        wait_for(lambda: len(server.server.door.guests) < 2, "room")
+        assert ask(server.port, GET).status == 200
+
+
+def test_a_client_that_leaves_while_it_waits_is_noticed(app):
+    with running(app) as server:
+        with wire(server.port, GET.replace(b"/ ", b"/watch ")):
+            assert app.entered.wait(60)
+            assert not app.left.wait(0.3)
+        assert app.left.wait(60)
+
+
+# ---------------------------------------------------------------------------------------------------------------- end
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET / HT", upload(10, 3), b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"]
+)
+def test_a_request_that_is_incomplete_at_the_end_is_answered_503(app, sent, caplog):
+    with running(app, drain_upload=0.2, head_time=NEVER, body_time=NEVER, drain_seconds=50) as server:
+        with wire(server.port, sent) as one:
+            wait_for(lambda: len(server.server.door.guests) == 1 and not server.server.door.fresh, "the request")
+            server.end_soon()
+            answer = one.answer()
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            assert "stops" in answer.error
+        server.stop()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_request_that_becomes_complete_at_the_end_is_answered(app):
+    with running(app, drain_upload=60) as server, wire(server.port, upload(5, 2)) as one:
+        wait_for(lambda: server.server.door.body_bytes == 2, "the request")
+        server.end_soon()
+        wait_for(lambda: not server.server.servers[0].is_serving(), "the end's beginning")
+        one.send(b"xxx")
+        answer = one.answer()
+        assert (answer.body, answer.headers["connection"]) == (b"5", "close")
+
+
+def test_idle_connections_end_at_once_and_answers_are_given(app):
+    with running(app) as server, wire(server.port, GET) as idle, wire(server.port) as fresh:
+        assert idle.answer().status == 200
+        with wire(server.port, upload(3, 3, b"/hold")) as busy:
+            assert app.entered.wait(60)
+            server.end_soon()
+            assert idle.ended() and fresh.ended()
+            app.release.set()
+            answer = busy.answer()
+            assert (answer.body, answer.headers["connection"]) == (b"3", "close")
+
+
+def test_an_answer_that_takes_longer_than_the_end_is_a_503(app, caplog):
+    with running(app, drain_seconds=1) as server, wire(server.port, upload(3, 3, b"/watch")) as one:
+        assert app.entered.wait(60)
+        server.end_soon()
+        answer = one.answer()
+        assert answer.status == 503 and "stopped before" in answer.error
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_reset_leaves_no_trace(app, caplog):
+    with running(app) as server:
+        for sent in (b"GET /", upload(10, 3), GET):
+            one = Wire(server.port).send(sent)
+            one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            one.close()
+        wait_for(lambda: not server.server.door.guests, "their ends")
+        assert ask(server.port, GET).status == 200
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
