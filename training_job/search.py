@@ -1,14 +1,10 @@
 """A search for training settings: Optuna proposes, prunes and remembers; the trials are ours to run and to call off."""
 
-import hashlib
-import json
-import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import optuna
@@ -17,20 +13,15 @@ from optuna.trial import TrialState
 
 from sentiment_common.addresses import without_password
 from training_job.course import Validation
-from training_job.errors import Diverged, TrainingError
+from training_job.errors import Diverged
 from training_job.fitting import Prepared, fit, recipe_of
 from training_job.loop import StepReport, validate
 from training_job.settings import TrainSettings
+from training_job.study import OUTCOME, SearchError, finished_trials, open_study
 from training_job.tracking import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")
-STARTUP_TRIALS = 5  # before there is a median to prune by
-WARMUP_TENTHS = 3  # of a trial, which is not pruned before: learning rates still rise there
-_RUN, _WORKER, _OUTCOME, _PARENT, _ABOUT = "mlflow_run_id", "worker", "outcome", "mlflow_run_id", "about"
-
-
-class SearchError(TrainingError):
-    """A search cannot be taken up."""
+_RUN, _WORKER, _PARENT = "mlflow_run_id", "worker", "mlflow_run_id"
 
 
 class SearchProgress(Protocol):
@@ -62,12 +53,6 @@ class SearchOutcome:
     pruned: int
     failed: int
     run_id: str | None
-
-
-def study_name(settings: TrainSettings, about: Mapping[str, Any]) -> str:
-    """The same for the same question, so that the same command takes its search up again."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
-    return settings.study_name or f"{Path(settings.base_model).name}-{about['train_rows']}-rows-{digest[:8]}"
 
 
 def searched(settings: TrainSettings) -> tuple[str, ...]:
@@ -109,62 +94,6 @@ def suggest(trial: optuna.Trial, names: Iterable[str], usual_rate: float) -> dic
     return {name: draw[name]() for name in names}
 
 
-def open_study(settings: TrainSettings, about: Mapping[str, Any]) -> optuna.Study:
-    """The study of this name, made unless there is one.
-
-    Raises:
-        SearchError: its database cannot be used, or it asked another question.
-    """
-    if settings.study_uri.startswith("sqlite:///"):
-        Path(settings.study_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with _loggers_kept():
-            study = optuna.create_study(
-                storage=settings.study_uri,
-                study_name=study_name(settings, about),
-                direction="minimize",
-                load_if_exists=True,
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_TENTHS),
-            )
-        # The same seed again would propose again what the first call began with.
-        study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
-        before = study.user_attrs.get(_ABOUT)
-        if before is None:
-            study.set_user_attr(_ABOUT, dict(about))
-    except (ImportError, ValueError, optuna.exceptions.OptunaError) as error:
-        raise _unusable(settings, error) from error
-    except Exception as error:  # SQLAlchemy's and the drivers' own families
-        if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg", "pymysql", "alembic")):
-            raise
-        raise _unusable(settings, error) from error
-    if before is not None and before != dict(about):
-        changed = ", ".join(
-            f"{name} {before.get(name)!r} → {about[name]!r}" for name in about if before.get(name) != about[name]
-        )
-        raise SearchError(
-            f"the search {study.study_name!r} was begun with other settings ({changed}); set STUDY_NAME anew"
-        )
-    return study
-
-
-@contextmanager
-def _loggers_kept() -> Iterator[None]:
-    """Optuna's migrations configure logging anew, which would silence every logger that there is."""
-    loggers = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    silent = {logger for logger in loggers if logger.disabled}
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.disabled = logger in silent
-
-
-def _unusable(settings: TrainSettings, error: Exception) -> SearchError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SearchError(f"STUDY_URI {without_password(settings.study_uri)} cannot be used ({reason}); check it")
-
-
 def _worker() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
 
@@ -192,15 +121,6 @@ def close_stale(study: optuna.Study, tracker: Tracker) -> int:
         if _RUN in trial.user_attrs:
             tracker.close_stale(trial.user_attrs[_RUN])
     return len(stale)
-
-
-def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(_OUTCOME) == "diverged"
-    ]
 
 
 class _TrialObserver:
@@ -242,7 +162,7 @@ def _ended(study: optuna.Study, trial: optuna.Trial, run: Run) -> Iterator[None]
         study.tell(trial, state=TrialState.PRUNED)
         run.tags({"trial_state": "pruned"})
     except Diverged:
-        trial.set_user_attr(_OUTCOME, "diverged")
+        trial.set_user_attr(OUTCOME, "diverged")
         study.tell(trial, state=TrialState.FAIL)
         run.tags({"trial_state": "diverged"})
         run.status = "FAILED"

@@ -17,9 +17,10 @@ from training_job import search as search_module
 from training_job.data import Rows
 from training_job.errors import Diverged
 from training_job.fitting import Prepared, prepare
-from training_job.search import SEARCHED, SearchError, close_stale, open_study, search, searched, study_name
+from training_job.search import SEARCHED, close_stale, search, searched
 from training_job.settings import TrainSettings
 from training_job.split import split
+from training_job.study import SearchError, open_study, study_name
 from training_job.tracking import Tracker
 
 __all__ = ["no_settings_from_outside"]
