@@ -1,7 +1,14 @@
 """Contract 1: a model release. Its manifest, its content address, its store, and how its answers are computed."""
 
 from model_release.engine import Engine, OpenVINOEngine, available_cpus
-from model_release.errors import GoldenMismatch, ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
+from model_release.errors import (
+    GoldenMismatch,
+    ReleaseCorrupt,
+    ReleaseError,
+    ReleaseMisplaced,
+    ReleaseNotFound,
+    StoreUnreachable,
+)
 from model_release.manifest import EngineVariant, FileEntry, Manifest, Metric, fill_manifest_files
 from model_release.scorer import Encoding, Judgement, Scorer, Scores, calibrated
 from model_release.store import Champion, ReleaseStore
@@ -19,6 +26,7 @@ __all__ = [
     "OpenVINOEngine",
     "ReleaseCorrupt",
     "ReleaseError",
+    "ReleaseMisplaced",
     "ReleaseNotFound",
     "ReleaseStore",
     "Scorer",

@@ -15,6 +15,10 @@ class ReleaseCorrupt(ReleaseError):
     """The content differs from what the manifest promises."""
 
 
+class ReleaseMisplaced(ReleaseError):
+    """The release lies under another model's name than its manifest states."""
+
+
 class StoreUnreachable(ReleaseError):
     """The place of the releases cannot be read or written."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseNotFound, StoreUnreachable
+from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseMisplaced, ReleaseNotFound, StoreUnreachable
 from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
 from sentiment_common.object_store import open_store
 
@@ -131,19 +131,22 @@ class ReleaseStore:
 
     def list_releases(self, name: str) -> list[str]:
         """Ids of whole releases, the newest first by their manifests."""
-        with self._reaching("listing"):
-            try:
-                folders = [str(path).rstrip("/") for path in self._fs.ls(self._path(name, "releases"), detail=False)]
-            except FileNotFoundError:
-                return []
         found = []
-        for folder in folders:
-            release_id = folder.rsplit("/", 1)[-1]
+        for release_id in self._folders(name):
             try:
                 found.append((self.manifest(name, release_id).created_at, release_id))
-            except (ReleaseNotFound, ReleaseCorrupt):
-                continue  # being published, or damaged: `manifest` says so to whoever asks for it by id
+            except (ReleaseNotFound, ReleaseCorrupt, ReleaseMisplaced):
+                continue  # being published, damaged, or another model's: `manifest` names the reason for its id
         return [release_id for _, release_id in sorted(found, reverse=True)]
+
+    def _folders(self, name: str) -> list[str]:
+        """Ids of whatever lies in the folder of releases, whole or not."""
+        with self._reaching("listing"):
+            try:
+                paths = self._fs.ls(self._path(name, "releases"), detail=False)
+            except FileNotFoundError:
+                return []
+        return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
 
     def manifest(self, name: str, release_id: str) -> Manifest:
         """The release's manifest, its id computed again from the content.
@@ -151,6 +154,7 @@ class ReleaseStore:
         Raises:
             ReleaseNotFound: no root manifest.
             ReleaseCorrupt: not a manifest, or one of another id.
+            ReleaseMisplaced: a manifest of another model.
         """
         source = f"{self.uri(name, release_id)}/{MANIFEST}"
         with self._reaching("reading"):
@@ -161,6 +165,11 @@ class ReleaseStore:
         manifest = Manifest.parse(raw, source)
         if manifest.release_id != release_id:
             raise ReleaseCorrupt(f"{source} is the manifest of {manifest.release_id}: the release was changed")
+        if manifest.name != name:
+            raise ReleaseMisplaced(
+                f"{source} is a release of the model {manifest.name!r}, copied under {name!r}; "
+                f"use it as MODEL_NAME={manifest.name}, or train a release of {name!r}"
+            )
         return manifest
 
     def resolve(self, name: str, prefix: str) -> str:
@@ -168,11 +177,16 @@ class ReleaseStore:
 
         Raises:
             ReleaseNotFound: none, or several; the message lists the newest there are.
+            ReleaseCorrupt, ReleaseMisplaced: the only one is damaged, or another model's.
         """
         if len(prefix) == ID_LENGTH:
             return self.manifest(name, prefix).release_id
         ids = self.list_releases(name)
         found = [release_id for release_id in ids if release_id.startswith(prefix)] if len(prefix) >= 4 else []
+        if not found and len(prefix) >= 4:
+            for release_id in self._folders(name):
+                if release_id.startswith(prefix):
+                    self.manifest(name, release_id)  # raises the reason why the list leaves it out
         if len(found) != 1:
             known = ", ".join(ids[:5]) or "none"
             problem = "names several releases" if found else "is not the start (4 digits or more) of a release's id"

@@ -9,7 +9,7 @@ from factories import make_release
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release import Champion, ReleaseCorrupt, ReleaseNotFound, ReleaseStore, StoreUnreachable
+from model_release import Champion, ReleaseCorrupt, ReleaseMisplaced, ReleaseNotFound, ReleaseStore, StoreUnreachable
 from training_job.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify
 from training_job.registry import connect
 from training_job.rollout import RolloutError
@@ -201,3 +201,33 @@ def test_rollbacks_undo_promotions_like_a_stack(moves: list[str | None]) -> None
             audit.append(("promote", move))
     if stack:
         assert promoted_before(_entries(audit), stack[-1]) == stack[-2::-1]
+
+
+@pytest.mark.parametrize("digits", [16, 6])
+def test_a_release_copied_under_another_name_is_refused_and_moves_no_alias(
+    digits: int, store: ReleaseStore, ids: list[str], tmp_path: Path
+) -> None:
+    tracking = f"sqlite:///{tmp_path}/mlflow.db"
+    _promote(store, ids[0], tracking)
+    shutil.copytree(tmp_path / "store" / NAME, tmp_path / "store/other")
+    with pytest.raises(
+        ReleaseMisplaced, match=r"a release of the model 'sentiment', copied under 'other'; .*MODEL_NAME"
+    ):
+        promote(store, "other", ids[1][:digits], who="ana", tracking_uri=tracking, threads=1)
+    with pytest.raises(ReleaseMisplaced):
+        store.fetch("other", ids[1], tmp_path / "cache")
+    alias = connect(tracking).get_model_version_by_alias(NAME, "champion")
+    assert alias.tags["release_id"] == ids[0]
+    assert store.list_releases("other") == []
+
+
+def test_a_rollback_to_a_release_of_another_model_is_refused(
+    store: ReleaseStore, ids: list[str], tmp_path: Path
+) -> None:
+    _promote(store, ids[0])
+    _promote(store, ids[1])
+    shutil.copytree(tmp_path / "store" / NAME, tmp_path / "store/other")
+    with pytest.raises(ReleaseMisplaced, match="copied under 'other'"):
+        rollback(store, "other", who="ben", tracking_uri=None, threads=1)
+    champion = store.champion("other")
+    assert champion is not None and champion.id == ids[1]
