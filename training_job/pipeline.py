@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from training_job.search import SearchOutcome
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
 from training_job.split import SCHEME
+from training_job.source_commit import source_commit
 from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
 
@@ -89,18 +89,6 @@ class _Followed:
 
     def saving(self) -> None:
         self._run.flush()
-
-
-def _commit(settings: TrainSettings) -> str | None:
-    """The commit that was set, or what git says of this code; `-dirty` after it where files were changed."""
-    if settings.git_commit:
-        return settings.git_commit
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None
 
 
 def _listed(counts: Sequence[tuple[int, str]]) -> str:
@@ -210,7 +198,7 @@ def _build(
             validation=prepared.parts.validation,
             test=prepared.parts.test,
             data_fingerprint=prepared.parts.fingerprint,
-            git_commit=_commit(settings),
+            git_commit=settings.git_commit or source_commit(),
             mlflow_run_id=run.run_id,
             work_dir=work_dir,
             created_at=fitted.ended,
