@@ -27,8 +27,8 @@ from training_job.registry import RegistryError, register
 from training_job.search import SearchOutcome
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
-from training_job.split import SCHEME
 from training_job.source_commit import source_commit
+from training_job.split import SCHEME
 from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
 

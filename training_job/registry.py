@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,11 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sentiment_common.addresses import without_password
+from sentiment_common.database_lock import only_process
 from training_job.errors import TrainingError
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 RELEASE_TAG = "release_id"
 PROBE_SECONDS = 5.0
+_DESCRIPTION = "Sentiment releases; each version's source is its release."
+LAYOUT_ATTEMPTS, LAYOUT_SECONDS = 5, 3.0
+# How SQLite, Postgres and alembic report that another program has created the same table or run the same migration.
+_LAID_OUT_MEANWHILE = ("already exists", "duplicate ", "expected to match one row", "out-of-date database schema")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 # MLflow's own defaults keep a job waiting for minutes before it says that the server is away, and report its use.
 _DEFAULTS = {
@@ -55,6 +61,8 @@ def _reaching(tracking_uri: str, doing: str) -> Iterator[None]:
     except Exception as error:  # MLflow lets requests', SQLAlchemy's, sqlite3's and the system's families through
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
+        if isinstance(error, ImportError):
+            remedy = "install the database's driver"
         raise RegistryError(
             f"{doing} MLflow at {without_password(tracking_uri)} failed ({reason}); {remedy}"
         ) from error
@@ -70,11 +78,43 @@ def connect(tracking_uri: str) -> Any:
         os.environ.setdefault(name, value)
     with _reaching(tracking_uri, "reaching"):
         _probe(tracking_uri)
-        from mlflow import MlflowClient
-
         for noisy in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        if tracking_uri.startswith(("http://", "https://")):
+            return _client(tracking_uri)
+        # MLflow lays out a new database without a lock: of two that begin at once, one dies, or both do.
+        with only_process(tracking_uri, "mlflow"):
+            return _client_of_database(tracking_uri)
+
+
+def _client(tracking_uri: str) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _client_of_database(tracking_uri: str) -> Any:
+    """A client, after a few attempts where another program, such as `mlflow server`, lays out the database just now."""
+    for left in reversed(range(LAYOUT_ATTEMPTS)):
+        try:
+            return _client(tracking_uri)
+        except Exception as error:  # SQLAlchemy's, alembic's and MLflow's own families
+            if not left or not any(sign in str(error) for sign in _LAID_OUT_MEANWHILE):
+                raise
+            time.sleep(LAYOUT_SECONDS)
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def existing_accepted() -> Iterator[None]:
+    """Take it for success that what was to be created exists: another training was quicker."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def _source(release_uri: str, tracking_uri: str) -> str:
@@ -89,8 +129,9 @@ def _source(release_uri: str, tracking_uri: str) -> str:
 
 
 def _version_of(client: Any, name: str, release_id: str) -> str | None:
+    """The release's first version: two programs that register it at once agree on that one."""
     found = client.search_model_versions(f"name='{name}' and tags.`{RELEASE_TAG}`='{release_id}'")
-    return str(max(int(version.version) for version in found)) if found else None
+    return str(min(int(version.version) for version in found)) if found else None
 
 
 def _ensure_version(client: Any, name: str, source: str, release_id: str, run_id: str | None) -> str:
@@ -101,13 +142,30 @@ def _ensure_version(client: Any, name: str, source: str, release_id: str, run_id
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        client.create_registered_model(name, description="Sentiment releases; each version's source is its release.")
+        with existing_accepted():
+            client.create_registered_model(
+                name, description="Sentiment releases; each version's source is its release."
+            )
     known = _version_of(client, name, release_id)
     if known:
         return known
     tags = {RELEASE_TAG: release_id}
     made = client.create_model_version(name, source, run_id, tags=tags, await_creation_for=0)
-    return str(made.version)
+    first = _version_of(client, name, release_id) or str(made.version)
+    if first != str(made.version):
+        client.delete_model_version(name, str(made.version))
+    return first
+
+
+def _set_alias(client: Any, name: str, alias: str, version: str) -> None:
+    """Point an alias at a version. MLflow looks for the alias and creates it then, so that two may create it at once:
+    the second attempt finds it and moves it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.set_registered_model_alias(name, alias, version)
+    except MlflowException:
+        client.set_registered_model_alias(name, alias, version)
 
 
 def register(
@@ -130,5 +188,5 @@ def register(
     client = connect(tracking_uri)
     with _reaching(tracking_uri, f"registering release {release_id} with"):
         version = _ensure_version(client, name, _source(release_uri, tracking_uri), release_id, run_id)
-        client.set_registered_model_alias(name, alias, version)
+        _set_alias(client, name, alias, version)
     return version

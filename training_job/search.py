@@ -1,14 +1,12 @@
 """A search for training settings: Optuna proposes, prunes and remembers; the trials are ours to run and to call off."""
 
-import os
-import socket
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import optuna
-import psutil
 from optuna.trial import TrialState
 
 from sentiment_common.addresses import without_password
@@ -17,11 +15,12 @@ from training_job.errors import Diverged
 from training_job.fitting import Prepared, fit, recipe_of
 from training_job.loop import StepReport, validate
 from training_job.settings import TrainSettings
-from training_job.study import OUTCOME, SearchError, finished_trials, open_study
+from training_job.study import OUTCOME, STALE_SECONDS, SearchError, SharedStudy, TrialLost
 from training_job.tracking import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")
-_RUN, _WORKER, _PARENT = "mlflow_run_id", "worker", "mlflow_run_id"
+POLL_SECONDS = 2.0  # between two looks at what other workers have done
+_RUN = _PARENT = "mlflow_run_id"
 
 
 class SearchProgress(Protocol):
@@ -94,35 +93,6 @@ def suggest(trial: optuna.Trial, names: Iterable[str], usual_rate: float) -> dic
     return {name: draw[name]() for name in names}
 
 
-def _worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
-
-
-def _is_gone(worker: str) -> bool:
-    """Whether a worker of this machine has ended; of another machine's it is not known."""
-    host, pid, began = worker.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        return f"{psutil.Process(int(pid)).create_time():.0f}" != began
-    except psutil.NoSuchProcess:
-        return True
-
-
-def close_stale(study: optuna.Study, tracker: Tracker) -> int:
-    """End the trials whose process was killed without a chance to do so; how many."""
-    stale = [
-        trial
-        for trial in study.get_trials(states=(TrialState.RUNNING,))
-        if _is_gone(trial.user_attrs.get(_WORKER, f"{socket.gethostname()}:0:0"))
-    ]
-    for trial in stale:
-        study.tell(trial.number, state=TrialState.FAIL)
-        if _RUN in trial.user_attrs:
-            tracker.close_stale(trial.user_attrs[_RUN])
-    return len(stale)
-
-
 class _TrialObserver:
     """Reports a trial's evaluations to Optuna and MLflow, and ends it when Optuna prunes it."""
 
@@ -153,37 +123,56 @@ class _TrialObserver:
 
 
 @contextmanager
-def _ended(study: optuna.Study, trial: optuna.Trial, run: Run) -> Iterator[None]:
+def _ended(shared: SharedStudy, trial: optuna.Trial, run: Run) -> Iterator[None]:
     """Tell Optuna and MLflow how a trial ended, however it did."""
     try:
         yield
         run.tags({"trial_state": "complete"})
     except optuna.TrialPruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        shared.tell(trial, state=TrialState.PRUNED)
         run.tags({"trial_state": "pruned"})
     except Diverged:
         trial.set_user_attr(OUTCOME, "diverged")
-        study.tell(trial, state=TrialState.FAIL)
+        shared.tell(trial, state=TrialState.FAIL)
         run.tags({"trial_state": "diverged"})
         run.status = "FAILED"
     except BaseException:
-        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        with suppress(TrialLost):
+            shared.tell(trial, state=TrialState.FAIL)
         run.tags({"trial_state": "interrupted"})
         raise
 
 
+@contextmanager
+def _unless_lost(trial: optuna.Trial, run: Run, progress: SearchProgress) -> Iterator[None]:
+    """Let the search go on when another worker has closed the trial."""
+    try:
+        yield
+    except (TrialLost, optuna.exceptions.UpdateFinishedTrialError):
+        run.tags({"trial_state": "lost"})
+        run.status = "KILLED"
+        progress.say(
+            f"trial {trial.number} does not count: another worker closed it, for its heartbeats had stopped for more "
+            f"than {STALE_SECONDS} s"
+        )
+
+
 def _run_trial(
-    study: optuna.Study,
+    shared: SharedStudy,
+    trial: optuna.Trial,
     settings: TrainSettings,
     prepared: Prepared,
     tracker: Tracker,
     parent: str | None,
     progress: SearchProgress,
 ) -> None:
-    trial = study.ask()
-    trial.set_user_attr(_WORKER, _worker())
     name = f"trial-{trial.number}"
-    with tracker.run(name, tags={"trial": str(trial.number)}, parent=parent) as run, _ended(study, trial, run):
+    with (
+        shared.heartbeats(trial),
+        tracker.run(name, tags={"trial": str(trial.number)}, parent=parent) as run,
+        _unless_lost(trial, run, progress),
+        _ended(shared, trial, run),
+    ):
         trial.set_user_attr(_RUN, run.run_id)
         values = suggest(trial, searched(settings), prepared.base.learning_rate)
         recipe = recipe_of(settings.model_copy(update=values), prepared.base)
@@ -193,38 +182,68 @@ def _run_trial(
         whole = validate(model, prepared.validation, recipe.bf16)
         run.metrics({"objective": whole.calibrated_loss, "accuracy": whole.accuracy})
         trial.set_user_attr("accuracy", whole.accuracy)
-        study.tell(trial, whole.calibrated_loss)
+        shared.tell(trial, whole.calibrated_loss)
+
+
+def close_stale(shared: SharedStudy, tracker: Tracker) -> int:
+    """End the trials and the MLflow runs of workers that were killed; returns the number of trials."""
+    closed = shared.close_stale()
+    for trial in closed:
+        tracker.close_stale(trial.user_attrs.get(_RUN))
+    return len(closed)
+
+
+def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: SearchProgress) -> Iterator[optuna.Trial]:
+    """The trials that this worker is to run. Ends when `total` are finished, whoever ran them: while other workers run
+    the last ones, it waits, and takes the place of a worker that is killed."""
+    waiting = False
+    while len(shared.finished()) < total:
+        if closed := close_stale(shared, tracker):
+            progress.say(f"trials of workers that were killed, to be run again: {closed}")
+        if trial := shared.take(total):
+            waiting = False
+            yield trial
+            continue
+        if not waiting:
+            progress.say(f"waiting for trials that other workers run: {len(shared.running())}")
+        waiting = True
+        time.sleep(POLL_SECONDS)
 
 
 def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progress: SearchProgress) -> SearchOutcome:
     """Run the trials that are missing to `settings.n_trials`; the objective is the validation loss at its best
     temperature, of the best weights of a trial, on all validation rows.
 
-    An interruption leaves the study as it is: the trial that it met counts for nothing and another takes its place.
+    Several workers may search at once: together they run `n_trials`, and each returns when all are finished. An
+    interruption leaves the study as it is: the trial that it met counts for nothing and another takes its place.
 
     Raises:
         SearchError: the study cannot be used, or no trial ran to its end.
     """
-    study = open_study(settings, about := describe(settings, prepared))
-    closed = close_stale(study, tracker)
-    before = len(finished_trials(study))
+    shared = SharedStudy(settings, about := describe(settings, prepared))
+    closed = close_stale(shared, tracker)
+    study, before = shared.study, len(shared.finished())
     progress.say(
         f"search {study.study_name}: {before} of {settings.n_trials} trials are done"
         + (f", {closed} were cut off and are run again" if closed else "")
     )
-    with tracker.run(f"search {study.study_name}", resume=study.user_attrs.get(_PARENT)) as parent:
-        study.set_user_attr(_PARENT, parent.run_id)
-        parent.parameters(about | {"n_trials": settings.n_trials} if not before else {})
-        for _ in range(before, settings.n_trials):
-            _run_trial(study, settings, prepared, tracker, parent.run_id, progress)
-        outcome = _outcome(study, settings, parent.run_id)
+    with ExitStack() as stack:
+        with shared.alone():  # or two workers would make a parent each
+            known = study.user_attrs.get(_PARENT)
+            parent = stack.enter_context(tracker.run(f"search {study.study_name}", resume=known))
+            study.set_user_attr(_PARENT, parent.run_id)
+        if parent.run_id != known:
+            parent.parameters(about | {"n_trials": settings.n_trials})
+        for trial in _missing(shared, settings.n_trials, tracker, progress):
+            _run_trial(shared, trial, settings, prepared, tracker, parent.run_id, progress)
+        outcome = _outcome(shared, settings, parent.run_id)
         parent.metrics({"best_loss": outcome.best_loss, "best_accuracy": outcome.best_accuracy})
         parent.tags({f"best.{name}": value for name, value in outcome.best.items()})
     return outcome
 
 
-def _outcome(study: optuna.Study, settings: TrainSettings, run_id: str | None) -> SearchOutcome:
-    trials = finished_trials(study)
+def _outcome(shared: SharedStudy, settings: TrainSettings, run_id: str | None) -> SearchOutcome:
+    study, trials = shared.study, shared.finished()
     counts = {state: sum(trial.state == state for trial in trials) for state in TrialState}
     if not counts[TrialState.COMPLETE]:
         raise SearchError(

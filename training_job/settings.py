@@ -144,7 +144,7 @@ class TrainSettings(StoreSettings):
     optimize: bool = Field(False, validation_alias="OPTIMIZE")
     """Search for learning rate, batch size, epochs, warm-up and weight decay first, then train with the best."""
     n_trials: int = Field(20, validation_alias="N_TRIALS", ge=1, le=100_000)
-    """Trials that a search has in the end; what an earlier call has done counts."""
+    """Trials that a search has in the end; those of earlier calls and of other workers count."""
     study_name: str | None = Field(None, validation_alias="STUDY_NAME", min_length=1)
     """Name of the search; made of base, rows and data unless given, so that the same call takes it up again."""
     study_uri: str = Field("sqlite:///var/optuna.db", validation_alias="STUDY_URI", min_length=1)

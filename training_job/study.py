@@ -1,78 +1,201 @@
-"""The Optuna study that a search stands in."""
+"""The Optuna study that a search stands in, shared by all workers that were given its database."""
 
 import hashlib
 import json
 import logging
+import threading
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from sentiment_common.addresses import without_password
+from sentiment_common.database_lock import DatabaseBusy, only_process
 from training_job.errors import TrainingError
 from training_job.settings import TrainSettings
 
 STARTUP_TRIALS = 5  # before there is a median to prune by
 WARMUP_TENTHS = 3  # of a trial, which is not pruned before: learning rates still rise there
+HEARTBEAT_SECONDS = 10
+STALE_SECONDS = 60  # without a heartbeat, after which a trial's worker is taken for dead
+BUSY_SECONDS = 60  # SQLite: how long a statement waits for another worker's
 OUTCOME = "outcome"
-_ABOUT = "about"
+_ABOUT, _ALIVE = "about", "heartbeat"
+
+log = logging.getLogger(__name__)
 
 
 class SearchError(TrainingError):
-    """A search cannot be taken up."""
+    """A search cannot be started or resumed."""
+
+
+class TrialLost(Exception):
+    """Another worker has closed the trial, because its heartbeats stopped: its result no longer counts."""
 
 
 def study_name(settings: TrainSettings, about: Mapping[str, Any]) -> str:
-    """The same for the same question, so that the same command takes its search up again."""
+    """The same for the same question, so that the same command resumes its search."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return settings.study_name or f"{Path(settings.base_model).name}-{about['train_rows']}-rows-{digest[:8]}"
 
 
-def open_study(settings: TrainSettings, about: Mapping[str, Any]) -> optuna.Study:
-    """The study of this name, made unless there is one.
+class SharedStudy:
+    """A study whose trials several workers run, on one machine or on many.
 
-    Raises:
-        SearchError: its database cannot be used, or it asked another question.
+    A worker takes a trial while it alone is in the database, so that all workers together run no trial too many. It
+    then writes heartbeats until the trial ends. A trial without heartbeats belongs to a worker that was killed: any
+    other worker closes it and runs one in its place.
+
+    Attributes:
+        study: Optuna's own object.
     """
-    if settings.study_uri.startswith("sqlite:///"):
-        Path(settings.study_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with _loggers_kept():
-            study = optuna.create_study(
-                storage=settings.study_uri,
+
+    def __init__(self, settings: TrainSettings, about: Mapping[str, Any]) -> None:
+        """Open the study of this name, or create it.
+
+        Raises:
+            SearchError: its database cannot be used, or the study was started with another question.
+        """
+        self._settings = settings
+        self._closed: list[FrozenTrial] = []
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with _database_errors(settings), _loggers_kept(), self.alone():
+            self._storage = self._open_storage()
+            self.study = optuna.create_study(
+                storage=self._storage,
                 study_name=study_name(settings, about),
                 direction="minimize",
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=WARMUP_TENTHS),
             )
-        # The same seed again would propose again what the first call began with.
-        study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
-        before = study.user_attrs.get(_ABOUT)
-        if before is None:
-            study.set_user_attr(_ABOUT, dict(about))
-    except (ImportError, ValueError, optuna.exceptions.OptunaError) as error:
-        raise _unusable(settings, error) from error
-    except Exception as error:  # SQLAlchemy's and the drivers' own families
-        if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg", "pymysql", "alembic")):
-            raise
-        raise _unusable(settings, error) from error
-    if before is not None and before != dict(about):
-        changed = ", ".join(
-            f"{name} {before.get(name)!r} → {about[name]!r}" for name in about if before.get(name) != about[name]
-        )
-        raise SearchError(
-            f"the search {study.study_name!r} was begun with other settings ({changed}); set STUDY_NAME anew"
-        )
-    return study
+            before = self.study.user_attrs.get(_ABOUT)
+            if before is None:
+                self.study.set_user_attr(_ABOUT, dict(about))
+        if before is not None and before != dict(about):
+            changed = ", ".join(
+                f"{name} {before.get(name)!r} → {about[name]!r}" for name in about if before.get(name) != about[name]
+            )
+            raise SearchError(
+                f"the search {self.study.study_name!r} was begun with other settings ({changed}); "
+                "set another STUDY_NAME"
+            )
+
+    def _open_storage(self) -> optuna.storages.RDBStorage:
+        uri = self._settings.study_uri
+        sqlite = uri.startswith("sqlite")
+        with _experimental():
+            return optuna.storages.RDBStorage(
+                uri,
+                engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else None,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=STALE_SECONDS,
+                heartbeat_stale_trial_callback=lambda _, trial: self._closed.append(trial),
+            )
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """The context that one worker at a time is in."""
+        return only_process(self._settings.study_uri, "optuna")
+
+    def take(self, total: int) -> optuna.Trial | None:
+        """The next trial; None while the finished and the running ones make up `total`.
+
+        Raises:
+            SearchError: the database cannot be used any more.
+        """
+        with _database_errors(self._settings), self.alone():
+            if len(self.finished()) + len(self.running()) >= total:
+                return None
+            # By the trial's number: workers that begin at once must not propose the same.
+            seed = self._settings.seed + len(self.study.get_trials(deepcopy=False))
+            self.study.sampler = optuna.samplers.TPESampler(seed=seed)
+            with _experimental():
+                trial = self.study.ask()
+            self._storage.record_heartbeat(trial._trial_id)
+            trial.set_user_attr(_ALIVE, True)
+            return trial
+
+    @contextmanager
+    def heartbeats(self, trial: optuna.Trial) -> Iterator[None]:
+        """Show other workers that the trial's worker lives, from a thread."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            failing = False
+            while not stop.wait(HEARTBEAT_SECONDS):
+                try:
+                    self._storage.record_heartbeat(trial._trial_id)
+                    failing = False
+                except Exception as error:  # SQLAlchemy's and the drivers' own families; the next beat may get through
+                    if not failing:
+                        log.warning("no heartbeat for trial %d could be written (%s)", trial.number, _reason(error))
+                    failing = True
+            self._storage.remove_session()
+
+        thread = threading.Thread(target=beat, name="trial-heartbeats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def close_stale(self) -> list[FrozenTrial]:
+        """End the trials whose worker was killed without a chance to do so; returns them.
+
+        Raises:
+            SearchError: the database cannot be used any more.
+        """
+        self._closed.clear()
+        with _database_errors(self._settings), self.alone() as exclusive, _experimental():
+            optuna.storages.fail_stale_trials(self.study)
+            # A worker alone writes the first heartbeat: no live worker is between its trial and that.
+            unmarked = [trial for trial in self.running() if exclusive and _ALIVE not in trial.user_attrs]
+            for trial in unmarked:
+                self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        return [*self._closed, *unmarked]
+
+    def tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
+        """Report how a trial ended.
+
+        Raises:
+            TrialLost: another worker has closed the trial.
+        """
+        try:
+            self.study.tell(trial, value, state)
+        except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
+            if self._storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
+                raise
+            raise TrialLost from error
+
+    def running(self) -> list[FrozenTrial]:
+        """Trials that some worker runs now, or ran when it was killed."""
+        return list(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
+    def finished(self) -> list[FrozenTrial]:
+        """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again."""
+        return [
+            trial
+            for trial in self.study.get_trials(deepcopy=False)
+            if trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(OUTCOME) == "diverged"
+        ]
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Optuna warns of each use of heartbeats, and of heartbeats without its own loop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used")
+        yield
 
 
 @contextmanager
 def _loggers_kept() -> Iterator[None]:
-    """Optuna's migrations configure logging anew, which would silence every logger that there is."""
+    """Optuna's migrations configure logging themselves, which would silence every logger that there is."""
     loggers = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     silent = {logger for logger in loggers if logger.disabled}
     try:
@@ -82,15 +205,23 @@ def _loggers_kept() -> Iterator[None]:
             logger.disabled = logger in silent
 
 
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _database_errors(settings: TrainSettings) -> Iterator[None]:
+    """Turn what Optuna, SQLAlchemy and the drivers raise into one error that names STUDY_URI."""
+    try:
+        yield
+    except (ImportError, ValueError, DatabaseBusy, optuna.exceptions.OptunaError) as error:
+        raise _unusable(settings, error) from error
+    except Exception as error:
+        if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg", "pymysql", "alembic")):
+            raise
+        raise _unusable(settings, error) from error
+
+
 def _unusable(settings: TrainSettings, error: Exception) -> SearchError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return SearchError(f"STUDY_URI {without_password(settings.study_uri)} cannot be used ({reason}); check it")
-
-
-def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(OUTCOME) == "diverged"
-    ]
+    remedy = "install the database's driver" if isinstance(error, ImportError) else "check it"
+    return SearchError(f"STUDY_URI {without_password(settings.study_uri)} cannot be used ({_reason(error)}); {remedy}")

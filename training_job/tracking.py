@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 from sentiment_common.addresses import without_password
-from training_job.registry import RegistryError, connect
+from training_job.registry import RegistryError, connect, existing_accepted
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT_TAG = "mlflow.parentRunId"
@@ -42,14 +42,12 @@ class Tracker:
             return
         self.client = connect(tracking_uri)
         try:
-            found = self.client.get_experiment_by_name(experiment)
-            if found is not None and found.lifecycle_stage != "active":
+            found = self.client.get_experiment_by_name(experiment) or self._made(experiment)
+            if found.lifecycle_stage != "active":
                 raise RegistryError(
                     f"MLflow's experiment {experiment!r} was deleted; restore it or set MLFLOW_EXPERIMENT"
                 )
-            self.experiment_id = (
-                found.experiment_id if found else self.client.create_experiment(experiment, _artifacts(tracking_uri))
-            )
+            self.experiment_id = found.experiment_id
         except RegistryError:
             raise
         except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
@@ -58,6 +56,12 @@ class Tracker:
                 f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); "
                 "check MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT"
             ) from error
+
+    def _made(self, experiment: str) -> Any:
+        """A new experiment, or the one that another training has made since."""
+        with existing_accepted():
+            self.client.create_experiment(experiment, _artifacts(self.tracking_uri or ""))
+        return self.client.get_experiment_by_name(experiment)
 
     @contextmanager
     def run(

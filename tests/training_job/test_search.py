@@ -1,7 +1,5 @@
 """A search runs what is missing, remembers, prunes, and tells MLflow and Optuna truly how each trial ended."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,38 +7,19 @@ from typing import Any
 import optuna
 import pytest
 import torch
-from factories import make_texts
 from optuna.trial import TrialState
+from searches import Silent, search_rows, search_settings
 from training_runs import no_settings_from_outside
 
 from training_job import search as search_module
-from training_job.data import Rows
 from training_job.errors import Diverged
-from training_job.fitting import Prepared, prepare
-from training_job.search import SEARCHED, close_stale, search, searched
+from training_job.fitting import Prepared
+from training_job.search import SEARCHED, search, searched
 from training_job.settings import TrainSettings
-from training_job.split import split
-from training_job.study import SearchError, open_study, study_name
+from training_job.study import SearchError, SharedStudy, study_name
 from training_job.tracking import Tracker
 
 __all__ = ["no_settings_from_outside"]
-
-
-class Silent:
-    """A search's progress that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.begun: list[str] = []
-
-    def begin(self, what: str, total: int | None = None) -> None:
-        self.begun.append(what)
-
-    def advance(self, done: int, note: str = "") -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,22 +31,12 @@ def one_thread() -> Any:
 
 
 def _settings(folder: Path, **changes: Any) -> TrainSettings:
-    values: dict[str, Any] = {
-        "base_model": "scratch-tiny",
-        "max_tokens": 32,
-        "epochs": 1,
-        "n_trials": 3,
-        "study_uri": f"sqlite:///{folder}/studies/optuna.db",
-        "threads": 1,
-        "precision": "fp32",
-    }
-    return TrainSettings(**values | changes)
+    return search_settings(**{"study_uri": f"sqlite:///{folder}/studies/optuna.db"} | changes)
 
 
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
-    parts = split(Rows(*make_texts(80, 1)), Rows(*make_texts(20, 2)), train_rows=60, validation_rows=16, test_rows=None)
-    return prepare(TrainSettings(base_model="scratch-tiny", max_tokens=32, threads=1), parts)
+    return search_rows()
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +135,7 @@ def test_a_worse_trial_is_pruned_by_the_median(tracker: Tracker, prepared: Prepa
     # 60 rows in batches of 7: nine steps an epoch, so that tenths fall between them
     settings = _settings(tmp_path, n_trials=6, epochs=1.3, study_name="median", learning_rate=1e-9, batch_size=7)
     about = search_module.describe(settings, prepared)
-    study = open_study(settings, about)
+    study = SharedStudy(settings, about).study
     for _ in range(5):
         trial = study.ask()
         for tenth in range(1, 11):
@@ -181,25 +150,6 @@ def test_a_worse_trial_is_pruned_by_the_median(tracker: Tracker, prepared: Prepa
     assert list(reported) == [1, 2, 3]
 
 
-def test_a_trial_whose_process_was_killed_is_closed(tracker: Tracker, prepared: Prepared, tmp_path: Path) -> None:
-    settings = _settings(tmp_path, n_trials=1)
-    study = open_study(settings, search_module.describe(settings, prepared))
-    run = tracker._new("cut off", {}, None)
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os, socket; print(f'{socket.gethostname()}:{os.getpid()}:1')"],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
-    for worker in (gone, search_module._worker(), "another-machine:1:1"):
-        trial = study.ask()
-        trial.set_user_attr("worker", worker)
-        trial.set_user_attr("mlflow_run_id", run.run_id)
-    assert close_stale(study, tracker) == 1
-    states = [trial.state for trial in study.trials]
-    assert states == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
-    assert tracker.client.get_run(run.run_id).info.status == "KILLED"
-    assert search(settings, prepared, tracker, Silent()).done == 1
-
-
 def test_given_settings_are_not_searched(tmp_path: Path) -> None:
     assert searched(_settings(tmp_path)) == ("learning_rate", "batch_size", "warmup_share", "weight_decay")
     everything = {"learning_rate": 1e-3, "batch_size": 4, "warmup_share": 0.1, "weight_decay": 0.0}
@@ -212,9 +162,11 @@ def test_another_question_is_another_search(tracker: Tracker, prepared: Prepared
     names = [study_name(item, search_module.describe(item, prepared)) for item in (one, two)]
     assert names[0] != names[1] and names[0].startswith("scratch-tiny-60-rows-")
     named = _settings(tmp_path, study_name="mine")
-    open_study(named, search_module.describe(named, prepared))
+    SharedStudy(named, search_module.describe(named, prepared))
     other = _settings(tmp_path, study_name="mine", batch_size=4)
-    with pytest.raises(SearchError, match=r"'mine' was begun with other settings \(searched .*; set STUDY_NAME anew"):
+    with pytest.raises(
+        SearchError, match=r"'mine' was begun with other settings \(searched .*; set another STUDY_NAME"
+    ):
         search(other, prepared, tracker, Silent())
 
 
@@ -223,5 +175,5 @@ def test_a_database_that_cannot_be_used_is_named(uri: str, prepared: Prepared, t
     (tmp_path / "folder").mkdir()
     settings = _settings(tmp_path, study_uri=uri.format(tmp_path))
     with pytest.raises(SearchError, match=r"STUDY_URI .* cannot be used") as caught:
-        open_study(settings, search_module.describe(settings, prepared))
+        SharedStudy(settings, search_module.describe(settings, prepared))
     assert "secret" not in str(caught.value)
