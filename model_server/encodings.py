@@ -11,6 +11,10 @@ _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 # Clients of every language ask for gzip by themselves: a small answer is not worth the time that they wait for it.
 COMPRESS_FROM_BYTES = 16_384
 _PIECE_BYTES = 1 << 20
+# What is behind a member is copied once for each, so that little is given at a time, and members have a bound.
+_CHUNK_BYTES = 1 << 16
+MAX_MEMBERS = 1024
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def coding_of(header: str | None) -> str | None:
@@ -27,34 +31,59 @@ def coding_of(header: str | None) -> str | None:
     return coding
 
 
+def _window(coding: str, raw: bytes) -> int:
+    """The form of a body; `deflate` is zlib's (RFC 1950), but clients are about that send it bare (RFC 1951)."""
+    if coding != "deflate":
+        return _GZIP
+    is_zlib = len(raw) < 2 or (raw[0] & 15 == zlib.DEFLATED and (raw[0] << 8 | raw[1]) % 31 == 0)
+    return _ZLIB if is_zlib else -zlib.MAX_WBITS
+
+
 def inflate(raw: bytes, coding: str, limit: int, claim: Callable[[int], bool] = lambda _: True) -> bytes:
     """The plain body of a compressed one, of which no more than a byte over `limit` is ever made.
 
+    A gzip body may have several members, one behind the other (RFC 1952, 2.2), as `cat a.gz b.gz` makes them.
     `claim` is told the size of each piece, and says whether there is memory for it.
 
     Raises:
         Unavailable: there is no memory for it.
         TooLarge: there is more.
-        InvalidInput: it is not of that coding, ends too soon, or has something behind it.
+        InvalidInput: it is not of that coding, ends too soon, has too many members, or has something behind it.
     """
-    stream = zlib.decompressobj(_WINDOWS[coding])
-    plain, rest = bytearray(), raw
-    while rest and not stream.eof and len(plain) <= limit:
+    window, plain, position = _window(coding, raw), bytearray(), 0
+    for _ in range(MAX_MEMBERS):
+        position = _add_member(plain, raw, position, window, coding, limit, claim)
+        if position == len(raw):
+            return bytes(plain)
+        if window != _GZIP or not raw.startswith(_GZIP_MAGIC, position):
+            raise InvalidInput(f"{len(raw) - position} bytes follow the body's {coding}; leave them out")
+    raise InvalidInput(f"the body has more than {MAX_MEMBERS} members of {coding}; compress it as one")
+
+
+def _add_member(
+    plain: bytearray, raw: bytes, position: int, window: int, coding: str, limit: int, claim: Callable[[int], bool]
+) -> int:
+    """Inflate the stream that begins at `position` onto `plain`; where it ends. For what it raises see `inflate`."""
+    stream, source = zlib.decompressobj(window), memoryview(raw)
+    while not stream.eof:
+        given: bytes | memoryview = stream.unconsumed_tail
+        if not given:
+            given = source[position : position + _CHUNK_BYTES]
+            position += len(given)
         try:
-            piece = stream.decompress(rest, min(_PIECE_BYTES, limit + 1 - len(plain)))
+            piece = stream.decompress(given, min(_PIECE_BYTES, limit + 1 - len(plain)))
         except zlib.error as error:
             raise InvalidInput(f"the body is not {coding}, as Content-Encoding says: {error}") from None
         if not claim(len(piece)):
             raise Unavailable(NO_MEMORY)
         plain += piece
-        rest = stream.unconsumed_tail
-    if len(plain) > limit:
-        raise TooLarge(f"the body has more than {limit} bytes once its {coding} is undone; send less in one request")
-    if not stream.eof:
-        raise InvalidInput(f"the body's {coding} ends too soon")
-    if stream.unused_data:
-        raise InvalidInput(f"{len(stream.unused_data)} bytes follow the body's {coding}")
-    return bytes(plain)
+        if len(plain) > limit:
+            raise TooLarge(
+                f"the body has more than {limit} bytes once its {coding} is undone; send less in one request"
+            )
+        if not piece and not given:
+            raise InvalidInput(f"the body's {coding} ends too soon")
+    return position - len(stream.unused_data)
 
 
 def accepts_gzip(header: str | None) -> bool:

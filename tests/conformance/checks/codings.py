@@ -31,6 +31,19 @@ def deflate_body(target: Target) -> None:
     _same(target, zlib.compress(json.dumps(target.document()).encode()), {"Content-Encoding": "deflate"})
 
 
+@check("codings.gzip-members", "RFC 1952 2.2: a gzip file may have several members")
+def gzip_members(target: Target) -> None:
+    raw = json.dumps(target.document()).encode()
+    body = gzip.compress(raw[:20]) + gzip.compress(raw[20:])
+    _same(target, body, {"Content-Encoding": "gzip"})
+
+
+@check("codings.bare-deflate", "RFC 9110 8.4.1.2: some clients send deflate without zlib's form")
+def bare_deflate(target: Target) -> None:
+    body = zlib.compress(json.dumps(target.document()).encode(), wbits=-zlib.MAX_WBITS)
+    _same(target, body, {"Content-Encoding": "deflate"})
+
+
 @check("codings.identity", SECTION)
 def identity_body(target: Target) -> None:
     _same(target, json.dumps(target.document()).encode(), {"Content-Encoding": "identity"})
