@@ -50,7 +50,7 @@ def make_files(folder: Path) -> tuple[str, str]:
     return train, write_rows(folder / "test.csv", test_texts, test_labels)
 
 
-def make_settings(folder: Path, files: tuple[str, str], **changes: Any) -> Any:
+def make_settings(folder: Path, files: tuple[str, str | None], **changes: Any) -> Any:
     """`TrainSettings` of a training of 48 steps whose traces all lie in `folder`."""
     from training_job.settings import TrainSettings
 

@@ -1,7 +1,9 @@
 """The yardstick: TF-IDF with logistic regression, which any fine-tuned transformer has to beat to be worth its cost."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +12,50 @@ from model_release.manifest import Metric
 from training_job import evaluate
 
 RARE_WORDS_FROM = 200  # rows from which words that occur in a single text are left out
+# Scripts that put no blanks between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+UNSPACED_FROM = 0.2  # of all characters; from there on words would be whole clauses
+WORDS, CHARACTERS = "words and word pairs", "characters and runs of two and three"
 REGULARISATION = 10.0  # inverse strength C; weak, because unit-length TF-IDF rows need large weights
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the yardstick reached on the test rows, and its number of features."""
+    """What the yardstick reached on the test rows, its number of features, and what they are."""
 
     accuracy: Metric
     f1: Metric
     features: int
+    kind: str = WORDS
+
+
+def _unspaced_share(texts: Sequence[str]) -> float:
+    """The share of characters that belong to scripts without blanks between words."""
+    found = sum(0 if text.isascii() else len(_UNSPACED.findall(text)) for text in texts)
+    return found / max(1, sum(map(len, texts)))
+
+
+def _vectoriser(kind: str, rows: int) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    form: dict[str, Any] = (
+        {"analyzer": "char", "ngram_range": (1, 3)} if kind == CHARACTERS else {"ngram_range": (1, 2)}
+    )
+    return TfidfVectorizer(sublinear_tf=True, min_df=2 if rows >= RARE_WORDS_FROM else 1, dtype=np.float32, **form)
+
+
+def _features(texts: Sequence[str]) -> tuple[str, Any, Any]:
+    """The kind of features that suits the texts, the fitted vectoriser, and the texts' rows."""
+    if _unspaced_share(texts) < UNSPACED_FROM:
+        try:
+            words = _vectoriser(WORDS, len(texts))
+            return WORDS, words, words.fit_transform(texts)
+        except ValueError:  # no word of two letters occurs twice: emoji, single letters, numbers
+            pass
+    characters = _vectoriser(CHARACTERS, len(texts))
+    return CHARACTERS, characters, characters.fit_transform(texts)
 
 
 def measure_baseline(
@@ -30,23 +66,22 @@ def measure_baseline(
 ) -> Baseline:
     """Train on the rows that the model was trained on, test on the rows that it is tested on.
 
-    Words and pairs of words, sublinear term frequency, unit-length rows, L2-regularised logistic regression.
+    Words and pairs of words, or characters where words are not told apart by blanks; sublinear term frequency,
+    unit-length rows, L2-regularised logistic regression.
 
     Raises:
-        ValueError: one class only, or no word in any text.
+        ValueError: one class only, or no character occurs twice.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectoriser = TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, min_df=2 if len(train_texts) >= RARE_WORDS_FROM else 1, dtype=np.float32
-    )
+    kind, vectoriser, rows = _features(train_texts)
     model = LogisticRegression(C=REGULARISATION, solver="liblinear", random_state=0)
-    model.fit(vectoriser.fit_transform(train_texts), train_labels)
+    model.fit(rows, train_labels)
     predicted = model.predict(vectoriser.transform(test_texts))
     counts = evaluate.confusion(test_labels, predicted)
     return Baseline(
         accuracy=evaluate.proportion(counts.true_positive + counts.true_negative, counts.rows),
         f1=evaluate.f1(counts),
         features=len(vectoriser.vocabulary_),
+        kind=kind,
     )

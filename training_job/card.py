@@ -1,7 +1,7 @@
 """The model card of a release, in Markdown: what it is, how it was made, how good it is, where it fails."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_release import Manifest, Metric
@@ -15,20 +15,29 @@ KEPT = {"head": "of a longer text its head", "head_tail": "of a longer text its 
 
 @dataclass(frozen=True, slots=True)
 class CardInputs:
-    """All that the card tells. `plots` maps a picture's name to its file relative to the card, `titles` says what each
-    shows."""
+    """All that the card tells.
+
+    Attributes:
+        baseline: None where it could not be measured.
+        plots: each picture that was drawn, as a file relative to the card.
+        titles: one sentence for each picture; None where there are no pictures.
+        missing: each part that could not be made, and the reason.
+    """
 
     manifest: Manifest
     evaluation: Evaluation
-    baseline: Baseline
+    baseline: Baseline | None
     comparison: Comparison
     decision: Decision
     training_facts: Mapping[str, object]
     plots: Mapping[str, Path]
-    titles: Titles
+    titles: Titles | None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def picture(self, name: str) -> str:
-        """The picture, with what it shows for those who do not see it."""
+        """The picture, with its title as the text for those who do not see it; a line where it is missing."""
+        if self.titles is None or name not in self.plots:
+            return f"*The picture {name} is missing.*"
         return f"![{getattr(self.titles, name)}]({self.plots[name].as_posix()})"
 
 
@@ -69,12 +78,38 @@ def _what(inputs: CardInputs) -> str:
     manifest, evaluation = inputs.manifest, inputs.evaluation
     return f"""# {manifest.name}
 
-Says whether an English review is **{manifest.labels[0]}** or **{manifest.labels[1]}**, with a calibrated probability.
+Says whether a text is **{manifest.labels[0]}** or **{manifest.labels[1]}**, with a calibrated probability.
 On {evaluation.rows:,} test rows it is right for **{_percent(evaluation.accuracy)}**
-(95 % interval {_percent_interval(evaluation.accuracy)}); TF-IDF with logistic regression, trained on the same rows, for
-{_percent(inputs.baseline.accuracy)}.
-
+(95 % interval {_percent_interval(evaluation.accuracy)}); always answering {manifest.labels[evaluation.constant_label]}
+is right for **{_percent(evaluation.constant_accuracy)}**, {_yardstick(inputs)}.
+{_against_constant(evaluation)}
+{_missing(inputs.missing)}
 {_table(("", ""), _identity(manifest))}"""
+
+
+def _yardstick(inputs: CardInputs) -> str:
+    if inputs.baseline is None:
+        return "and TF-IDF with logistic regression was not measured"
+    return f"and TF-IDF with logistic regression, trained on the same rows, for {_percent(inputs.baseline.accuracy)}"
+
+
+def _against_constant(evaluation: Evaluation) -> str:
+    """Accuracy and balanced accuracy beside a constant answer's."""
+    balanced = evaluation.balanced_accuracy
+    in_accuracy = "" if evaluation.accuracy.low > evaluation.constant_accuracy.value else "**not** "
+    in_balanced = "" if balanced.low > 0.5 else "**not** "
+    return (
+        f"Balanced accuracy, the mean over both labels, is **{_percent(balanced)}**\n"
+        f"({_percent_interval(balanced)}); a constant answer has 50 %. The model is {in_accuracy}measurably better "
+        f"than\na constant answer in accuracy, and {in_balanced}measurably better in balanced accuracy."
+    )
+
+
+def _missing(missing: Mapping[str, str]) -> str:
+    if not missing:
+        return ""
+    lines = "\n".join(f"- {part}: {' '.join(reason.split())}" for part, reason in missing.items())
+    return f"\n**Missing from this release**, because it could not be made:\n\n{lines}\n"
 
 
 def _identity(manifest: Manifest) -> list[tuple[str, str]]:
@@ -104,20 +139,30 @@ neither they nor the training rows chose the temperature: that was fitted on val
 
 def _results(inputs: CardInputs) -> str:
     evaluation, baseline = inputs.evaluation, inputs.baseline
-    margin = (evaluation.accuracy.value - baseline.accuracy.value) * 100
-    verdict = "better" if margin > 0 else "worse" if margin < 0 else "no better"
     rows = [
         (
             "Accuracy",
             _percent(evaluation.accuracy),
             _percent_interval(evaluation.accuracy),
-            f"{_percent(baseline.accuracy)} ({_percent_interval(baseline.accuracy)})",
+            _with_interval(baseline.accuracy if baseline else None),
+        ),
+        (
+            "Balanced accuracy",
+            _percent(evaluation.balanced_accuracy),
+            _percent_interval(evaluation.balanced_accuracy),
+            "",
+        ),
+        (
+            f"Accuracy of always answering {inputs.manifest.labels[evaluation.constant_label]}",
+            _percent(evaluation.constant_accuracy),
+            _percent_interval(evaluation.constant_accuracy),
+            "",
         ),
         (
             f"F1 of {inputs.manifest.labels[1]}",
             _percent(evaluation.f1),
             _percent_interval(evaluation.f1),
-            f"{_percent(baseline.f1)} ({_percent_interval(baseline.f1)})",
+            _with_interval(baseline.f1 if baseline else None),
         ),
         ("Brier score", f"{evaluation.brier.value:.4f}", _ends(evaluation.brier), ""),
         ("Negative log likelihood", f"{evaluation.nll.value:.4f}", _ends(evaluation.nll), ""),
@@ -126,12 +171,26 @@ def _results(inputs: CardInputs) -> str:
 
 {_table(("Measure", "This model", "95 % interval", "TF-IDF + logistic regression"), rows)}
 
-In accuracy the model is {abs(margin):.2f} points {verdict} than the baseline ({baseline.features:,} words and word
-pairs). Figures are those of the variant served, `{inputs.manifest.default_variant}`.
+{_against_baseline(evaluation, baseline)} Figures are those of the variant served, `{inputs.manifest.default_variant}`.
 
 {inputs.picture("confusion")}
 
 {inputs.picture("probabilities")}"""
+
+
+def _with_interval(metric: Metric | None) -> str:
+    return f"{_percent(metric)} ({_percent_interval(metric)})" if metric else "not measured"
+
+
+def _against_baseline(evaluation: Evaluation, baseline: Baseline | None) -> str:
+    if baseline is None:
+        return "The baseline could not be measured."
+    margin = (evaluation.accuracy.value - baseline.accuracy.value) * 100
+    verdict = "better" if margin > 0 else "worse" if margin < 0 else "no better"
+    return (
+        f"In accuracy the model is {abs(margin):.2f} points {verdict} than the baseline ({baseline.features:,} "
+        f"{baseline.kind})."
+    )
 
 
 def _ends(metric: Metric) -> str:
@@ -175,6 +234,7 @@ def _quantisation(inputs: CardInputs) -> str:
             [
                 ("Same label", f"{_percent(comparison.agreement)} ({_percent_interval(comparison.agreement)})"),
                 ("Accuracy", _points(comparison.accuracy_difference)),
+                ("Balanced accuracy", _points(comparison.balanced_difference)),
                 ("Largest difference of P(positive)", f"{comparison.largest_probability_difference:.4f}"),
             ],
         )
@@ -223,6 +283,20 @@ scores = Scorer.load(Path("path/to/this/folder")).score(["A warm, funny film."])
 print(scores.probability)  # calibrated P({manifest.labels[1]})
 ```
 """
+
+
+def short_card(manifest: Manifest, missing: Mapping[str, str]) -> str:
+    """The card of a release whose card could not be made: its identity, its figures, and what is missing."""
+    figures = [(name, f"{metric.value:.4f}", _ends(metric)) for name, metric in sorted(manifest.metrics.items())]
+    return "\n\n".join(
+        (
+            _front_matter(manifest),
+            f"# {manifest.name}\n{_missing(missing)}",
+            _table(("", ""), _identity(manifest)),
+            _table(("Measure", "On the test rows", "95 % interval"), figures),
+            _serving(manifest),
+        )
+    )
 
 
 def render_card(inputs: CardInputs) -> str:

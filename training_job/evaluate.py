@@ -58,11 +58,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All figures of one model on one set of n labelled rows; `probability` f32[n] is calibrated P(positive)."""
+    """All figures of one model on one set of n labelled rows; `probability` f32[n] is calibrated P(positive).
+
+    `constant_accuracy` is that of always answering the label `constant_label` (0 or 1), which more of the rows have.
+    """
 
     rows: int
     temperature: float
     accuracy: Metric
+    balanced_accuracy: Metric
+    constant_accuracy: Metric
+    constant_label: int
     f1: Metric
     ece_before: Metric
     ece_after: Metric
@@ -191,9 +197,10 @@ def mean_of_independent(first: Metric, second: Metric, low: float, high: float) 
 def balanced_accuracy(counts: Confusion) -> Metric:
     """The mean of the two labels' shares of right answers: 0.5 for every constant answer, however rare a label is.
 
-    Raises:
-        ValueError: a label has no rows.
+    With rows of one label only it is undefined: the value is 0 and the interval all of [0, 1].
     """
+    if not counts.true_negative + counts.false_positive or not counts.true_positive + counts.false_negative:
+        return Metric(value=0.0, low=0.0, high=1.0)
     negative = proportion(counts.true_negative, counts.true_negative + counts.false_positive)
     positive = proportion(counts.true_positive, counts.true_positive + counts.false_negative)
     return mean_of_independent(negative, positive, 0.0, 1.0)
@@ -202,12 +209,11 @@ def balanced_accuracy(counts: Confusion) -> Metric:
 def balanced_difference(right_a: Bools, right_b: Bools, labels: Ints) -> Metric:
     """Balanced accuracy of b minus that of a on the same n rows.
 
-    Raises:
-        ValueError: a label has no rows.
+    With rows of one label only it is undefined: the value is 0 and the interval all of [-1, 1].
     """
     negative, positive = labels == 0, labels == 1
     if not negative.any() or not positive.any():
-        raise ValueError("balanced accuracy needs rows of both labels")
+        return Metric(value=0.0, low=-1.0, high=1.0)
     parts = [paired_difference(right_a[rows], right_b[rows]) for rows in (negative, positive)]
     return mean_of_independent(parts[0], parts[1], -1.0, 1.0)
 
@@ -222,7 +228,8 @@ def _quartiles(tokens: Ints) -> list[tuple[str, Bools]]:
 
 
 def slices(texts: Sequence[str], tokens: Ints, truncated: Bools, right: Bools) -> tuple[Slice, ...]:
-    """Accuracy on parts of the rows: quartiles of length in tokens, cut or whole, negation, HTML, non-ASCII characters.
+    """Accuracy on parts of the rows: quartiles of length in tokens, cut or whole, English negation, HTML,
+    non-ASCII characters.
 
     Args:
         tokens: token count of each whole text, i[n].
@@ -238,8 +245,8 @@ def slices(texts: Sequence[str], tokens: Ints, truncated: Bools, right: Bools) -
     parts = [
         *_quartiles(np.asarray(tokens)),
         ("cut at the token limit", np.asarray(truncated)),
-        ("with a negation", negated),
-        ("without a negation", ~negated),
+        ("with an English negation", negated),
+        ("without an English negation", ~negated),
         ("with HTML tags", html),
         ("without HTML tags", ~html),
         ("with non-ASCII characters", foreign),
@@ -282,12 +289,16 @@ def evaluate(
     )
     predicted = (after >= threshold).astype(np.int64)
     counts = confusion(labels, predicted)
+    positives = counts.true_positive + counts.false_negative
     truth = np.asarray(labels, dtype=np.float64)
     signed = np.where(truth == 1, margins, -margins).astype(np.float64) / temperature
     return Evaluation(
         rows=rows,
         temperature=temperature,
         accuracy=proportion(counts.true_positive + counts.true_negative, rows),
+        balanced_accuracy=balanced_accuracy(counts),
+        constant_accuracy=proportion(max(positives, rows - positives), rows),
+        constant_label=int(2 * positives > rows),
         f1=f1(counts),
         ece_before=expected_calibration_error(labels, before),
         ece_after=expected_calibration_error(labels, after),

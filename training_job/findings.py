@@ -59,7 +59,7 @@ def confusion_finding(counts: Confusion, labels: tuple[str, str]) -> str:
         (labels[0], counts.true_negative, counts.true_negative + counts.false_positive),
         (labels[1], counts.true_positive, counts.true_positive + counts.false_negative),
     )
-    told = [f"{percent(right / rows)} of {label} reviews" for label, right, rows in sides if rows]
+    told = [f"{percent(right / rows)} of the {label} texts" for label, right, rows in sides if rows]
     return f"{' and '.join(told)} are answered rightly ({counts.rows:,} test rows)"
 
 

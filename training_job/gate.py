@@ -97,7 +97,7 @@ def judge(champion: str, champion_right: Bools, challenger_right: Bools, labels:
         labels: their true labels, 0 or 1.
 
     Raises:
-        ValueError: no rows, not as many of one as of the other, or one label only.
+        ValueError: no rows, or not as many of one as of the other.
     """
     rows = len(champion_right)
     if rows == 0 or not len(challenger_right) == len(labels) == rows:

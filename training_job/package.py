@@ -5,7 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from model_release.seen import SEEN, write_seen
 from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline
 from training_job.calibrate import fit_temperature
-from training_job.card import CardInputs, render_card
+from training_job.card import CardInputs, render_card, short_card
 from training_job.data import Rows
 from training_job.evaluate import Evaluation, evaluate
+from training_job.extras import Extras
 from training_job.quantise import Comparison, Decision, calibration_rows, choose_default, compare, quantise
 
 LABELS = ("negative", "positive")
@@ -67,6 +68,7 @@ class ReleaseInputs:
         threads: engine threads, 0 for the CPU quota.
         on_stage: told each stage's name and its number of rows (None where it has no count).
         on_progress: told how many rows of the stage were done since the last call.
+        say: told of each part that a release can do without and that could not be made; logged when None.
     """
 
     model: Any
@@ -92,21 +94,28 @@ class ReleaseInputs:
     seed: int = 0
     on_stage: Callable[[str, int | None], None] | None = None
     on_progress: Callable[[int], None] | None = None
+    say: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and what was measured on the way."""
+    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and what was measured on the way.
+
+    Attributes:
+        baseline, plots, page: None, and without a picture, where it could not be made.
+        missing: the reason for each of those.
+    """
 
     folder: Path
     manifest: Manifest
     evaluation: Evaluation
-    baseline: Baseline
+    baseline: Baseline | None
     comparison: Comparison
     decision: Decision
     plots: dict[str, Path]
     card: Path
-    page: Path
+    page: Path | None
+    missing: Mapping[str, str]
 
 
 def stratified(labels: npt.NDArray[np.integer], count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -244,16 +253,18 @@ class _Builder:
         return max(differences)
 
 
-def _metrics(evaluation: Evaluation, baseline: Baseline, comparison: Comparison) -> dict[str, Metric]:
+def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison) -> dict[str, Metric]:
+    yardstick = {"baseline_accuracy": baseline.accuracy, "baseline_f1": baseline.f1} if baseline else {}
     return {
         "accuracy": evaluation.accuracy,
+        "balanced_accuracy": evaluation.balanced_accuracy,
+        "constant_accuracy": evaluation.constant_accuracy,
         "f1": evaluation.f1,
         "ece_before": evaluation.ece_before,
         "ece_after": evaluation.ece_after,
         "brier": evaluation.brier,
         "nll": evaluation.nll,
-        "baseline_accuracy": baseline.accuracy,
-        "baseline_f1": baseline.f1,
+        **yardstick,
         "int8_agreement": comparison.agreement,
         "int8_accuracy_difference": comparison.accuracy_difference,
     }
@@ -265,13 +276,21 @@ def _training_facts(inputs: ReleaseInputs) -> dict[str, Fact]:
         "train_rows": len(inputs.train),
         "validation_rows": len(inputs.validation),
         "test_rows": len(inputs.test),
-        **{f"{package}_version": version(package) for package in ("nncf", "openvino", "torch", "transformers")},
+        **{f"{package}_version": _version(package) for package in ("nncf", "openvino", "torch", "transformers")},
     }
 
 
-def _measured_facts(baseline: Baseline, comparison: Comparison, decision: Decision) -> dict[str, Fact]:
+def _version(package: str) -> str | None:
+    """The installed version; None for a package that was installed without its metadata."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _measured_facts(baseline: Baseline | None, comparison: Comparison, decision: Decision) -> dict[str, Fact]:
     return {
-        "baseline_features": baseline.features,
+        **({"baseline_features": baseline.features, "baseline_kind": baseline.kind} if baseline else {}),
         "int8_compared_rows": comparison.rows,
         "int8_largest_probability_difference": round(comparison.largest_probability_difference, 6),
         "default_variant_reason": decision.reason,
@@ -282,7 +301,8 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     """Make a release folder under `inputs.work_dir`.
 
     int8 is the default variant unless it loses more than 0.5 points of accuracy; the temperature and every figure are
-    those of the default variant, on all test rows, by the scorer that serving uses.
+    those of the default variant, on all test rows, by the scorer that serving uses. What a release can do without
+    (baseline, pictures, card, page) may fail: the card then says what is missing, and why.
 
     Raises:
         ReleaseError: the exported network cannot be run.
@@ -290,7 +310,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
         ValueError: there are no test rows.
         OSError: the folder cannot be written.
     """
-    builder, test = _Builder(inputs), inputs.test
+    builder, test, extras = _Builder(inputs), inputs.test, Extras(inputs.say)
     builder.export()
     comparison = builder.quantise()
     decision = choose_default(comparison)
@@ -301,7 +321,10 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     measure = functools.partial(evaluate, temperature=scorer.manifest.temperature, threshold=THRESHOLD)
     evaluation = measure(test.texts, test.labels, scores.margin, scores.tokens, scores.truncated)
     builder.stage("baseline")
-    baseline = measure_baseline(inputs.train.texts, inputs.train.labels, test.texts, test.labels)
+    train = inputs.train
+    baseline = extras.attempt(
+        "the baseline", lambda: measure_baseline(train.texts, train.labels, test.texts, test.labels)
+    )
 
     builder.stage("describe")
     extra = builder.golden(scorer)
@@ -317,12 +340,29 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
         "facts": told | _measured_facts(baseline, comparison, decision),
     }
     manifest = builder.manifest(decision.variant, scorer.manifest.temperature, extra).model_copy(update=update)
-    titles = findings.find(evaluation, inputs.curves, inputs.watched_rows, LABELS)
-    pictures = plots.draw_all(evaluation, inputs.curves, inputs.watched_rows, LABELS, titles, builder.root / "plots")
-    card, page = builder.root / "MODEL_CARD.md", builder.root / "MODEL_CARD.html"
+    shown = evaluation, inputs.curves, inputs.watched_rows, LABELS
+    titles = extras.attempt("the pictures' titles", lambda: findings.find(*shown))
+    pictures = _pictures(extras, plots.drawings(*shown, titles, builder.root / "plots")) if titles else {}
     beside = {name: path.relative_to(builder.root) for name, path in pictures.items()}
-    described = CardInputs(manifest, evaluation, baseline, comparison, decision, told, beside, titles)
-    card.write_text(render_card(described), "utf-8")
-    page.write_text(card_page.render_page(card.read_text("utf-8"), inputs.name, builder.root), "utf-8")
+    described = CardInputs(
+        manifest, evaluation, baseline, comparison, decision, told, beside, titles, dict(extras.missing)
+    )
+    markdown = extras.attempt("the model card", lambda: render_card(described))
+    card = builder.root / "MODEL_CARD.md"
+    card.write_text(markdown or short_card(manifest, extras.missing), "utf-8")
+    page = extras.attempt("the card's page", lambda: _write_page(card, inputs.name))
     manifest = fill_manifest_files(builder.root, manifest)
-    return BuiltRelease(builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card, page)
+    return BuiltRelease(
+        builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card, page, extras.missing
+    )
+
+
+def _pictures(extras: Extras, drawings: Mapping[str, Callable[[], Path]]) -> dict[str, Path]:
+    made = {name: extras.attempt(f"the picture {name}", draw) for name, draw in drawings.items()}
+    return {name: path for name, path in made.items() if path}
+
+
+def _write_page(card: Path, name: str) -> Path:
+    page = card.with_suffix(".html")
+    page.write_text(card_page.render_page(card.read_text("utf-8"), name, card.parent), "utf-8")
+    return page

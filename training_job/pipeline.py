@@ -4,9 +4,9 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from training_job.checkpoint import ABANDONED_SECONDS, Checkpoints
 from training_job.course import Fitted, Validation, peak_memory_mib
 from training_job.data import Parts
 from training_job.errors import TrainingError, system_limits_named
+from training_job.extras import Extras
 from training_job.fitting import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
 from training_job.gate import Gate
 from training_job.loop import Recipe, StepReport, step_count
@@ -47,6 +48,7 @@ class TrainOutcome:
             without an MLflow.
         gate, promotion: with AUTO_PROMOTE the verdict, and what followed when it passed.
         promotion_problem: why a release that passed was not promoted; it is published all the same.
+        missing: parts that the release does without because they could not be made, and the reasons.
     """
 
     release_id: str
@@ -61,6 +63,7 @@ class TrainOutcome:
     gate: Gate | None = None
     promotion: Promotion | None = None
     promotion_problem: TrainingError | ReleaseError | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Followed:
@@ -209,6 +212,7 @@ def _build(
             seed=settings.seed,
             on_stage=progress.begin,
             on_progress=progress.advance,
+            say=progress.say,
         )
     )
 
@@ -218,11 +222,12 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     run.metrics({name: metric.value for name, metric in built.manifest.metrics.items()})
     run.metrics({f"seconds/{name}": value for name, value in seconds.items()})
     run.metrics({"peak_memory_mib": peak_memory_mib()})
-    run.tags({"release_id": release_id, "default_variant": built.manifest.default_variant})
+    missing = {"missing": "; ".join(built.missing)} if built.missing else {}
+    run.tags({"release_id": release_id, "default_variant": built.manifest.default_variant} | missing)
     for path in built.plots.values():
         run.artifact(path, "plots")
-    run.artifact(built.card)
-    run.artifact(built.page)
+    for document in filter(None, (built.card, built.page)):
+        run.artifact(document)
     run.flush()
 
 
@@ -313,14 +318,15 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
             gate = _gated(auto, built, prepared, progress, run) if auto else None
             progress.end()
             seconds = _seconds(progress, fitted)
-            _record(run, built, release_id, seconds)
+            extras = Extras(progress.say)
+            extras.attempt("the record in MLflow", lambda: _record(run, built, release_id, seconds))
         promotion, refusal = _promoted(auto, release_id) if auto and gate and gate.passed else (None, None)
         if checkpoints:
             checkpoints.clear()
         default, metrics = built.manifest.default_variant, built.manifest.metrics
         return TrainOutcome(
             release_id, release_uri, run.run_id, default, metrics, seconds, version, problem, search, gate, promotion,
-            refusal,
+            refusal, {**built.missing, **extras.missing},
         )  # fmt: skip
 
 

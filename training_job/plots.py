@@ -1,6 +1,6 @@
 """The pictures of a model card. Each takes plain data and writes one PNG; no display and no global state is needed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,11 @@ _CURVE_LOOKS = ((look.COMPARED, "-"), (look.MEASURED, "-"), (look.NEGATIVE, "--"
 
 def _save(drawn: Any, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.savefig(path, metadata={"Software": None})  # the same data gives the same bytes
+    try:
+        drawn.savefig(path, metadata={"Software": None})  # the same data gives the same bytes
+    except BaseException:
+        path.unlink(missing_ok=True)  # half of a picture must not stand in a release
+        raise
     return path
 
 
@@ -154,14 +158,15 @@ def probability_histogram(evaluation: Evaluation, labels: tuple[str, str], title
 PICTURES = tuple(field.name for field in fields(Titles))
 
 
-def draw_all(
+def drawings(
     evaluation: Evaluation, curves: Curves, watched_rows: int, labels: tuple[str, str], titles: Titles, folder: Path
-) -> dict[str, Path]:
-    """Every picture of the card, as `<folder>/<name>.png`; name → file, with the names of `PICTURES`."""
+) -> dict[str, Callable[[], Path]]:
+    """For each name of `PICTURES` a function that draws it as `<folder>/<name>.png` and returns the file."""
     at = {name: folder / f"{name}.png" for name in PICTURES}
-    reliability_diagram(evaluation, titles.reliability, at["reliability"])
-    confusion_matrix(evaluation.confusion, labels, titles.confusion, at["confusion"])
-    training_curve(curves, watched_rows, titles.training, at["training"])
-    slice_accuracy(evaluation.slices, evaluation.accuracy, titles.slices, at["slices"])
-    probability_histogram(evaluation, labels, titles.probabilities, at["probabilities"])
-    return at
+    return {
+        "reliability": lambda: reliability_diagram(evaluation, titles.reliability, at["reliability"]),
+        "confusion": lambda: confusion_matrix(evaluation.confusion, labels, titles.confusion, at["confusion"]),
+        "training": lambda: training_curve(curves, watched_rows, titles.training, at["training"]),
+        "slices": lambda: slice_accuracy(evaluation.slices, evaluation.accuracy, titles.slices, at["slices"]),
+        "probabilities": lambda: probability_histogram(evaluation, labels, titles.probabilities, at["probabilities"]),
+    }

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from training_job.search import SearchOutcome
 
 LINE_SECONDS = 10.0
+_MEASURED = {
+    "accuracy": "accuracy",
+    "constant_accuracy": "a constant answer's accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "baseline_accuracy": "baseline's accuracy",
+}
 
 
 def clock(seconds: float) -> str:
@@ -117,9 +124,10 @@ def _table(rows: list[tuple[str, str]]) -> Table:
 def show_outcome(outcome: "TrainOutcome") -> None:
     """Print what a training made, and what to do next."""
     rows = [("release", outcome.release_id), ("at", outcome.release_uri)]
-    for name, title in (("accuracy", "accuracy"), ("f1", "F1"), ("baseline_accuracy", "baseline's accuracy")):
-        metric = outcome.metrics[name]
-        rows.append((title, f"{metric.value:.4f}  (95 %: {metric.low:.4f} to {metric.high:.4f})"))
+    for name, title in _MEASURED.items():
+        if metric := outcome.metrics.get(name):
+            rows.append((title, f"{metric.value:.4f}  (95 %: {metric.low:.4f} to {metric.high:.4f})"))
+    rows += [("missing", f"{part}: {reason}") for part, reason in outcome.missing.items()]
     rows += [
         ("served by default", outcome.default_variant),
         ("seconds", ", ".join(f"{name} {seconds:.0f}" for name, seconds in outcome.seconds.items())),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from model_release import Encoding, Metric
 from model_release.scorer import pad
 from model_release.signal_stack import kept_signal_stack
-from training_job.evaluate import Bools, Floats, Ints, paired_difference, proportion
+from training_job.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
 from training_job.export import save_ir
 
 ACCEPTED_LOSS = 0.005  # of accuracy, int8 against fp32
@@ -24,11 +24,13 @@ Variant = Literal["openvino-int8", "openvino-bf16"]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """int8 against fp32 on the same labelled rows; `accuracy_difference` is int8 minus fp32."""
+    """int8 against fp32 on the same labelled rows; the differences of accuracy and balanced accuracy are int8 minus
+    fp32."""
 
     rows: int
     agreement: Metric
     accuracy_difference: Metric
+    balanced_difference: Metric
     largest_probability_difference: float
 
 
@@ -45,10 +47,12 @@ def compare(labels: Ints, full: Floats, quantised: Floats, threshold: float = 0.
     decided_full: Bools = np.asarray(full) >= threshold
     decided_int8: Bools = np.asarray(quantised) >= threshold
     truth = np.asarray(labels) == 1
+    right = decided_full == truth, decided_int8 == truth
     return Comparison(
         rows=len(labels),
         agreement=proportion(int(np.sum(decided_full == decided_int8)), len(labels)),
-        accuracy_difference=paired_difference(decided_full == truth, decided_int8 == truth),
+        accuracy_difference=paired_difference(*right),
+        balanced_difference=balanced_difference(*right, np.asarray(labels)),
         largest_probability_difference=float(np.max(np.abs(np.asarray(full) - np.asarray(quantised)))),
     )
 
@@ -57,6 +61,8 @@ def choose_default(comparison: Comparison, accepted_loss: float = ACCEPTED_LOSS)
     """int8 unless its measured accuracy is more than `accepted_loss` below that of fp32; then bf16.
 
     The measured difference decides, not the end of its interval: on a few rows the interval would always refuse int8.
+    Where a label is rare, int8 may lose that label and little accuracy; so bf16 is also served where the whole interval
+    of the difference in balanced accuracy lies beyond that loss.
     """
     loss = -comparison.accuracy_difference.value
     apart = f"{abs(loss) * 100:.2f} points {'below' if loss > 0 else 'above'}" if loss else "exactly as accurate as"
@@ -64,6 +70,13 @@ def choose_default(comparison: Comparison, accepted_loss: float = ACCEPTED_LOSS)
     limit = f"{accepted_loss * 100:.1f} points"
     if loss > accepted_loss + 1e-9:
         return Decision("openvino-bf16", f"int8 is {measured}, over the accepted loss of {limit}: bf16 is served")
+    balanced = comparison.balanced_difference
+    if balanced.high < -accepted_loss:
+        return Decision(
+            "openvino-bf16",
+            f"int8 is {measured}, but {-balanced.value * 100:.2f} points below fp32 in balanced accuracy: it loses the "
+            "rarer label, so bf16 is served",
+        )
     return Decision("openvino-int8", f"int8 is {measured}, within the accepted loss of {limit}: int8 is served")
 
 

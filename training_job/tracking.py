@@ -197,23 +197,31 @@ class Run:
         self._try(f"setting the status {status}", "set_terminated", self.run_id, status)
 
 
+def _system_figures(process: psutil.Process) -> dict[str, float]:
+    return {
+        "system/cpu_percent": process.cpu_percent(),
+        "system/rss_mib": process.memory_info().rss / 2**20,
+        "system/threads": float(process.num_threads()),
+        "system/load": os.getloadavg()[0],
+        "system/memory_available_mib": psutil.virtual_memory().available / 2**20,
+    }
+
+
 @contextmanager
 def system_figures(run: Run, seconds: float = SYSTEM_SECONDS) -> Iterator[None]:
-    """Note this process's CPU use, memory and threads, and the machine's load, every so often, from a thread."""
+    """Note this process's CPU use, memory and threads, and the machine's load, every so often, from a thread.
+
+    Where the system does not tell one of them, that point in time has no figures.
+    """
     process = psutil.Process()
-    process.cpu_percent()  # the first call has nothing to compare with
+    with contextlib.suppress(psutil.Error, OSError):
+        process.cpu_percent()  # the first call has nothing to compare with
     stop = threading.Event()
     began = time.monotonic()
 
     def sample() -> None:
-        figures = {
-            "system/cpu_percent": process.cpu_percent(),
-            "system/rss_mib": process.memory_info().rss / 2**20,
-            "system/threads": float(process.num_threads()),
-            "system/load": os.getloadavg()[0],
-            "system/memory_available_mib": psutil.virtual_memory().available / 2**20,
-        }
-        run.metrics(figures, round(time.monotonic() - began))
+        with contextlib.suppress(psutil.Error, OSError):
+            run.metrics(_system_figures(process), round(time.monotonic() - began))
 
     def watch() -> None:
         while not stop.wait(seconds):

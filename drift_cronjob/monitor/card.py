@@ -108,7 +108,11 @@ def _parts(reference: Reference) -> Iterator[tuple[str, Bools]]:
         yield f"{low + 1} to {high} tokens", (tokens > low) & (tokens <= high)
     yield f"over {edges[-1]} tokens", tokens > edges[-1]
     yield "cut at the token limit", np.asarray(reference.truncated, dtype=np.bool_)
-    for name, words in (("negations", "a negation"), ("html_tags", "HTML tags"), ("non_ascii_share", "other letters")):
+    for name, words in (
+        ("negations", "an English negation"),
+        ("html_tags", "HTML tags"),
+        ("non_ascii_share", "other letters"),
+    ):
         present = reference.descriptors[:, DESCRIPTORS.index(name)] > 0
         yield f"with {words}", present
         yield f"without {words}", ~present

@@ -63,6 +63,8 @@ def metric_text(metric: Mapping[str, float]) -> str:
 def _quality(record: DemoRecord, console: Console) -> None:
     names = {
         "accuracy": "accuracy",
+        "constant_accuracy": "accuracy of a constant answer",
+        "balanced_accuracy": "balanced accuracy",
         "f1": "F1",
         "baseline_accuracy": "accuracy of the baseline (TF-IDF, logistic regression)",
         "ece_after": "calibration error",

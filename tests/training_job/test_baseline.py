@@ -1,9 +1,11 @@
 """The yardstick learns what words tell, and no more than words tell."""
 
 import numpy as np
+import pytest
+from chinese_reviews import make_chinese
 from factories import make_texts
 
-from training_job.baseline import measure_baseline
+from training_job.baseline import CHARACTERS, WORDS, measure_baseline
 
 
 def test_it_learns_words_that_carry_the_label() -> None:
@@ -25,3 +27,23 @@ def test_labels_without_a_cause_are_not_learned() -> None:
 def test_a_handful_of_rows_is_enough_to_run() -> None:
     found = measure_baseline(["good", "bad"], np.array([1, 0]), ["good film", "bad film"], np.array([1, 0]))
     assert found.accuracy.value == 1.0
+
+
+def test_without_blanks_between_words_it_learns_characters() -> None:
+    found = measure_baseline(*make_chinese(320, 0), *make_chinese(100, 1))
+    assert found.kind == CHARACTERS and found.features > 300
+    assert found.accuracy.low > 0.9
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "kind"),
+    [
+        ("👍👍 😀", "👎 😡", CHARACTERS),
+        ("อร่อยมาก ชอบมาก", "ไม่อร่อย ไม่ชอบ", CHARACTERS),
+        ("очень хорошо", "очень плохо", WORDS),
+    ],
+)
+def test_other_scripts(good: str, bad: str, kind: str) -> None:
+    texts, labels = [good, bad] * 150, np.array([1, 0] * 150)
+    found = measure_baseline(texts, labels, texts[:20], labels[:20])
+    assert (found.kind, found.accuracy.value) == (kind, 1.0)

@@ -1,6 +1,7 @@
 """The model card: figures as measured, in a document that Markdown readers can show."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from model_release import EngineVariant, Manifest, Metric
 from training_job import findings, plots
 from training_job.baseline import Baseline
-from training_job.card import CardInputs, render_card
+from training_job.card import CardInputs, render_card, short_card
 from training_job.evaluate import Evaluation, evaluate
 from training_job.quantise import Comparison, choose_default
 
@@ -47,7 +48,11 @@ def inputs() -> CardInputs:
         files=(),
     )
     comparison = Comparison(
-        200, Metric(value=0.99, low=0.97, high=1), Metric(value=-0.002, low=-0.01, high=0.006), 0.0412
+        200,
+        Metric(value=0.99, low=0.97, high=1),
+        Metric(value=-0.002, low=-0.01, high=0.006),
+        Metric(value=-0.003, low=-0.012, high=0.006),
+        0.0412,
     )
     share = Metric(value=0.85, low=0.8, high=0.89)
     pictures = {name: Path(f"plots/{name}.png") for name in plots.PICTURES}
@@ -91,7 +96,13 @@ def test_pictures_are_drawn_alike_from_the_same_data(tmp_path: Path) -> None:
     curves = {"train_loss": [(1.0, 0.7), (2.0, 0.4)], "validation_accuracy": [(2.0, 0.8)]}
     labels = ("negative", "positive")
     titles = findings.find(evaluation, curves, 50, labels)
-    drawn = [plots.draw_all(evaluation, curves, 50, labels, titles, tmp_path / name) for name in "ab"]
+    drawn = [
+        {
+            picture: draw()
+            for picture, draw in plots.drawings(evaluation, curves, 50, labels, titles, tmp_path / name).items()
+        }
+        for name in "ab"
+    ]
     assert drawn[0].keys() == set(plots.PICTURES)
     for name in plots.PICTURES:
         first, second = (run[name].read_bytes() for run in drawn)
@@ -99,3 +110,37 @@ def test_pictures_are_drawn_alike_from_the_same_data(tmp_path: Path) -> None:
         assert first == second
     without = plots.training_curve({}, 0, titles.training, tmp_path / "none.png")
     assert without.read_bytes() != drawn[0]["training"].read_bytes()
+
+
+def test_the_headline_names_what_a_constant_answer_has(inputs: CardInputs) -> None:
+    head = render_card(inputs).split("## Results")[0]
+    assert "always answering negative\nis right for **50.00 %**" in head and "English" not in head
+    assert "measurably better than\na constant answer in accuracy, and measurably better in balanced accuracy." in head
+    rare = (np.arange(200) >= 198).astype(int)
+    size = np.full(200, 5)
+    constant = evaluate(["a"] * 200, rare, np.full(200, -1.0), size, size < 0, temperature=1, threshold=0.5)
+    head = render_card(replace(inputs, evaluation=constant)).split("## Results")[0]
+    assert "it is right for **99.00 %**" in head and "always answering negative\nis right for **99.00 %**" in head
+    assert "Balanced accuracy, the mean over both labels, is **50.00 %**" in head
+    assert "**not** measurably better than\na constant answer in accuracy, and **not** measurably better in" in head
+
+
+def test_the_card_says_what_is_missing_and_why(inputs: CardInputs) -> None:
+    plots_left = {name: path for name, path in inputs.plots.items() if name != "slices"}
+    missing = {"the baseline": "no terms\nremain", "the picture slices": "no font"}
+    card = render_card(replace(inputs, baseline=None, plots=plots_left, missing=missing))
+    assert (
+        "**Missing from this release**" in card
+        and "\n- the baseline: no terms remain\n- the picture slices: no font\n" in card
+    )
+    assert "TF-IDF with logistic regression was not measured" in card and "| not measured |" in card
+    assert "*The picture slices is missing.*" in card and card.count("![") == len(plots_left)
+    assert render_card(replace(inputs, titles=None)).count("![") == 0
+    short = short_card(
+        inputs.manifest.model_copy(update={"metrics": {"accuracy": inputs.evaluation.accuracy}}), missing
+    )
+    assert (
+        "| accuracy | 0.9000 |" in short
+        and "- the baseline: no terms remain" in short
+        and "`sentiment promote" in short
+    )

@@ -150,7 +150,7 @@ def test_evaluation_of_five_rows_by_hand() -> None:
     assert found.nll.value == pytest.approx(expected, abs=1e-6)
     assert found.brier.value == pytest.approx(np.mean((found.probability - [1, 0, 1, 1, 0]) ** 2))
     parts = {part.name: part for part in found.slices}
-    assert parts["with a negation"].rows == 2
+    assert parts["with an English negation"].rows == 2
     assert parts["with HTML tags"].rows == 1
     assert parts["with non-ASCII characters"].accuracy.value == 0
     assert parts["cut at the token limit"].rows == 1
@@ -166,10 +166,29 @@ def test_temperature_moves_confidence_and_not_the_answers() -> None:
 
 def test_parts_without_rows_are_left_out_and_equal_lengths_make_one_quartile() -> None:
     found = evaluate.slices(["same"] * 4, np.full(4, 3), np.zeros(4, bool), np.ones(4, bool))
-    assert [part.name for part in found] == ["tokens ≤ 3", "without a negation", "without HTML tags", "ASCII only"]
+    assert [part.name for part in found] == [
+        "tokens ≤ 3",
+        "without an English negation",
+        "without HTML tags",
+        "ASCII only",
+    ]
 
 
 def test_nothing_to_evaluate() -> None:
     with pytest.raises(ValueError, match="no test rows"):
         nothing = np.zeros(0, dtype=np.int64)
         evaluate.evaluate([], nothing, nothing, nothing, nothing.astype(bool), temperature=1, threshold=0.5)
+
+
+def test_a_constant_answer_has_half_of_the_balanced_accuracy() -> None:
+    labels = (np.arange(500) < 5).astype(int)
+    size = np.full(500, 7)
+    found = evaluate.evaluate(
+        ["a text"] * 500, labels, np.full(500, -2.0), size, size < 0, temperature=1, threshold=0.5
+    )
+    assert found.accuracy == found.constant_accuracy == evaluate.proportion(495, 500) and found.constant_label == 0
+    assert found.balanced_accuracy.value == 0.5 and 0.25 <= found.balanced_accuracy.low < 0.5
+    assert evaluate.balanced_accuracy(evaluate.Confusion(3, 1, 0, 0)).low == 0.0  # undefined without positive rows
+    counts = evaluate.Confusion(90, 10, 1, 9)
+    found_balanced = evaluate.balanced_accuracy(counts)
+    assert found_balanced.value == pytest.approx(0.9) and found_balanced.low < 0.9 < found_balanced.high

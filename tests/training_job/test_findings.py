@@ -29,9 +29,9 @@ def test_calibration_says_which_way_the_error_went(before: float, after: float, 
 def test_confusion_gives_the_share_of_each_true_label() -> None:
     counts = Confusion(true_negative=84, false_positive=16, false_negative=30, true_positive=170)
     said = findings.confusion_finding(counts, ("negative", "positive"))
-    assert said == "84.0 % of negative reviews and 85.0 % of positive reviews are answered rightly (300 test rows)"
+    assert said == "84.0 % of the negative texts and 85.0 % of the positive texts are answered rightly (300 test rows)"
     one_sided = findings.confusion_finding(Confusion(9, 1, 0, 0), ("bad", "good"))
-    assert one_sided == "90.0 % of bad reviews are answered rightly (10 test rows)"
+    assert one_sided == "90.0 % of the bad texts are answered rightly (10 test rows)"
 
 
 def test_the_weakest_kind_of_text_is_named_only_where_it_is_measurably_weaker() -> None:

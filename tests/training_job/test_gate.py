@@ -69,8 +69,6 @@ def test_answers_to_other_rows_are_refused() -> None:
         judge("abcd", np.array([True, False]), np.array([True, False, True]), np.array([0, 1]))
     with pytest.raises(ValueError, match="0 answers"):
         judge("abcd", np.array([], dtype=bool), np.array([], dtype=bool), np.array([], dtype=int))
-    with pytest.raises(ValueError, match="both labels"):
-        judge("abcd", np.array([True, False]), np.array([True, False]), np.array([1, 1]))
 
 
 def test_a_rare_label_is_not_given_up_for_accuracy() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from tokenizers import Tokenizer
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
 from model_release.reference import REFERENCE, read_reference
+from model_release.seen import SEEN, is_new_to
 from training_job import package
 from training_job.data import Rows
 from training_job.package import BuiltRelease, ReleaseInputs, build_release, stratified
+from training_job.plots import PICTURES
 from training_job.quantise import Decision
 
 
@@ -153,7 +156,7 @@ def test_golden_texts_hold_probes_and_test_texts(built: tuple[BuiltRelease, Any]
 def test_figures_and_facts_stand_in_the_manifest(built: tuple[BuiltRelease, Any]) -> None:
     manifest = built[0].manifest
     assert {
-        "accuracy", "f1", "ece_before", "ece_after", "baseline_accuracy", "int8_agreement", "int8_accuracy_difference",
+        "accuracy", "balanced_accuracy", "constant_accuracy", "f1", "ece_before", "ece_after", "baseline_accuracy", "int8_agreement", "int8_accuracy_difference",
     } <= manifest.metrics.keys()  # fmt: skip
     for metric in manifest.metrics.values():
         assert metric.low <= metric.value <= metric.high
@@ -172,6 +175,12 @@ def test_the_reference_is_a_sample_of_the_test_rows(built: tuple[BuiltRelease, A
     assert sorted(answered.values()) == pytest.approx(sorted(built[0].evaluation.probability))
 
 
+def test_the_rows_it_was_made_from_are_recorded(built: tuple[BuiltRelease, Any]) -> None:
+    texts = [*make_texts(120, 1)[0], *make_texts(60, 2)[0]]
+    assert not is_new_to(built[0].folder, texts).any()
+    assert is_new_to(built[0].folder, make_texts(120, 3)[0]).all()
+
+
 def test_a_dozen_rows_that_int8_would_hurt_make_a_release_that_serves_bf16_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +197,52 @@ def test_a_dozen_rows_that_int8_would_hurt_make_a_release_that_serves_bf16_and_s
     assert manifest.temperature == 1.0  # three validation rows say nothing about confidence
     assert manifest.facts["int8_compared_rows"] == 6
     assert len(read_reference(release.folder / REFERENCE)) == 6
+
+
+def test_nothing_that_decorates_a_release_can_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part fails as it may: a library's error, a full disk, an exhausted memory."""
+
+    def failing(error: Exception) -> Any:
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(package, "measure_baseline", failing(ValueError("After pruning, no terms remain.")))
+    monkeypatch.setattr(package.plots, "slice_accuracy", failing(MemoryError()))
+    monkeypatch.setattr(package, "version", failing(PackageNotFoundError("torch")))
+    monkeypatch.setattr(package.card_page, "render_page", failing(OSError(28, "No space left on device")))
+    lines: list[str] = []
+    release = build_release(_inputs(tmp_path / "one", rows=6, curves={}, facts={}, say=lines.append))
+    assert list(release.missing) == ["the baseline", "the picture slices", "the card's page"]
+    assert lines[0] == (
+        "warning: the baseline could not be made (After pruning, no terms remain.); the release is complete without it"
+    )
+    assert release.baseline is None and release.page is None and release.plots.keys() == set(PICTURES) - {"slices"}
+    assert not {"baseline_accuracy", "baseline_f1"} & release.manifest.metrics.keys()
+    card = release.card.read_text()
+    assert "- the baseline: After pruning, no terms remain." in card and "*The picture slices is missing.*" in card
+    files = {entry.path for entry in release.manifest.files}
+    assert {"MODEL_CARD.md", "serving/golden.json", REFERENCE, SEEN} <= files and "plots/slices.png" not in files
+    store = ReleaseStore(str(tmp_path / "store"))
+    assert store.publish(release.folder, release.manifest) in store.list_releases("sentiment")
+
+    monkeypatch.setattr(package, "render_card", failing(KeyError("training")))
+    monkeypatch.setattr(package.findings, "find", failing(ZeroDivisionError("division by zero")))
+    bare = build_release(_inputs(tmp_path / "two", rows=6, curves={}, facts={}, say=lines.append))
+    assert {"the pictures' titles", "the model card"} <= bare.missing.keys() and bare.plots == {}
+    assert "- the pictures' titles: division by zero" in bare.card.read_text()
+
+
+def test_a_picture_that_is_cut_off_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Drawn:
+        def savefig(self, path: Path, **_: object) -> None:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        package.plots._save(Drawn(), tmp_path / "plots/a.png")
+    assert list((tmp_path / "plots").iterdir()) == []
 
 
 def test_a_bad_name_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -9,14 +9,25 @@ import time
 from pathlib import Path
 
 import pytest
+from chinese_reviews import make_chinese
 from mlflow import MlflowClient
-from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
+from training_runs import (
+    files,
+    make_progress,
+    make_settings,
+    no_settings_from_outside,
+    statuses,
+    threads_kept,
+    write_rows,
+)
 
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
-from training_job import pipeline
+from training_job import package, pipeline
+from training_job.baseline import CHARACTERS
 from training_job.errors import DataError, TrainingError
 from training_job.pipeline import TrainOutcome, search, train
+from training_job.progress import show_outcome
 from training_job.registry import RegistryError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +129,34 @@ def test_what_fails_late_leaves_no_release_and_a_failed_run(
     assert statuses(tmp_path) == ["FAILED"]
     assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == []
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_reviews_in_chinese_are_released_and_a_side_figure_that_fails_costs_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("After pruning, no terms remain.")
+
+    write_rows(tmp_path / "rows.csv", *make_chinese(320))
+    rows = str(tmp_path / "rows.csv"), None
+    outcome = train(make_settings(tmp_path, rows, epochs=0.2, mlflow_tracking_uri="none"), make_progress(tmp_path))
+    assert outcome.missing == {} and "baseline_accuracy" in outcome.metrics
+    manifest = ReleaseStore(str(tmp_path / "releases")).manifest("sentiment", outcome.release_id)
+    assert manifest.facts["baseline_kind"] == CHARACTERS
+
+    monkeypatch.setattr(package, "measure_baseline", fail)
+    monkeypatch.setattr(pipeline, "_record", fail)
+    progress = make_progress(tmp_path)
+    without = train(make_settings(tmp_path, rows, epochs=0.2, seed=1), progress)
+    progress.console.file.flush()
+    assert list(without.missing) == ["the baseline", "the record in MLflow"]
+    assert "warning: the baseline could not be made (After pruning" in (tmp_path / "progress.txt").read_text()
+    assert without.release_id in ReleaseStore(str(tmp_path / "releases")).list_releases("sentiment")
+    assert statuses(tmp_path) == ["FINISHED"]
+    show_outcome(without)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "a constant answer's accuracy" in shown and "baseline's accuracy" not in shown
+    assert "missing the baseline: After pruning, no terms remain." in shown
 
 
 def test_places_that_cannot_be_reached_are_found_before_the_training(

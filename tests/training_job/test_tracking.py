@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from training_job.registry import RegistryError
@@ -126,6 +127,17 @@ def test_system_figures_are_noted_while_the_work_runs(tracker: Tracker) -> None:
     found = _data(tracker, run).data.metrics
     assert found["system/rss_mib"] > 10 and found["system/threads"] >= 2
     assert {"system/cpu_percent", "system/load", "system/memory_available_mib"} <= set(found)
+
+
+def test_a_system_that_hides_a_figure_costs_no_training(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "memory_info", denied)
+    with tracker.run("hidden") as run, system_figures(run, seconds=60):
+        run.metrics({"loss": 0.5})
+    found = _data(tracker, run)
+    assert found.info.status == "FINISHED" and found.data.metrics == {"loss": 0.5}
 
 
 def test_an_unreachable_mlflow_and_a_deleted_experiment_are_named(tracker: Tracker) -> None:

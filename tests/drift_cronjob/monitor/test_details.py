@@ -93,7 +93,10 @@ def test_the_cards_figures_are_those_that_training_measures(settings, tiny_relea
     assert measured.accuracy.model_dump() == pytest.approx(trained.accuracy.model_dump())
     assert [bin.rows for bin in measured.reliability] == [bin.rows for bin in trained.reliability_after]
     by_kind = {part.name: part.rows for part in trained.slices}
-    assert [part.rows for part in measured.slices[4:6]] == [by_kind["with a negation"], by_kind["without a negation"]]
+    assert [part.rows for part in measured.slices[4:6]] == [
+        by_kind["with an English negation"],
+        by_kind["without an English negation"],
+    ]
 
 
 def test_novelty_is_one_where_the_reference_ends() -> None:

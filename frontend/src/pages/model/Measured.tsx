@@ -6,6 +6,8 @@ import { Card } from "../../ui/kit";
 
 const SHARES: Record<string, string> = {
   accuracy: "Accuracy",
+  balanced_accuracy: "Balanced accuracy",
+  constant_accuracy: "Accuracy of a constant answer",
   f1: "F1 of positive",
   baseline_accuracy: "Accuracy of TF-IDF",
   baseline_f1: "F1 of TF-IDF",
