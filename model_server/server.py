@@ -47,7 +47,7 @@ def open_log(settings: ServerSettings) -> LogWriter:
         if settings.database_url.startswith("sqlite"):
             upgrade(settings.database_url)
     except LogError as error:
-        log.warning("prediction log: %s; rows go to %s", error, settings.spill_dir)
+        log.warning("prediction log: %s; rows that it does not take go to %s", error, settings.spill_dir)
     try:
         return LogWriter(settings.database_url, settings.spill_dir, spill_uri=settings.spill_uri)
     except LogError as error:

@@ -1,6 +1,6 @@
 """Contract 2: the prediction log. Its tables, its writer that never waits, and its readers."""
 
-from prediction_log.errors import InvalidFeedback, LogError, UnknownPrediction
+from prediction_log.errors import InvalidFeedback, LogError, LogRefused, UnknownPrediction
 from prediction_log.feedback import LabelledText, add_feedback, add_feedback_async, labelled_texts
 from prediction_log.migrate import upgrade
 from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
@@ -17,6 +17,7 @@ __all__ = [
     "InvalidFeedback",
     "LabelledText",
     "LogError",
+    "LogRefused",
     "LogWriter",
     "PredictionRecord",
     "RecordedReport",

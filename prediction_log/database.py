@@ -27,6 +27,9 @@ _SCHEME = re.compile(r"^(?P<family>[A-Za-z][\w.-]*)(?:\+\w+)?://(?P<rest>.*)$", 
 _CLIENT_SECONDS = 5.0  # how much longer than the server we wait: a frozen one does not end a statement itself
 _SLOW = "it took too long; ask for a shorter window, or try again when the database has less to do"
 _HINTS = {
+    re.compile(r"no such column|has no column named|UndefinedColumn"): (
+        "its tables are another program's or another version's, which `python -m prediction_log upgrade` tells"
+    ),
     re.compile(r"statement timeout|^interrupted$"): _SLOW,
     re.compile(r"lock timeout"): "another session holds a lock; try again when its transaction has ended",
     re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist"): UPGRADE_HINT,

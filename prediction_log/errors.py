@@ -11,5 +11,9 @@ class InvalidFeedback(LogError):
     """The prediction's id or the label is not valid."""
 
 
+class LogRefused(LogError):
+    """The database answers, and cannot hold the log as it is; waiting does not help."""
+
+
 class UnknownPrediction(LogError):
     """No prediction has that id."""

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run, set_limits
-from prediction_log.errors import LogError
+from prediction_log.errors import LogError, LogRefused
 from prediction_log.locks import LOCK_SECONDS, insist
 from prediction_log.partitions import AHEAD_DAYS, deadline, make_partitions
+from prediction_log.versions import current, take_over
 
 log = logging.getLogger("prediction_log")
 
@@ -38,10 +39,18 @@ def head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _migrate(connection: Connection) -> None:
+    take_over(connection, _known())
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LogRefused(f"the prediction log cannot be migrated: {error}") from error
 
 
 async def _migrate_once(url: URL) -> None:
@@ -71,6 +80,7 @@ def upgrade(url: str) -> None:
     """Create or migrate the tables and, on Postgres, make the partitions of the next days.
 
     Raises:
+        LogRefused: its revision is unknown, or tables of another program bear the log's names; nothing is changed.
         LogError: the database cannot be reached or changed.
     """
     run(_upgrade(url))
@@ -90,6 +100,8 @@ def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None])
     while True:
         try:
             return upgrade(url)
+        except LogRefused:
+            raise
         except LogError as error:
             waited = time.monotonic() - start
             if seconds <= 0:
@@ -104,11 +116,16 @@ def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None])
 
 async def _revision(url: str) -> str | None:
     async with connected(parse_url(url), read_only=True, seconds=STATEMENT_SECONDS) as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        return await connection.run_sync(current, _known())
 
 
 def revision(url: str) -> str | None:
-    """The database's revision, None before the first `upgrade`; compare it with `head()`. It makes no file."""
+    """The database's revision, None before the first `upgrade`; compare it with `head()`. It makes no file.
+
+    Raises:
+        LogRefused: its revision is unknown, or tables of another program bear the log's names.
+        LogError: the database cannot be reached.
+    """
     parsed = parse_url(url)
     if is_sqlite(parsed) and not Path(parsed.database or "").exists():
         return None

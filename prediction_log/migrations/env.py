@@ -5,17 +5,19 @@ from typing import Any
 from alembic import context
 
 from prediction_log.schema import metadata
+from prediction_log.versions import VERSION_TABLE
 
 
 def _ours(name: str | None, kind: str, _parents: Any) -> bool:
-    # Day partitions come and go with `maintain`; they are no change of the schema.
-    return not (kind == "table" and name is not None and name.startswith("predictions_"))
+    # Other programs may share the database, and day partitions come and go with `maintain`.
+    return kind != "table" or name in metadata.tables
 
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     include_name=_ours,
+    version_table=VERSION_TABLE,
     transactional_ddl=True,
 )
 with context.begin_transaction():

@@ -52,7 +52,7 @@ def check_champion_files(uri: str, name: str) -> Check:
 
 def check_database(url: str) -> Check:
     """Is the prediction log reachable, and are its tables those of this version?"""
-    from prediction_log import LogError
+    from prediction_log import LogError, LogRefused
     from prediction_log.database import parse_url, shown
     from prediction_log.migrate import head, revision
 
@@ -63,6 +63,9 @@ def check_database(url: str) -> Check:
     try:
         place = shown(parse_url(url))
         found = revision(url)
+    except LogRefused as error:
+        found, _, remedy = plain(error).partition("; ")
+        return fail("database", found, remedy)
     except LogError as error:
         return fail("database", plain(error), "check DATABASE_URL and that the database runs and takes your password")
     if found is None:

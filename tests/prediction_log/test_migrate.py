@@ -12,6 +12,7 @@ from prediction_log import LogError, WindowReader, upgrade
 from prediction_log.database import connected, parse_url, run
 from prediction_log.migrate import head, revision
 from prediction_log.schema import metadata
+from prediction_log.versions import VERSION_TABLE
 
 
 def test_upgrade_from_nothing_and_again(empty_url: str) -> None:
@@ -34,7 +35,9 @@ def test_the_migrations_make_the_schema_that_the_code_reads(url: str) -> None:
         def ours(name: str | None, kind: str, parents: object) -> bool:
             return not (kind == "table" and str(name).startswith("predictions_"))
 
-        context = MigrationContext.configure(connection, opts={"include_name": ours, "compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"include_name": ours, "compare_type": True, "version_table": VERSION_TABLE}
+        )
         views = set(inspect(connection).get_view_names())
         return list(compare_metadata(context, metadata)), views
 

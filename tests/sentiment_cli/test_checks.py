@@ -225,7 +225,7 @@ def test_a_migrated_database_is_at_its_head_and_an_older_one_is_not(tmp_path):
     upgrade(url)
     assert services.check_database(url).state is State.OK
     with sqlite3.connect(tmp_path / "log.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '0000'")
+        database.execute("UPDATE prediction_log_version SET version_num = '0000'")
     old = services.check_database(url)
     assert old.state is State.FAIL
     assert "0000" in old.found
