@@ -67,9 +67,10 @@ docs: setup ## Build the documentation into var/site; a broken link or anchor en
 docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000 and build it anew on each change
 	@$(BIN)/python -m mkdocs serve
 
-references: setup ## Write docs/reference from the programs' settings and commands
+references: setup ## Write docs/reference from the programs' settings, commands and parameters
 	@$(BIN)/python scripts/settings_reference.py
 	@$(BIN)/python scripts/commands_reference.py
+	@$(BIN)/python scripts/database_reference.py
 
 findings: ## Run every script of findings/: surprises of other libraries, shown without our code (needs the package index)
 	@failed=0; for script in findings/*.sh; do echo "== $$script"; "$$script" || failed=1; done; exit $$failed

@@ -142,7 +142,7 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
     start = end - timedelta(hours=settings.hours)
     on_step("reading the release")
     store = ReleaseStore(settings.releases_uri)
-    log = WindowReader(settings.database_url)
+    log = WindowReader(settings.read_url)
     release_id = choose_release(
         store, settings.model_name, settings.release, lambda: dict(log.summary(start, end).by_release)
     )
@@ -150,7 +150,7 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
     reference = reference_sample(fetch_reference(store, manifest, settings.cache_dir), manifest.decision_threshold)
     on_step("reading the prediction log")
     traffic = read_traffic(
-        settings.database_url,
+        settings.read_url,
         start,
         end,
         release_id,

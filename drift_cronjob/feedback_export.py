@@ -42,7 +42,7 @@ def export(settings: DriftSettings, start: datetime, end: datetime) -> str:
         LogError: the log cannot be read.
         DriftError: the store cannot be written.
     """
-    found = labelled_texts(settings.database_url, start, end)
+    found = labelled_texts(settings.read_url, start, end)
     rows = [row for row in found if row.text is not None]
     if not found:
         return "no feedback in this window, so none was exported"

@@ -13,6 +13,8 @@ class DriftSettings(Settings):
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
+    database_read_url: str | None = Field(None, validation_alias="DATABASE_READ_URL")
+    """Where the prediction log is read: a replica, or a role that may only read; `DATABASE_URL` unless given."""
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
     """Where releases live: a folder or `s3://bucket/prefix`."""
     model_name: str = Field("sentiment", validation_alias="MODEL_NAME", min_length=1)
@@ -64,3 +66,8 @@ class DriftSettings(Settings):
         if end is None:
             return None
         return end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+
+    @property
+    def read_url(self) -> str:
+        """The address that windows and reports are read from."""
+        return self.database_read_url or self.database_url

@@ -81,7 +81,7 @@ class Alert(BaseModel):
 def traffic(settings: MonitorSettings) -> Traffic:
     """Raises LogError: the log cannot be read."""
     now = datetime.now(UTC)
-    found = asdict(WindowReader(settings.database_url, settings.query_seconds).summary(now - DAY, now))
+    found = asdict(WindowReader(settings.read_url, settings.query_seconds).summary(now - DAY, now))
     return Traffic(**{name: found[name] for name in Traffic.model_fields})
 
 
@@ -117,7 +117,7 @@ def examples(settings: MonitorSettings, check: DriftCheck) -> Examples:
     )
     if reference is None:
         return nothing.model_copy(update={"withheld": "the release has no reference to compare with"})
-    reader = WindowReader(settings.database_url, settings.query_seconds)
+    reader = WindowReader(settings.read_url, settings.query_seconds)
     window = reader.read(check.window_start, check.window_end, release_id=check.release_id, max_rows=COMPARED_ROWS)
     sketches = window.sketch.astype(np.float64)
     rows = [row for row in first_copies(window.text_hash) if np.isfinite(sketches[row]).all()]

@@ -12,6 +12,8 @@ class MonitorSettings(HttpSettings):
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
+    database_read_url: str | None = Field(None, validation_alias="DATABASE_READ_URL")
+    """Where the prediction log is read: a replica, or a role that may only read; `DATABASE_URL` unless given."""
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
     """Where releases live: a folder or `s3://bucket/prefix`."""
     model_name: str = Field("sentiment", validation_alias="MODEL_NAME", min_length=1)
@@ -32,3 +34,8 @@ class MonitorSettings(HttpSettings):
     """The Alertmanager whose alerts are shown; none where there is none."""
     show_texts: bool = Field(True, validation_alias="MONITOR_SHOW_TEXTS")
     """Whether logged texts are shown: those that look new to the release. The interface asks for no password."""
+
+    @property
+    def read_url(self) -> str:
+        """The address that windows and reports are read from."""
+        return self.database_read_url or self.database_url

@@ -41,7 +41,7 @@ class LogSource:
     """
 
     def __init__(self, settings: MonitorSettings) -> None:
-        self._url, self._seconds = settings.database_url, settings.query_seconds
+        self._url, self._seconds = settings.read_url, settings.query_seconds
         self._reader = WindowReader(self._url, self._seconds)
         self._hours: dict[datetime, Hour] = {}
         self._all_read = datetime.min.replace(tzinfo=UTC)

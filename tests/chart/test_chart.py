@@ -249,3 +249,18 @@ def test_the_predictor_without_keys_has_no_secret_in_the_way_of_its_identity() -
     assert "secrets" not in account
     runtime = one(objects, "ServingRuntime", "sentiment-server")["spec"]["containers"][0]
     assert not any("secretRef" in source for source in runtime["envFrom"])
+
+
+def test_what_reads_the_log_may_read_from_a_replica() -> None:
+    """The Secret of a Postgres of yours may name one; servers and the maintenance never read there."""
+    objects = render({"postgres": {"enabled": False, "external": {"existingSecret": "the-database"}}})
+    found = {
+        pod.owner: variable["valueFrom"]["secretKeyRef"]
+        for pod in pods_of(objects)
+        for container in containers(pod)
+        for variable in container.get("env", [])
+        if variable["name"] == "DATABASE_READ_URL"
+    }
+    reference = {"name": "the-database", "key": "DATABASE_READ_URL", "optional": True}
+    assert found == {"CronJob/sentiment-drift": reference, "Deployment/sentiment-monitor": reference}
+    assert "DATABASE_READ_URL" not in str(render())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import commands_reference
+import database_reference
 import pytest
 import settings_reference
 from pydantic import Field
@@ -29,7 +30,7 @@ PACKAGES = (
 _SET = "environment()"  # what sentiment_common.settings reads for everybody
 
 
-@pytest.mark.parametrize("script", [settings_reference, commands_reference])
+@pytest.mark.parametrize("script", [settings_reference, commands_reference, database_reference])
 def test_page_is_what_the_code_says(script: object) -> None:
     name = Path(str(script.__file__)).name  # type: ignore[attr-defined]
     page, text = script.PAGE, script.page()  # type: ignore[attr-defined]

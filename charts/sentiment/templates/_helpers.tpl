@@ -148,12 +148,25 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
       key: DATABASE_URL
 {{- end -}}
 
+{{/* DATABASE_URL, and where a Postgres of yours has a replica DATABASE_READ_URL. Arguments: the root. */}}
+{{- define "sentiment.databaseReadEnv" -}}
+{{- include "sentiment.databaseEnv" . }}
+{{- if not .Values.postgres.enabled }}
+- name: DATABASE_READ_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "sentiment.postgresSecret" . | quote }}
+      key: DATABASE_READ_URL
+      optional: true
+{{- end }}
+{{- end -}}
+
 {{/*
 Environment variables that a user adds, in the order of their names. Arguments: dict root key (of the values) env, and
 taken: those that have values of their own.
 */}}
 {{- define "sentiment.env" -}}
-{{- $shared := list "DATABASE_URL" "RELEASES_URI" "SPILL_URI" "MODEL_NAME" "MLFLOW_TRACKING_URI" "KUBE_NAMESPACE" "HOME" -}}
+{{- $shared := list "DATABASE_URL" "DATABASE_READ_URL" "RELEASES_URI" "SPILL_URI" "MODEL_NAME" "MLFLOW_TRACKING_URI" "KUBE_NAMESPACE" "HOME" -}}
 {{- range $name, $value := .env }}
 {{- if has $name (concat $shared $.taken) }}
 {{- fail (printf "%s holds %s, which the chart sets itself: set the value that it comes from." $.key $name) }}

@@ -1,0 +1,26 @@
+"""Drift checks and the monitor read from DATABASE_READ_URL and write to DATABASE_URL."""
+
+import pytest
+from drift_systems import LIKE, System
+
+from drift_cronjob.monitor.settings import MonitorSettings
+from drift_cronjob.monitor.sources import LogSource
+from drift_cronjob.settings import DriftSettings
+from prediction_log import add_feedback, latest_reports, upgrade
+
+
+def test_a_check_reads_there_and_writes_here(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = system.log(LIKE)
+    add_feedback(system.url, rows[0][0], rows[0][1], None)
+    primary = f"sqlite:///{system.folder}/primary.db"
+    upgrade(primary)
+    monkeypatch.setenv("DATABASE_READ_URL", system.url)
+    outcome = system.check(database_url=primary)
+    (report,) = latest_reports(primary, 9)
+    assert (report.rows, report.verdict) == (len(LIKE), outcome.verdict.value)
+    assert latest_reports(system.url, 9) == []
+    assert LogSource(MonitorSettings(database_url=primary)).checks() == []
+    assert DriftSettings().read_url == system.url
+    monkeypatch.setenv("DATABASE_READ_URL", " ")
+    assert DriftSettings(database_url=primary).read_url == primary
+    assert len(LogSource(MonitorSettings(database_url=primary)).checks()) == 1
