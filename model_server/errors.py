@@ -53,6 +53,13 @@ class UnsupportedCoding(ServingError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class UnsupportedMedia(ServingError):
+    """A body in a format that is not offered."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
 class NotFound(ServingError):
     status = HTTPStatus.NOT_FOUND
     code = grpc.StatusCode.NOT_FOUND

@@ -12,7 +12,7 @@ _ERRORS = {
     400: "The request is not right; the message names the field and the remedy",
     404: "No such model, version or prediction",
     413: "Over a limit",
-    415: "The body is in another content coding than gzip and deflate",
+    415: "The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON",
     429: "Overload; Retry-After says when to come again",
     504: "The request's deadline passed, or passes before its turn",
     503: "Not ready, or stopping; Retry-After says when to come again",

@@ -17,6 +17,16 @@ def instance_text(instance: object, index: int) -> str:
     return text
 
 
+def instance_texts(payload: dict[str, Any]) -> list[str]:
+    """The texts of a V1 request. InvalidInput for anything that V1 does not have."""
+    if unknown := set(payload) - {"instances", "signature_name", "parameters"}:
+        raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
+    instances = payload.get("instances")
+    if not isinstance(instances, list):
+        raise InvalidInput("instances must be a list of texts")
+    return [instance_text(instance, index) for index, instance in enumerate(instances)]
+
+
 def as_v1(prediction: Prediction) -> dict[str, Any]:
     """A prediction in V1's and the friendly interface's form."""
     explained = {} if prediction.attributions is None else {ATTRIBUTIONS: prediction.attributions}
@@ -91,10 +101,7 @@ class SentimentModel:
         }
 
     async def _v1(self, payload: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
-        instances = payload.get("instances")
-        if not isinstance(instances, list):
-            raise InvalidInput("instances must be a list of texts")
+        texts = instance_texts(payload)
         if self.service is None:
             raise RuntimeError("predict was called before a release was loaded")
-        texts = [instance_text(instance, index) for index, instance in enumerate(instances)]
         return [as_v1(prediction) for prediction in await self.service.predict(texts, asked)]

@@ -12,8 +12,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model_server import v2
+from model_server.cloudevents import Mode, answer_in, mode_of, request_in
 from model_server.deadlines import HEADER, deadline_of
-from model_server.errors import InvalidInput, Unavailable
+from model_server.errors import Unavailable
 from model_server.exchange import (
     Handler,
     answering_errors,
@@ -186,11 +187,10 @@ class Rest:
         body = await read_body(request, self._state.settings.max_body_bytes, deadline)
         name = request.path_params["name"]
         self._state.service(name)
-        document = v2.load_json(body)
-        if unknown := set(document) - {"instances", "signature_name", "parameters"}:
-            raise InvalidInput(f"{sorted(unknown)[0]} is unknown; V1 takes 'instances' and 'parameters'")
+        event, document = mode_of(request.headers), v2.load_json(body)
+        if event is Mode.STRUCTURED:
+            document = request_in(document)
         model = self._state.find(name)
         answer = model.explain if explain else model.predict
-        return json_response(
-            await while_connected(request, answer(document, client=client_of(request), deadline=deadline))
-        )
+        answered = await while_connected(request, answer(document, client=client_of(request), deadline=deadline))
+        return answer_in(event, answered, name)
