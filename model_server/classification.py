@@ -1,11 +1,11 @@
 """The protocol's classification extension: an output's scores as its highest classes, `<score>:<index>:<label>`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from model_server.errors import InvalidInput
 from model_server.service import Prediction
-from model_server.tensors import Output
+from model_server.tensors import Output, make_output
 
 CLASSIFIED = "probabilities"
 LABELS = ("negative", "positive")  # the columns of `probabilities`
@@ -32,3 +32,28 @@ def classified(predictions: Sequence[Prediction], count: int) -> Output:
         order = sorted(range(len(LABELS)), key=lambda index: -scores[index])
         values += [f"{scores[index]:.6f}:{index}:{LABELS[index]}" for index in order[:count]]
     return Output(CLASSIFIED, "BYTES", [len(predictions), count], values)
+
+
+def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
+    """How many classes are asked of which output, from the outputs' names and parameters.
+
+    Raises:
+        InvalidInput: classification is not offered there, or an output is to be put into shared memory.
+    """
+    classes = {}
+    for index, (name, parameters) in enumerate(outputs):
+        where = f"outputs[{index}].parameters"
+        if "shared_memory_region" in parameters:
+            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
+        if "classification" in parameters:
+            classes[name] = class_count(name, parameters["classification"], where)
+    return classes
+
+
+def make_outputs(
+    names: Iterable[str], classes: Mapping[str, int], predictions: Sequence[Prediction]
+) -> Iterable[Output]:
+    """The outputs of these names, in their order; classes in place of values where they are asked for."""
+    for name in names:
+        count = classes.get(name)
+        yield classified(predictions, count) if count else make_output(name, predictions)

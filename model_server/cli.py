@@ -9,6 +9,21 @@ import typer
 app = typer.Typer(add_completion=False)
 
 
+def one_process(workers: int) -> None:
+    """Refuse several workers.
+
+    Raises:
+        StartError: more than one is asked for.
+    """
+    from model_server.errors import StartError
+
+    if workers != 1:
+        raise StartError(
+            f"--workers is {workers} and a server is one process, which the engine's threads fill: "
+            "leave it out, and give more processors (--engine_threads) or start more replicas"
+        )
+
+
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -32,15 +47,10 @@ def main(
     controller may give are accepted and change nothing.
     """
     from model_server.console_log import set_up
-    from model_server.errors import StartError
     from model_server.server import serve
     from model_server.settings import ServerSettings
 
-    if workers != 1:
-        raise StartError(
-            f"--workers is {workers} and a server is one process, which the engine's threads fill: "
-            "leave it out, and give more processors (--engine_threads) or start more replicas"
-        )
+    one_process(workers)
     settings = ServerSettings(
         **_given(
             model_name=model_name,

@@ -5,13 +5,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import grpc
 
 from model_server.about import EXTENSIONS, NAME, version
-from model_server.classification import class_count, classified
+from model_server.classification import make_outputs, read_classes
 from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
@@ -24,7 +23,7 @@ from model_server.repository_index import model_index
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
-from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, make_output, unpack_texts
+from model_server.tensors import check_input, check_outputs, decode_text, unpack_texts, with_attributions
 
 log = logging.getLogger("model_server")
 Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export
@@ -59,24 +58,10 @@ def read_texts(request: Any) -> list[str]:
     return [decode_text(raw, f"inputs[0].contents.bytes_contents[{index}]") for index, raw in enumerate(typed)]
 
 
-def read_classes(request: Any) -> dict[str, int]:
-    """How many classes are asked of which output. InvalidInput for what is not offered."""
-    classes = {}
-    for index, output in enumerate(request.outputs):
-        parameters, where = _parameters(output.parameters), f"outputs[{index}].parameters"
-        if "shared_memory_region" in parameters:
-            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
-        if "classification" in parameters:
-            classes[output.name] = class_count(output.name, parameters["classification"], where)
-    return classes
-
-
 def _fill(response: Any, names: tuple[str, ...], classes: dict[str, int], predictions: Any) -> None:
     """Add the outputs as raw contents, as Triton and KServe send them."""
-    for name in names:
-        count = classes.get(name)
-        output = classified(predictions, count) if count else make_output(name, predictions)
-        response.outputs.add(name=name, datatype=output.datatype, shape=output.shape)
+    for output in make_outputs(names, classes, predictions):
+        response.outputs.add(name=output.name, datatype=output.datatype, shape=output.shape)
         response.raw_output_contents.append(output.binary())
 
 
@@ -139,11 +124,9 @@ class Servicer:
                 raise Unavailable("the server is stopping; ask another replica")
             service = self._state.service(request.model_name, request.model_version)
             texts = read_texts(request)
-            names, classes = check_outputs([output.name for output in request.outputs]), read_classes(request)
-            options = parse_options(_parameters(request.parameters))
-            if options.explain and ATTRIBUTIONS not in names:
-                names = (*names, ATTRIBUTIONS)
-            options = replace(options, explain=ATTRIBUTIONS in names)
+            names = check_outputs([output.name for output in request.outputs])
+            classes = read_classes((output.name, _parameters(output.parameters)) for output in request.outputs)
+            names, options = with_attributions(names, parse_options(_parameters(request.parameters)))
             asked = Asked("v2-grpc", _peer(context), options, _deadline(context))
             predictions = await service.predict(texts, asked)
             response = pb.ModelInferResponse(

@@ -22,6 +22,7 @@ from model_server.state import Phase, ServerState
 log = logging.getLogger("model_server")
 _IDLE_SECONDS = 0.05
 T = TypeVar("T")
+Brought = tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]
 
 
 class ReleaseSwitch:
@@ -45,11 +46,15 @@ class ReleaseSwitch:
             StartError, ReleaseError: it cannot be served.
         """
         async with self._working:
-            loaded, folder = await asyncio.to_thread(self._bring, None)
-            self._name = loaded.scorer.manifest.name
-            settle()
-            self._serve(loaded, folder)
-            return loaded
+            return self.begin(await asyncio.to_thread(self.bring))
+
+    def begin(self, brought: Brought) -> LoadedRelease:
+        """Answer with the first release, which `bring` has loaded; called on the event loop that serves."""
+        loaded, folder = brought
+        self._name = loaded.scorer.manifest.name
+        settle()
+        self._serve(loaded, folder)
+        return loaded
 
     async def load(self, name: str, release: str | None = None) -> str:
         """Serve another release, or `MODEL_DIR` as it is now; the id that answers from now on.
@@ -92,7 +97,7 @@ class ReleaseSwitch:
     async def _load(self, release: str | None) -> str:
         folder: tempfile.TemporaryDirectory[str] | None = None
         try:
-            loaded, folder = await asyncio.to_thread(self._bring, release)
+            loaded, folder = await asyncio.to_thread(self.bring, release)
             if self._state.phase is Phase.DRAINING:
                 loaded.scorer.engine.close()
                 raise Unavailable("the server is stopping; ask another replica")
@@ -108,8 +113,12 @@ class ReleaseSwitch:
         log.info("load: release %s (%s), golden difference %.4f", release_id, loaded.variant, loaded.difference)
         return release_id
 
-    def _bring(self, release: str | None) -> tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]:
-        """Load a release of the store, or that of MODEL_DIR; and the folder that it was fetched into, if it was."""
+    def bring(self, release: str | None = None) -> Brought:
+        """Load a release of the store, or that of MODEL_DIR; and the folder that it was fetched into, if it was.
+
+        Raises:
+            StartError, ReleaseError: it cannot be served.
+        """
         wanted = (self._name, release) if release is not None else release_to_fetch(self._settings)
         if wanted is None:
             return load_release(self._settings), None

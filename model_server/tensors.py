@@ -5,13 +5,14 @@ Binary BYTES elements are a little-endian uint32 length and then the bytes (bina
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import orjson
 
 from model_server.errors import InvalidInput
+from model_server.options import Options
 from model_server.service import Prediction
 
 _LENGTH = struct.Struct("<I")
@@ -109,6 +110,13 @@ def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
         if name in names[:index]:
             raise InvalidInput(f"outputs[{index}].name {name!r} is asked for twice")
     return tuple(str(name) for name in names) or DEFAULT_OUTPUTS
+
+
+def with_attributions(names: tuple[str, ...], options: Options) -> tuple[tuple[str, ...], Options]:
+    """Outputs and options that agree: explanations are asked for by the parameter or by their output."""
+    if options.explain and ATTRIBUTIONS not in names:
+        names = (*names, ATTRIBUTIONS)
+    return names, replace(options, explain=ATTRIBUTIONS in names)
 
 
 def make_output(name: str, predictions: Sequence[Prediction]) -> Output:

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 from model_release.features import replace_surrogates
-from model_server.classification import class_count, classified
+from model_server.classification import class_count, make_outputs
 from model_server.errors import InvalidInput
 from model_server.options import DEFAULT, Options, parse_options
 from model_server.service import Prediction
-from model_server.tensors import ATTRIBUTIONS, Output, check_input, check_outputs, make_output, unpack_texts
+from model_server.tensors import ATTRIBUTIONS, Output, check_input, check_outputs, unpack_texts
 
 LENGTH_HEADER = "inference-header-content-length"
 
@@ -159,12 +159,7 @@ def write_response(
     request: InferRequest, predictions: Sequence[Prediction], model: str, version: str
 ) -> tuple[bytes, int | None]:
     """The body, and the length of its JSON part when binary tensors follow."""
-
-    def output(name: str) -> Output:
-        count = request.classes.get(name)
-        return classified(predictions, count) if count else make_output(name, predictions)
-
-    return write_outputs(request, [output(name) for name in request.outputs], model, version)
+    return write_outputs(request, list(make_outputs(request.outputs, request.classes, predictions)), model, version)
 
 
 def write_outputs(

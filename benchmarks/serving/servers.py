@@ -151,6 +151,19 @@ def ours_by_streams(model: FullSize, work: Path) -> Recipe:
     return replace(recipe, name="ours-streams", shown=f"ours with ENGINE_STREAMS={available_cpus()}")
 
 
+def ours_behind_kserve(model: FullSize, work: Path) -> Recipe:
+    """The same engine, release, threads and log as `ours`, behind the edges of KServe's own server."""
+    recipe = ours(model, work)
+    python, run, _, *flags = recipe.command
+    return replace(
+        recipe,
+        name="ours-kserve",
+        command=[python, run, "model_server.kserve_model", *flags, "--enable_latency_logging", "false"],
+        shown="ours as a kserve.Model in a stock kserve.ModelServer, latency log off",
+        ready_path="/v2/models/sentiment/ready",
+    )
+
+
 def vanilla(model: FullSize, _work: Path) -> Recipe:
     """A transformers pipeline behind FastAPI."""
     python = environments.make("vanilla", model.environments)
@@ -215,12 +228,13 @@ def huggingfaceserver(model: FullSize, work: Path) -> Recipe:
 SERVERS: dict[str, Callable[[FullSize, Path], Recipe]] = {
     "ours": ours,
     "ours-streams": ours_by_streams,
+    "ours-kserve": ours_behind_kserve,
     "vanilla": vanilla,
     "mlserver": mlserver,
     "huggingfaceserver": huggingfaceserver,
     "mlserver-batching": lambda model, work: mlserver(model, work, batch=8),
 }
-DEFAULT_SERVERS = ("ours", "vanilla", "mlserver", "huggingfaceserver")
+DEFAULT_SERVERS = ("ours", "ours-kserve", "vanilla", "mlserver", "huggingfaceserver")
 
 
 def start(name: str, model: FullSize, work: Path) -> Running:

@@ -1,6 +1,8 @@
-"""Us, vanilla transformers, MLServer and KServe's huggingfaceserver on the same texts, with the roofline beside them.
+"""Us, our engine behind KServe's edges, and peers on the same texts, with the roofline beside them.
 
     python benchmarks/serving/side_by_side.py --texts reviews.csv.gz
+
+The peers are vanilla transformers, MLServer and KServe's huggingfaceserver.
 
 Full DistilBERT size, random weights, V2 REST, one text a request. Each round starts one server after the other, in an
 order that turns from round to round, so that the machine's drift falls on all; the bare int8 engine and the machine's

@@ -26,6 +26,7 @@ _PLACE = re.compile(r"\b(localhost|127\.0\.0\.1):(" + "|".join(map(str, PORTS)) 
 _READY = {
     r"\bsentiment serve\b": (8080, "/v2/health/ready"),
     r"\bserve\b.*--ui\b": (8088, "/"),
+    r"\bModelServer\b": (8080, "/v2/health/ready"),
     r"\bdrift monitor\b": (8090, "/healthz"),
 }
 

@@ -1,59 +1,20 @@
 """KServe's own clients against the server: a transformer in a stock ModelServer, the REST and the gRPC client."""
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import httpx
 import kserve_transformer
-import numpy as np
 import pytest
-from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, InferResponse, RESTConfig
+from kserve import InferResponse
 from kserve.protocol.infer_type import RequestedOutput
+from kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
 from kserve_process import StockServer, stock_server
 from server_process import ModelServer
 
-TEXTS = ["A warm, funny film.", "Zwei öde Stunden ✓"]
 PROTOCOLS = ("v1", "v2", "grpc-v2")
-
-
-def infer_request(*, binary: bool, outputs: Any = None, **parameters: Any) -> InferRequest:
-    """The texts as KServe's users send them."""
-    tensor = InferInput("text", [len(TEXTS)], "BYTES")
-    tensor.set_data_from_numpy(np.array([text.encode() for text in TEXTS], dtype=object), binary_data=binary)
-    return InferRequest("sentiment", [tensor], request_outputs=outputs, parameters=parameters or None)
-
-
-def by_rest(protocol: str, ask: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
-    """What `ask` gets of a REST client."""
-
-    async def run() -> Any:
-        async with InferenceRESTClient(RESTConfig(protocol=protocol)) as client:
-            return await ask(client)
-
-    return asyncio.run(run())
-
-
-def by_grpc(target: str, ask: Callable[[InferenceGRPCClient], Awaitable[Any]]) -> Any:
-    """What `ask` gets of a gRPC client."""
-
-    async def run() -> Any:
-        async with InferenceGRPCClient(target) as client:
-            return await ask(client)
-
-    return asyncio.run(run())
-
-
-def tensors(response: InferResponse) -> dict[str, list[Any]]:
-    """The outputs' values, strings decoded, whichever way they came."""
-    values = {}
-    for output in response.outputs:
-        flat = output.as_numpy().ravel().tolist()
-        values[output.name] = [value.decode() if isinstance(value, bytes) else value for value in flat]
-    return values
 
 
 @pytest.fixture(scope="module")
