@@ -23,7 +23,7 @@ def sqlite_engine(url: URL, seconds: float | None, *, read_only: bool) -> AsyncE
     engine = create_async_engine(address, poolclass=NullPool)
 
     def prepare(connection: Any, _record: Any) -> None:
-        set_pragmas(connection, read_only=read_only)
+        set_pragmas(connection, read_only=read_only, lock_seconds=min(BUSY_SECONDS, seconds or BUSY_SECONDS))
         if seconds is not None:
             end = time.monotonic() + seconds
             connection.run_async(lambda driver: driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS))
@@ -51,10 +51,10 @@ def _reading(path: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
-def set_pragmas(connection: Any, *, read_only: bool = False) -> None:
-    """Wait for a lock; a writer also lets readers go on beside it."""
+def set_pragmas(connection: Any, *, read_only: bool = False, lock_seconds: float = BUSY_SECONDS) -> None:
+    """Wait for a lock for that long; a writer also lets readers go on beside it."""
     cursor = connection.cursor()
     writing = () if read_only else ("journal_mode=WAL", "synchronous=NORMAL")
-    for pragma in (f"busy_timeout={round(BUSY_SECONDS * 1000)}", *writing):
+    for pragma in (f"busy_timeout={round(lock_seconds * 1000)}", *writing):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -210,6 +210,11 @@ def test_feedback_finds_its_prediction(server, http):
     with closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"))) as database:
         query = "SELECT true_label, who FROM feedback WHERE prediction_id = ?"
         assert database.execute(query, [said]).fetchall() == [("negative", "tests")]
+    with closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"), isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        locked = http.post("/feedback", json=body)
+        assert (locked.status_code, locked.headers["Retry-After"]) == (503, "1")
+        assert "send the feedback again later" in locked.json()["error"]
     unknown = http.post("/feedback", json=body | {"prediction_id": "018f0000-0000-7000-8000-000000000000"})
     assert unknown.status_code == 404 and "018f0000" in unknown.json()["error"]
     for bad, said_field in [({"prediction_id": "x"}, "prediction_id"), ({"label": "meh"}, "label"), ({"a": 1}, "a ")]:
