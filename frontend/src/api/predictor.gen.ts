@@ -621,7 +621,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -756,7 +756,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -942,7 +942,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1058,7 +1058,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1296,7 +1296,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1482,7 +1482,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1628,7 +1628,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate */
+            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
