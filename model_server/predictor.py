@@ -41,7 +41,7 @@ def as_v1(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-class SentimentModel:
+class ServedModel:
     """The predictor. It is found from the start and ready once a verified release is loaded."""
 
     def __init__(self, name: str) -> None:

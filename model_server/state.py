@@ -10,7 +10,7 @@ from model_server.errors import NotFound, ServingError, Unavailable
 from model_server.guard import Guard
 from model_server.keys import KeyFile, current_key
 from model_server.metrics import Metrics
-from model_server.predictor import SentimentModel
+from model_server.predictor import ServedModel
 from model_server.service import InferenceService
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter
@@ -38,7 +38,7 @@ class ServerState:
         self.guard = Guard(KeyFile(settings.api_keys_file), self.metrics) if settings.api_keys_file else None
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
-        self.model = SentimentModel(settings.model_name)
+        self.model = ServedModel(settings.model_name)
 
     def serve(self, service: InferenceService, variant: str) -> None:
         """A verified release is loaded: become ready."""
@@ -60,7 +60,7 @@ class ServerState:
         if phase is Phase.DRAINING:
             self.model.stop()
 
-    def find(self, name: str, version: str | None = None) -> SentimentModel:
+    def find(self, name: str, version: str | None = None) -> ServedModel:
         """The model of that name and, where one is given, version. NotFound says what there is."""
         model = self.model
         if name != model.name:
