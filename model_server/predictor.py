@@ -77,7 +77,6 @@ class ServedModel:
     async def predict(
         self,
         payload: dict[str, Any],
-        headers: dict[str, str] | None = None,
         client: str | None = None,
         deadline: float | None = None,
     ) -> dict[str, Any]:
@@ -88,7 +87,6 @@ class ServedModel:
     async def explain(
         self,
         payload: dict[str, Any],
-        headers: dict[str, str] | None = None,
         client: str | None = None,
         deadline: float | None = None,
     ) -> dict[str, Any]:
