@@ -134,7 +134,7 @@ class Connection(RequestParser, asyncio.Protocol):
 
     def head_ends(self, head: Head) -> None:
         length, chunked, expects = head.framing
-        if length and not self.door.has_room_for(length):
+        if length and not self.door.has_room_for(length, length):
             raise Refusal(503, NO_MEMORY, 1)
         scope = {
             **self._base,
@@ -161,7 +161,7 @@ class Connection(RequestParser, asyncio.Protocol):
         assert exchange is not None
         if exchange.answered:
             return
-        fits = self.door.has_room_for(len(piece))
+        fits = self.door.has_room_for(len(piece), exchange.held + (exchange.left or len(piece)))
         if not exchange.add(piece):
             self._pause()
         if not fits:

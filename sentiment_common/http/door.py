@@ -8,6 +8,7 @@ from typing import Protocol
 from sentiment_common.http.limits import HttpLimits
 
 SWEEP_SECONDS = 0.25
+SMALL_BODY = 65_536
 _SILENT_SECONDS = 1.0  # a connection may make room for another once it has been silent for so long
 
 
@@ -75,14 +76,18 @@ class Door:
         if self.guests:
             self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._look)
 
-    def has_room_for(self, size: int) -> bool:
-        """Would a body of that size fit beside the others?"""
-        return self.body_bytes + self._inflated + size <= self.limits.bodies
+    def has_room_for(self, size: int, body: int) -> bool:
+        """Do `size` more bytes of a body of `body` bytes fit beside the others?
+
+        A part is kept for small bodies, so that some large uploads that stall do not lock out everyone else.
+        """
+        kept = 0 if body <= SMALL_BODY else self.limits.bodies // 8
+        return self.body_bytes + self._inflated + size <= self.limits.bodies - kept
 
     def claim(self, size: int) -> bool:
         """Count bytes that a body has grown to as it was inflated, on any thread; False where they do not fit."""
         with self._lock:
-            if not self.has_room_for(size):
+            if not self.has_room_for(size, size):
                 return False
             self._inflated += size
             return True

@@ -30,9 +30,9 @@ class BodySettings(HttpSettings):
     """Bytes of one request's body, REST and gRPC."""
     max_bodies_bytes: int = Field(0, ge=0)
     """Bytes of all HTTP bodies in memory at once, counted after gzip is undone; above it requests are answered 503.
-    0 takes eight times MAX_BODY_BYTES."""
+    An eighth is kept for bodies up to 64 KiB. 0 takes eight times MAX_BODY_BYTES; the least is two and a half times."""
 
     @property
     def all_bodies_bytes(self) -> int:
-        """The bound on all bodies, never below the bound on one."""
-        return max(self.max_bodies_bytes or 8 * self.max_body_bytes, self.max_body_bytes)
+        """The bound on all bodies, which lets at least one through that is both received and inflated in full."""
+        return max(self.max_bodies_bytes or 8 * self.max_body_bytes, 5 * self.max_body_bytes // 2)

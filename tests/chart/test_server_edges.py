@@ -49,14 +49,22 @@ def test_files_are_where_the_settings_say() -> None:
 
 
 def test_connections_live_as_the_values_say() -> None:
-    fields = ("connection_age_seconds", "grpc_min_ping_seconds", "grpc_keepalive_seconds", "grpc_max_connections")
+    fields = (
+        "keep_alive_seconds",
+        "connection_age_seconds",
+        "grpc_min_ping_seconds",
+        "grpc_keepalive_seconds",
+        "grpc_max_connections",
+    )
     defaults = ServerSettings.model_fields
     assert {name: float(_environment(PLAIN)[name.upper()]) for name in fields} == {
         name: defaults[name].default for name in fields
     }
     grpc = {"minPingSeconds": 20, "keepaliveSeconds": 300, "maxConnections": 1_000_000 // 25}
-    changed = _environment({"server": {**PLAIN["server"], "connectionAgeSeconds": 0, "grpc": grpc}})
-    assert [changed[name.upper()] for name in fields] == ["0", "20", "300", "40000"]
+    changed = _environment(
+        {"server": {**PLAIN["server"], "keepAliveSeconds": 75, "connectionAgeSeconds": 0, "grpc": grpc}}
+    )
+    assert [changed[name.upper()] for name in fields] == ["75", "0", "20", "300", "40000"]
 
 
 def test_nothing_of_it_by_default() -> None:

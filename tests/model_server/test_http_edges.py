@@ -179,7 +179,7 @@ def tight(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
         "REQUEST_HEAD_SECONDS": "2",
         "REQUEST_BODY_SECONDS": "2",
         "MAX_BODY_BYTES": "100000",
-        "MAX_BODIES_BYTES": "150000",
+        "MAX_BODIES_BYTES": "250000",
         "KEEP_ALIVE_SECONDS": "1",
         "MAX_CONNECTIONS": "16",
         "DRAIN_SECONDS": "60",
@@ -202,7 +202,9 @@ def test_bodies_share_their_memory_before_and_after_gzip(tight):
     text = json.dumps({"text": "x" * 80_000}).encode()
     packed = gzip.compress(text)
     headers = {"Content-Encoding": "gzip"}
-    with wire(tight.http_port, post("/predict", b"x" * 90_000, size=90_001)) as held:
+    stalled = post("/predict", b"x" * 90_000, size=90_001)
+    with wire(tight.http_port, stalled), wire(tight.http_port, stalled) as held:
+        assert httpx.get(f"{tight.url}/v2", trust_env=False).status_code == 200  # behind the uploads' first bytes
         answer = httpx.post(f"{tight.url}/predict", content=text, trust_env=False)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         answer = httpx.post(f"{tight.url}/predict", content=packed, headers=headers, trust_env=False)

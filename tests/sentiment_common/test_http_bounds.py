@@ -150,12 +150,21 @@ def test_all_bodies_together_are_bounded(app):
         assert ask(server.port, upload(50_000, 50_000)).body == b"50000"
 
 
+def test_a_part_of_the_memory_is_kept_for_small_bodies(app):
+    with running(app, bodies=800_000, body_time=NEVER) as server, ExitStack() as open_ones:
+        for _ in range(7):
+            open_ones.enter_context(wire(server.port, upload(100_000, 99_999)))
+        wait_for(lambda: server.server.door.body_bytes == 7 * 99_999, "large uploads that stall")
+        assert ask(server.port, upload(70_000)).status == 503
+        assert ask(server.port, upload(60_000, 60_000)).body == b"60000"
+
+
 def test_memory_that_a_body_grows_to_counts_until_its_answer(app):
     with running(app, bodies=60_000) as server:
         for _ in range(3):
             assert ask(server.port, upload(5, 5, b"/inflate")).body == b"True"
         assert ask(server.port, upload(20_000, 20_000, b"/inflate")).body == b"False"
-        wait_for(lambda: server.server.door.has_room_for(60_000), "free memory")
+        wait_for(lambda: server.server.door.has_room_for(60_000, 1), "free memory")
 
 
 def test_a_client_that_leaves_in_its_upload_frees_the_memory(app):
