@@ -19,6 +19,8 @@ _RANDOM: dict[str, dict[str, Any]] = {
     SCRATCH_TINY: {"vocab_size": 2_000, "dim": 64, "hidden_dim": 128, "n_layers": 2, "n_heads": 4},
 }
 VOCABULARY_TEXTS = 5_000
+LABELS = 2
+CASED_FROM = 0.01  # of the vocabulary; a few words that someone added to an uncased one do not count
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _RANDOM_RATES = {SCRATCH: 1e-4, SCRATCH_TINY: 2e-3}
 
@@ -28,15 +30,18 @@ class Base:
     """A network to start from.
 
     Attributes:
-        model: a `DistilBertForSequenceClassification` with two labels, in fp32; its classifier has new weights.
+        model: a `DistilBertForSequenceClassification` with two labels, in fp32; its classifier has new weights, unless
+            the base itself has a classifier of two labels.
         tokenizer: of BERT's form, without truncation and padding.
         learning_rate: the peak that suits it.
+        notes: choices that a person should know of, one sentence each.
     """
 
     name: str
     model: Any
     tokenizer: Tokenizer
     learning_rate: float
+    notes: tuple[str, ...] = ()
 
     @property
     def pad_id(self) -> int:
@@ -126,36 +131,68 @@ def _random(name: str, texts: Sequence[str]) -> Base:
     return Base(name, DistilBertForSequenceClassification(config), tokenizer, _RANDOM_RATES[name])
 
 
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{path.name} is not a JSON object")
+    return document
+
+
 def _from_folder(name: str, folder: Path) -> Base:
     """A DistilBERT as it is saved, or a BERT turned into one."""
-    from safetensors import SafetensorError
-
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config = _document(folder / "config.json")
         kind = config["model_type"]
         if kind not in {"distilbert", "bert"}:
             raise BaseModelError(
                 f"{name} is a {kind} network; this pipeline runs DistilBERT (and BERT, turned into one)"
             )
-        model = _distilbert(folder) if kind == "distilbert" else _from_bert(folder, config)
-        tokenizer = _tokenizer(folder)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        model, head = _distilbert(folder) if kind == "distilbert" else _from_bert(folder, config)
+        tokenizer, case = _tokenizer(folder)
+    except (BaseModelError, MemoryError):
+        raise
+    except Exception as error:  # torch's, safetensors', transformers' and the tokenizers' own families
+        if "can't allocate memory" in str(error):
+            raise
+        missing = " is missing" if isinstance(error, KeyError) else ""
+        reason = " ".join(str(error).split())[:200] + missing
         raise BaseModelError(
-            f"{name} cannot be loaded from {folder} ({type(error).__name__}: {reason}); it needs config.json, "
+            f"{name} cannot be loaded from {folder} ({reason}); it needs config.json, "
             "model.safetensors and tokenizer.json (or vocab.txt). BASE_MODEL=minilm needs no hub"
         ) from error
-    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5)
+    notes = tuple(f"{name}: {note}" for note in (head, case) if note)
+    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5, notes)
 
 
-def _distilbert(folder: Path) -> Any:
+def _head_note(labels: int | None, kept: bool) -> str:
+    """A sentence about the classifier that a base comes with, by its number of labels; empty for a base without one."""
+    if labels is None:
+        return ""
+    if kept:
+        return "training starts from the base's own classifier of two labels"
+    return f"the base's classifier of {labels} {'label' if labels == 1 else 'labels'} is replaced by a new one of two"
+
+
+def _distilbert(folder: Path) -> tuple[Any, str]:
     import torch
     from transformers import DistilBertForSequenceClassification
 
-    return DistilBertForSequenceClassification.from_pretrained(folder, num_labels=2, dtype=torch.float32)
+    model, found = DistilBertForSequenceClassification.from_pretrained(
+        folder, num_labels=LABELS, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    shapes = {name: tuple(saved) for name, saved, _ in found["mismatched_keys"]}
+    wrong = sorted(name for name in {*shapes, *found["missing_keys"]} if name.startswith("distilbert."))
+    if wrong:
+        raise ValueError(f"model.safetensors lacks {wrong[0]} in the shape of config.json, {len(wrong)} weights in all")
+    if "classifier.weight" in shapes:
+        return model, _head_note(shapes["classifier.weight"][0], kept=False)
+    return model, _head_note(None if "classifier.weight" in found["missing_keys"] else LABELS, kept=True)
 
 
-def _from_bert(folder: Path, config: dict[str, Any]) -> Any:
+def _from_bert(folder: Path, config: dict[str, Any]) -> tuple[Any, str]:
     from safetensors.torch import load_file
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -166,10 +203,34 @@ def _from_bert(folder: Path, config: dict[str, Any]) -> Any:
         if value.is_floating_point()
     }
     model.distilbert.load_state_dict(distilbert_weights(weights))
-    return model
+    # A BERT's classifier reads its pooler, which DistilBERT does not have: it is new in every case.
+    labels = len(weights["classifier.weight"]) if "classifier.weight" in weights else None
+    return model, _head_note(labels, kept=False)
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+def _is_cased(vocabulary: Path) -> bool:
+    """Whether a vocabulary tells capitals from small letters: an uncased one holds none but in `[CLS]` and the like."""
+    tokens = [token for token in vocabulary.read_text("utf-8").split("\n") if token and token[0] + token[-1] != "[]"]
+    return sum(token != token.lower() for token in tokens) > CASED_FROM * len(tokens)
+
+
+def _case(folder: Path) -> tuple[bool, str]:
+    """Whether the tokenizer of a `vocab.txt` shall make texts lower-case, and a sentence that says so and why."""
+    path = folder / "tokenizer_config.json"
+    told = _document(path).get("do_lower_case") if path.is_file() else None
+    cased = _is_cased(folder / "vocab.txt")
+    lower = not cased if told is None else bool(told)
+    does = "texts are made lower-case" if lower else "texts keep their capitals"
+    if told is None:
+        holds = "holds words with capitals" if cased else "holds no words with capitals"
+        return lower, f"{does}, for vocab.txt {holds} and tokenizer_config.json does not say"
+    but = ", although vocab.txt holds words with capitals" if lower and cased else ""
+    return lower, f"{does}, as tokenizer_config.json says{but}"
+
+
+def _tokenizer(folder: Path) -> tuple[Tokenizer, str]:
+    """The tokenizer of a folder, and a sentence where its treatment of capitals had to be decided."""
+    note = ""
     if (folder / "tokenizer.json").is_file():
         try:
             tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text("utf-8"))
@@ -178,7 +239,8 @@ def _tokenizer(folder: Path) -> Tokenizer:
     else:
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(folder).backend_tokenizer
+        lower, note = _case(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, do_lower_case=lower).backend_tokenizer
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return tokenizer
+    return tokenizer, note

@@ -148,6 +148,13 @@ def _summary(parts: Parts) -> str:
     )
 
 
+def _prepared(settings: TrainSettings, parts: Parts, progress: Progress) -> Prepared:
+    prepared = prepare(settings, parts)
+    for note in prepared.base.notes:
+        progress.say(note)
+    return prepared
+
+
 def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tracker, Prepared]:
     """Find out whether all is there that the work needs: the store, the rows, MLflow, the base."""
     progress.begin("load")
@@ -156,7 +163,7 @@ def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tr
     parts = read_parts(settings)
     progress.say(_summary(parts))
     tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
-    prepared = prepare(settings, parts)
+    prepared = _prepared(settings, parts, progress)
     progress.end()
     return store, tracker, prepared
 
@@ -369,6 +376,6 @@ def search(settings: TrainSettings, progress: Progress | None = None) -> SearchO
         progress.begin("load")
         parts = read_parts(settings)
         tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
-        prepared = prepare(settings, parts)
+        prepared = _prepared(settings, parts, progress)
         progress.end()
         return run_search(settings, prepared, tracker, progress)

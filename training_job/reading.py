@@ -6,7 +6,10 @@ import io
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import date
+from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,45 +29,102 @@ Place = Callable[[int], str]  # index of a row → where it stands, in words
 
 
 def parse_label(value: object) -> int | None:
-    """0 or 1, or None when the value is no label; numbers may come as text or as floats."""
+    """0 or 1, or None when the value is not a label; numbers may come as text or as floats."""
     if isinstance(value, bool | np.bool_):
         return int(value)
     if isinstance(value, int | float | np.integer | np.floating):
         return int(value) if value in (0, 1) else None
-    word = str(value).strip().lower()
+    word = str(_decoded(value)).strip().lower()
     return LABEL_WORDS.get(word, LABEL_WORDS.get(word.removesuffix(".0")))
 
 
+def _decoded(value: object) -> object:
+    """Bytes in UTF-8 as the text that they are, as Parquet writers without a text type store it; else the value."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        with suppress(UnicodeDecodeError):
+            return bytes(value).decode()
+    return value
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
+def _trouble(value: object) -> str | None:
+    """Why a decoded value is not a text that can be trained on; None for one that can."""
+    if _is_missing(value) or (isinstance(value, str) and not value.strip()):
+        return "the text is empty"
+    if isinstance(value, str):
+        return "the text holds a NUL byte" if "\0" in value else None
+    kinds: tuple[tuple[Any, str], ...] = (
+        ((bool, np.bool_), "true or false"),
+        ((int, float, np.number, Decimal), "a number"),
+        ((bytes, bytearray, memoryview), "bytes that are not UTF-8"),
+        ((list, tuple, np.ndarray), "a list"),
+        (dict, "a record of several fields"),
+        (date, "a date"),
+    )
+    kind = next((name for types, name in kinds if isinstance(value, types)), "a value of another kind")
+    return f"the text is {kind}"
+
+
+_REMEDIES = {
+    "the text is empty": "drop such rows",
+    "the text holds a NUL byte": "the file is damaged, or is not text",
+}
+
+
 def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], place: Place) -> Rows:
-    """Check the values of two columns.
+    """Check the values of two columns. Bytes in UTF-8 are taken as text.
 
     Raises:
         DataError: names the source, the first bad row's place, how many there are, and the remedy.
     """
     if not len(texts):
         raise DataError(f"{source} holds no rows; give a file with a text and a label in each row")
-    clean: list[str] = []
     parsed = [parse_label(value) for value in labels]
     unknown = [index for index, label in enumerate(parsed) if label is None]
     if unknown:
         first = unknown[0]
+        given = _decoded(labels[first])
+        what = "the label is missing" if _is_missing(given) else f"unknown label {str(given)[:60]!r}"
         raise DataError(
-            f"{source}: {place(first)}: unknown label {str(labels[first])[:60]!r} ({len(unknown):,} of {len(texts):,} "
-            f"rows have none that is known); labels are {_LABELS_WANTED}"
+            f"{source}: {place(first)}: {what} ({len(unknown):,} of {len(texts):,} rows have none that is known); "
+            f"labels are {_LABELS_WANTED}"
         )
-    for index, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            empty = sum(not isinstance(item, str) or not item.strip() for item in texts)
-            raise DataError(
-                f"{source}: {place(index)}: the text is empty ({empty:,} of {len(texts):,} are); drop such rows"
-            )
-        if "\0" in text:
-            raise DataError(f"{source}: {place(index)}: the text holds a NUL byte; the file is damaged or is no text")
-        clean.append(text)
-    return Rows(clean, np.array(parsed, dtype=np.int64))
+    decoded = [_decoded(value) for value in texts]
+    troubles = [(index, trouble) for index, text in enumerate(decoded) if (trouble := _trouble(text))]
+    if troubles:
+        first, trouble = troubles[0]
+        alike = sum(other == trouble for _, other in troubles)
+        remedy = _REMEDIES.get(trouble, "write the column as text in UTF-8")
+        raise DataError(f"{source}: {place(first)}: {trouble} ({alike:,} of {len(texts):,} rows); {remedy}")
+    return Rows([str(text) for text in decoded], np.array(parsed, dtype=np.int64))
+
+
+_COMMAS_WANTED = "write it as .csv with commas, and with quotes around each text that holds commas"
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+def _separator(line: str, wanted: tuple[str, str]) -> str | None:
+    """The separator, in words, of a file whose first line is a header without commas; None for a CSV."""
+
+    def fields(mark: str) -> list[str]:
+        return [field.strip() for field in next(csv.reader([line], delimiter=mark), [])]
+
+    plain = fields(",")
+    if not set(wanted) <= set(plain):
+        for mark, name in _SEPARATORS.items():
+            found = fields(mark)
+            if set(wanted) <= set(found) or (len(plain) == 1 and len(found) > 1):
+                return name
+    return None
 
 
 def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tuple[int, int]:
+    twice = [name for name in wanted if found.count(name) > 1]
+    if twice:
+        raise DataError(f"{source} has more than one column {twice[0]!r}; give each column a name of its own")
     missing = [name for name in wanted if name not in found]
     if missing:
         have = ", ".join(repr(name[:40]) for name in found[:8]) or "none"
@@ -120,7 +180,10 @@ def read_csv(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
     reader: Any = None
     try:
         with _open_csv(source) as stream:
-            reader = csv.reader(stream, strict=True)
+            first = stream.readline()
+            if separator := _separator(first, columns):
+                raise DataError(f"{source} has {separator} between its columns; {_COMMAS_WANTED}")
+            reader = csv.reader(chain([first], stream), strict=True)
             header = [name.strip() for name in next(reader, [])]
             if not header:
                 raise DataError(f"{source} is empty; give a CSV with the header {','.join(columns)}")
@@ -182,6 +245,8 @@ def read_labelled(source: str, columns: tuple[str, str] = ("text", "label")) -> 
             return read_parquet(source, columns)
     except OSError as error:
         raise DataError(f"{source} cannot be read ({error.strerror or error})") from None
+    if name.removesuffix(".gz").endswith((".tsv", ".tab")):
+        raise DataError(f"{source} has tabs between its columns; {_COMMAS_WANTED}")
     raise DataError(f"{source}: unknown kind of file; {_SOURCES_WANTED}")
 
 

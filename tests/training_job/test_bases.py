@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 import torch
 from factories import make_model, make_texts, make_tokenizer
 from hub_standin import hub
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import DistilBertConfig
 
+from training_job import bases
 from training_job.bases import Base, load_base
 from training_job.errors import BaseModelError
 from training_job.minilm import distilbert_config, packaged_minilm
@@ -121,14 +125,116 @@ def test_a_distilbert_in_a_folder_is_taken_as_it_is(folder: Path) -> None:
     assert base.name == str(folder)
 
 
-def test_a_vocabulary_alone_makes_the_tokenizer(folder: Path, tmp_path: Path) -> None:
+VOCABULARY = "[PAD] [unused1] [UNK] [CLS] [SEP] [MASK] the film good a caf ##s ##é ##e é e".split()
+CAPITALS = "The Film Good A É".split()
+
+
+@pytest.mark.parametrize(
+    ("capitals", "told", "lower", "note"),
+    [
+        (True, None, False, "keep their capitals, for vocab.txt holds words with capitals"),
+        (False, None, True, "made lower-case, for vocab.txt holds no words with capitals"),
+        (True, {}, False, "keep their capitals, for vocab.txt holds words with capitals"),
+        (True, {"do_lower_case": False}, False, "keep their capitals, as tokenizer_config.json says"),
+        (
+            True,
+            {"do_lower_case": True},
+            True,
+            "made lower-case, as tokenizer_config.json says, although vocab.txt holds",
+        ),
+        (
+            False,
+            {"do_lower_case": True, "strip_accents": False},
+            True,
+            "made lower-case, as tokenizer_config.json says",
+        ),
+    ],
+)
+def test_a_vocabulary_alone_makes_the_tokenizer_that_its_words_ask_for(
+    capitals: bool, told: dict[str, bool] | None, lower: bool, note: str, folder: Path, tmp_path: Path
+) -> None:
+    from transformers import BertTokenizer
+
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    (tmp_path / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
-    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
-    text = "a Wonderful film"
-    assert _load(str(tmp_path)).tokenizer.encode(text).ids == _load(str(folder)).tokenizer.encode(text).ids
+    (tmp_path / "vocab.txt").write_text("\n".join([*VOCABULARY, *(CAPITALS if capitals else [])]) + "\n")
+    if told is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"} | told))
+    base = _load(str(tmp_path))
+    (said,) = [line for line in base.notes if "vocab.txt" in line or "tokenizer_config" in line]
+    assert said.startswith(f"{tmp_path}: texts ") and note in said
+    original = BertTokenizer.from_pretrained(tmp_path, do_lower_case=lower)
+    for text in ("The good Films", "a café, CAFÉ", "É a"):
+        assert base.tokenizer.encode(text).ids == original(text)["input_ids"]
+
+
+def test_a_few_words_with_capitals_make_no_cased_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "vocab.txt").write_text("\n".join(["[CLS]", "COVID", *(f"word{number}" for number in range(200))]))
+    assert not bases._is_cased(tmp_path / "vocab.txt")
+
+
+@pytest.mark.parametrize(("labels", "note"), [(3, "classifier of 3 labels is replaced"), (1, "of 1 label is replaced")])
+def test_a_classifier_of_other_labels_gives_way_to_a_new_one(
+    labels: int, note: str, folder: Path, tmp_path: Path
+) -> None:
+    from transformers import DistilBertForSequenceClassification
+
+    config = json.loads((folder / "config.json").read_text())
+    names = {f"id{number}": number for number in range(labels)}
+    config |= {"label2id": names, "id2label": {str(number): name for name, number in names.items()}}
+    original = DistilBertForSequenceClassification(DistilBertConfig(**config))
+    original.save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    base = _load(str(tmp_path))
+    assert len(base.notes) == 1 and note in base.notes[0]
+    assert base.model.classifier.out_features == base.model.config.num_labels == 2
+    for name, value in original.distilbert.state_dict().items():
+        assert torch.equal(base.model.distilbert.state_dict()[name], value)
+    assert torch.equal(base.model.classifier.weight, _load(str(tmp_path)).model.classifier.weight)  # by the seed
+
+
+def test_a_classifier_of_two_labels_is_kept_and_a_bare_network_needs_no_word(folder: Path, tmp_path: Path) -> None:
+    base = _load(str(folder))
+    assert base.notes == (f"{folder}: training starts from the base's own classifier of two labels",)
+    assert torch.equal(base.model.classifier.weight, make_model(base.tokenizer.get_vocab_size(), 7).classifier.weight)
+    base.model.distilbert.save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    bare = _load(str(tmp_path))
+    assert bare.notes == ()
+    assert torch.equal(
+        bare.model.distilbert.embeddings.word_embeddings.weight,
+        make_model(base.tokenizer.get_vocab_size(), 7).distilbert.embeddings.word_embeddings.weight,
+    )
+
+
+def test_a_bert_with_a_classifier_gets_a_new_one(tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    _small_bert(tmp_path)
+    config = BertConfig.from_pretrained(tmp_path, num_labels=3)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    assert _load(str(tmp_path)).notes == (
+        f"{tmp_path}: the base's classifier of 3 labels is replaced by a new one of two",
+    )
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    """Take the weights of one layer out of a folder."""
+
+    def change(path: Path) -> None:
+        weights = load_file(path / "model.safetensors")
+        left = {key: value.clone() for key, value in weights.items() if name not in key}
+        save_file(left, path / "model.safetensors", metadata={"format": "pt"})
+
+    return change
+
+
+def _configured(**changes: object) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        config = json.loads((path / "config.json").read_text())
+        (path / "config.json").write_text(json.dumps(config | changes))
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -138,6 +244,12 @@ def test_a_vocabulary_alone_makes_the_tokenizer(folder: Path, tmp_path: Path) ->
         (lambda path: (path / "model.safetensors").write_bytes(b"x" * 40), "cannot be loaded"),
         (lambda path: (path / "config.json").write_text("{"), "cannot be loaded.*JSON"),
         (lambda path: (path / "config.json").write_text('{"model_type": "roberta"}'), "is a roberta network"),
+        (lambda path: (path / "config.json").write_text("[]"), r"config\.json is not a JSON object"),
+        (lambda path: (path / "config.json").write_text("{}"), "'model_type' is missing"),
+        (_without("layer.1.ffn"), r"lacks distilbert\.transformer\.layer\.1\.ffn\.lin1\.bias .* 4 weights in all"),
+        (_configured(dim=48), r"lacks distilbert\.embeddings\..* in the shape of config\.json"),
+        (_configured(dim="wide"), "cannot be loaded"),
+        (_configured(n_heads=5), "cannot be loaded"),
         (lambda path: (path / "tokenizer.json").write_text("{}"), r"cannot be loaded.*tokenizer\.json: "),
     ],
 )

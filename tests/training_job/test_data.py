@@ -5,11 +5,15 @@ import gzip
 import os
 import subprocess
 import sys
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from factories import make_texts
 from hub_standin import hub
@@ -98,7 +102,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("one.csv", b"text\ngood\nbad\n", r"no column 'label'; its columns are 'text'. Name them"),
         ("none.csv", b"a,b\n1,2\n", r"no column 'text' and no column 'label'; its columns are 'a', 'b'"),
         ("three.csv", b"text,label\ngood,1\nbad,0\nso-so,2\n", r"line 4: unknown label '2' \(1 of 3 rows"),
-        ("blank.csv", b'text,label\ngood,1\n"a\nb",0\n  ,0\n', r"line 5: the text is empty \(1 of 3 are\); drop"),
+        ("blank.csv", b'text,label\ngood,1\n"a\nb",0\n  ,0\n', r"line 5: the text is empty \(1 of 3 rows\); drop"),
         ("class.csv", b"text,label\ngood,1\nfine,1\n", r"holds only positive rows; a classifier needs both"),
         ("nul.csv", b"text,label\ngood,1\nb\0d,0\n", r"line 3: the text holds a NUL byte"),
         ("wide.csv", b"text,label\ngood, really,1\nbad,0\n", r"line 2: 3 fields where the header names 2; put quotes"),
@@ -114,6 +118,23 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ),
         ("bad.parquet", b"PAR1 no", r"bad\.parquet is not a whole Parquet file"),
         ("rows.xlsx", b"x", r"unknown kind of file; give \.csv"),
+        (
+            "semi.csv",
+            b"text;label\ngood;1\n",
+            r"semi\.csv has semicolons between its columns; write it as \.csv with commas",
+        ),
+        ("r.csv", b'"text";"label"\n"good, really";1\n', r"r\.csv has semicolons between its columns"),
+        ("excel.csv", b"\xef\xbb\xbfsep=;\r\ntext;label\r\n", r"excel\.csv has semicolons between its columns"),
+        ("note.csv", b"text;label;a, b\ngood;1;x\n", r"note\.csv has semicolons between its columns"),
+        ("named.csv", b"review\tstars\ngood\t1\n", r"named\.csv has tabs between its columns; .* commas"),
+        ("bars.csv.gz", gzip.compress(b"text|label\ngood|1\n"), r"bars\.csv\.gz has vertical bars between its columns"),
+        ("rows.tsv", b"text\tlabel\ngood\t1\n", r"rows\.tsv has tabs between its columns; write it as \.csv"),
+        ("twice.csv", b"text,label,text\ngood,1,bad\n", r"twice\.csv has more than one column 'text'"),
+        (
+            "lost.csv",
+            b"text,label\ngood,1\nbad,\n",
+            r"line 3: unknown label '' \(1 of 2 rows have none that is known\)",
+        ),
     ],
 )
 def test_a_bad_file_is_named_with_its_line_and_remedy(
@@ -125,6 +146,60 @@ def test_a_bad_file_is_named_with_its_line_and_remedy(
     with pytest.raises(DataError, match=message) as caught:
         read_rows(str(path), "train")
     assert caught.value.exit_code == 2 and name in str(caught.value)
+
+
+def _parquet(path: Path, texts: object, labels: object) -> str:
+    pq.write_table(pa.table({"text": texts, "label": labels}), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary(6),
+        pa.dictionary(pa.int8(), pa.binary()),
+    ],
+)
+def test_a_parquet_file_holds_texts_as_text_or_as_bytes(kind: pa.DataType, tmp_path: Path) -> None:
+    texts = ["good \u00e9"[:5] + "!", "bad\u0142!"] if kind == pa.binary(6) else ["caf\u00e9", "\u65e0\u804a"]
+    written = pa.array([text.encode() for text in texts]).cast(kind) if "binary" in str(kind) else pa.array(texts, kind)
+    path = _parquet(tmp_path / "rows.parquet", written, pa.array([b"pos", b"0"]))
+    rows = read_rows(path, "train")
+    assert rows.texts == texts and rows.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([1.5, 2.0], r"row 1: the text is a number \(2 of 2 rows\); write the column as text in UTF-8"),
+        ([["a", "b"], ["c"]], r"row 1: the text is a list \(2 of 2"),
+        ([{"a": 1}, {"a": 2}], r"row 1: the text is a record of several fields"),
+        ([True, False], r"row 1: the text is true or false"),
+        ([datetime(2026, 1, 1), datetime(2026, 1, 2)], r"row 1: the text is a date"),
+        ([Decimal("1.5"), None], r"row 1: the text is a number \(1 of 2"),
+        ([b"good", b"caf\xe9"], r"row 2: the text is bytes that are not UTF-8 \(1 of 2"),
+        ([b"good", b"  "], r"row 2: the text is empty \(1 of 2 rows\); drop such rows"),
+        ([None, None], r"row 1: the text is empty \(2 of 2"),
+        ([float("nan"), 1.0], r"row 1: the text is empty \(1 of 2"),
+    ],
+)
+def test_a_parquet_column_of_another_kind_is_named_for_what_it_is(
+    texts: list[object], message: str, tmp_path: Path
+) -> None:
+    path = _parquet(tmp_path / "rows.parquet", pa.array(texts), pa.array([1, 0]))
+    with pytest.raises(DataError, match=message):
+        read_rows(path, "train")
+
+
+def test_a_missing_label_is_called_missing(tmp_path: Path) -> None:
+    for labels in ([1, None], [1.0, float("nan")]):
+        path = _parquet(tmp_path / "rows.parquet", pa.array(["good", "bad"]), pa.array(labels))
+        with pytest.raises(DataError, match=r"row 2: the label is missing \(1 of 2 rows have none that is known\)"):
+            read_rows(path, "train")
 
 
 def test_a_folder_and_a_parquet_without_the_column_are_refused(tmp_path: Path) -> None:
