@@ -17,7 +17,7 @@ from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_options import channel_options
 from model_server.grpc_standard import add_standard_services
 from model_server.inference_proto import RepositoryIndexResponse, pb
-from model_server.options import parse_options
+from model_server.options import check_content_type, parse_options
 from model_server.repository_edge import RELEASE, wanted_release
 from model_server.repository_index import model_index
 from model_server.service import Asked
@@ -43,6 +43,7 @@ def read_texts(request: Any) -> list[str]:
         raise InvalidInput(f"inputs holds {len(request.inputs)} tensors; send the one tensor 'text'")
     tensor = request.inputs[0]
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
+    check_content_type(_parameters(tensor.parameters), "inputs[0].parameters")
     typed = tensor.contents.bytes_contents
     filled = [described.name for described, _ in tensor.contents.ListFields()]
     if other := [name for name in filled if name != "bytes_contents"]:

@@ -32,6 +32,7 @@ def _list(items: Schema, **other: Any) -> Schema:
 ERROR = _object({"error": _STRING}, ("error",))
 _NAME, _DATATYPE = {"enum": list(OUTPUTS)}, {"enum": sorted({kind for kind, _ in OUTPUTS.values()})}
 _SHAPE = _list({"type": "integer", "minimum": 0})
+_ONE: Schema = {"const": 1}
 _PARAMETERS = _object(
     {
         "truncation": {"enum": list(TRUNCATIONS)},
@@ -50,7 +51,7 @@ _REQUEST = _object(
                 {
                     "name": {"const": INPUT["name"]},
                     "datatype": {"const": INPUT["datatype"]},
-                    "shape": _list({"type": "integer", "minimum": 1}, minItems=1, maxItems=1),
+                    "shape": _list(_ONE, prefixItems=[{"type": "integer", "minimum": 1}], minItems=1, maxItems=2),
                     "data": _list(_TEXT, minItems=1),
                 },
                 ("name", "datatype", "shape", "data"),
@@ -178,7 +179,8 @@ def protocol_paths() -> dict[str, Schema]:
             binary=True,
         )
         infer["description"] = (
-            f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON. "
+            f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON; "
+            "where it is 0, the body is one text as it is. "
             "An output's parameter `classification` returns that many classes in place of its values."
         )
         paths[f"{model}/infer"] = {"post": infer}

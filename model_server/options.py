@@ -9,6 +9,9 @@ from model_server.errors import InvalidInput
 Truncation = Literal["head", "head_tail", "window", "error"]
 TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
 _OFFERED = ("truncation", "explain")
+CONTENT_TYPE = "content_type"
+# How MLServer's clients say that strings are what they are; its other codecs put something else into BYTES.
+_TEXT_TYPES = ("str", "np", "pd", "hf", "raw")
 # Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
 _HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
 
@@ -31,14 +34,27 @@ def parse_options(parameters: object, where: str = "parameters") -> Options:
     if not isinstance(parameters, Mapping):
         raise InvalidInput(f"{where} is of type {type(parameters).__name__}; send an object")
     for name in parameters:
-        if name not in _OFFERED and name not in _HARMLESS:
+        if name not in _OFFERED and name not in _HARMLESS and name != CONTENT_TYPE:
             raise InvalidInput(
                 f"{where}.{name} is unknown; there is: truncation ({', '.join(TRUNCATIONS)}), explain (true, false)"
             )
+    check_content_type(parameters, where)
     truncation = parameters.get("truncation")
     if truncation is not None and truncation not in TRUNCATIONS:
         raise InvalidInput(f"{where}.truncation is {truncation!r}; choose one of {', '.join(TRUNCATIONS)}")
     return Options(truncation, _flag(parameters.get("explain", False), f"{where}.explain"))
+
+
+def check_content_type(parameters: Mapping[str, object], where: str) -> None:
+    """Refuse a codec of MLServer's that does not leave texts as they are, such as `base64`.
+
+    Raises:
+        InvalidInput: names the parameter and the codecs that are taken.
+    """
+    value = parameters.get(CONTENT_TYPE)
+    if value is not None and value not in _TEXT_TYPES:
+        taken = ", ".join(_TEXT_TYPES)
+        raise InvalidInput(f"{where}.{CONTENT_TYPE} is {value!r}; send plain texts, which are one of {taken}")
 
 
 def _flag(value: object, where: str) -> bool:

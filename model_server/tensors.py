@@ -97,9 +97,9 @@ def check_input(name: object, datatype: object, shape: object, field: str = "inp
     if datatype != INPUT["datatype"]:
         raise InvalidInput(f"{field}.datatype is {datatype!r}; 'text' is of datatype BYTES")
     match shape:
-        case [int() as count] if not isinstance(count, bool) and count >= 0:
+        case [int() as count] | [int() as count, 1] if count >= 0 and not any(isinstance(size, bool) for size in shape):
             return count
-    raise InvalidInput(f"{field}.shape is {shape!r}; 'text' has the shape [n] for n texts")
+    raise InvalidInput(f"{field}.shape is {shape!r}; 'text' has the shape [n], or MLServer's [n, 1], for n texts")
 
 
 def check_outputs(names: Sequence[object]) -> tuple[str, ...]:

@@ -11,9 +11,17 @@ import orjson
 from model_release.features import replace_surrogates
 from model_server.classification import class_count, make_outputs
 from model_server.errors import InvalidInput
-from model_server.options import DEFAULT, Options, parse_options
+from model_server.options import DEFAULT, Options, check_content_type, parse_options
 from model_server.service import Prediction
-from model_server.tensors import ATTRIBUTIONS, Output, check_input, check_outputs, unpack_texts
+from model_server.tensors import (
+    ATTRIBUTIONS,
+    DEFAULT_OUTPUTS,
+    Output,
+    check_input,
+    check_outputs,
+    decode_text,
+    unpack_texts,
+)
 
 LENGTH_HEADER = "inference-header-content-length"
 
@@ -55,12 +63,19 @@ def _load_with_surrogates(raw: bytes, what: str, error: Exception) -> Any:
 
 
 def parse_request(body: bytes, header_length: str | None) -> InferRequest:
-    """Read `POST …/infer`. `header_length` is the header Inference-Header-Content-Length, where there is one.
+    """Read `POST …/infer`.
+
+    Args:
+        body: JSON, with the binary tensor behind it where there is one; or one text as it is (Triton's raw binary
+            request), whose answer is binary.
+        header_length: the header Inference-Header-Content-Length, the JSON's bytes; 0 announces a raw request.
 
     Raises:
         InvalidInput: names the field and what would be right.
     """
     size = _header_size(header_length, len(body))
+    if header_length is not None and size == 0:
+        return InferRequest([decode_text(body, "the body")], outputs=DEFAULT_OUTPUTS, binary=frozenset(DEFAULT_OUTPUTS))
     document = load_json(body[:size])
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
@@ -68,6 +83,7 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
     tensor = inputs[0]
     count = check_input(tensor.get("name"), tensor.get("datatype"), tensor.get("shape"))
     parameters = _object(tensor.get("parameters"), "inputs[0].parameters")
+    check_content_type(parameters, "inputs[0].parameters")
     if "binary_data_size" in parameters:
         texts = _binary_texts(parameters["binary_data_size"], body[size:], count, has_data="data" in tensor)
     else:

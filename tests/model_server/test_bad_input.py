@@ -117,7 +117,11 @@ def test_lone_surrogates(http, stub):
         ({"name": "texts"}, "inputs[0].name is 'texts'"),
         ({"name": None}, "inputs[0].name"),
         ({"datatype": "FP32"}, "inputs[0].datatype is 'FP32'"),
-        ({"shape": [1, 1]}, "inputs[0].shape is [1, 1]"),
+        ({"shape": [1, 2]}, "inputs[0].shape is [1, 2]"),
+        ({"shape": [1, True]}, "inputs[0].shape is [1, True]"),
+        ({"shape": [1, 1, 1]}, "inputs[0].shape is [1, 1, 1]"),
+        ({"parameters": {"content_type": "base64"}}, "inputs[0].parameters.content_type is 'base64'"),
+        ({"parameters": {"content_type": 7}}, "inputs[0].parameters.content_type is 7"),
         ({"shape": [-1]}, "inputs[0].shape"),
         ({"shape": [2]}, "inputs[0].shape promises 2 texts, data holds 1"),
         ({"data": None}, "inputs[0].data"),
@@ -132,7 +136,7 @@ def test_wrong_tensors(http, fields, said):
 
 
 def test_wrong_tensors_over_grpc(stub):
-    for field, value in [("name", "texts"), ("datatype", "FP32"), ("shape", [1, 1]), ("shape", [-1]), ("shape", [2])]:
+    for field, value in [("name", "texts"), ("datatype", "FP32"), ("shape", [1, 2]), ("shape", [-1]), ("shape", [2])]:
         request = grpc_request(["a"])
         tensor = request.inputs[0]
         if field == "shape":
@@ -163,7 +167,7 @@ def test_truncated_binary_bodies_and_wrong_header_lengths(http):
     refused(http.post(INFER, content=body + b"x", headers=headers), 400, "binary_data_size")
     for wrong in ("-1", "x", str(len(body) + 1), "9" * 5000):
         refused(http.post(INFER, content=body, headers={LENGTH_HEADER: wrong}), 400, LENGTH_HEADER)
-    for wrong in ("0", str(length - 1), str(length + 1)):
+    for wrong in (str(length - 1), str(length + 1)):  # "0" announces a raw request
         refused(http.post(INFER, content=body, headers={LENGTH_HEADER: wrong}), 400, "not JSON")
     refused(http.post(INFER, content=body), 400, "not JSON")
 

@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named(raw, count, said):
         (None, "BYTES", [1], "name"),
         ("text", "FP32", [1], "datatype"),
         ("text", None, [1], "datatype"),
-        ("text", "BYTES", [1, 1], "shape"),
+        ("text", "BYTES", [1, 2], "shape"),
         ("text", "BYTES", [], "shape"),
         ("text", "BYTES", [-1], "shape"),
         ("text", "BYTES", [True], "shape"),

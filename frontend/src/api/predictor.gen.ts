@@ -252,7 +252,7 @@ export interface paths {
         put?: never;
         /**
          * Sentiment of texts
-         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON. An output's parameter `classification` returns that many classes in place of its values.
+         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON; where it is 0, the body is one text as it is. An output's parameter `classification` returns that many classes in place of its values.
          */
         post: operations["v2_models_{name}_infer"];
         delete?: never;
@@ -306,7 +306,7 @@ export interface paths {
         put?: never;
         /**
          * Sentiment of texts
-         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON. An output's parameter `classification` returns that many classes in place of its values.
+         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON; where it is 0, the body is one text as it is. An output's parameter `classification` returns that many classes in place of its values.
          */
         post: operations["v2_models_{name}_versions_{version}_infer"];
         delete?: never;
@@ -453,7 +453,9 @@ export interface components {
                 datatype: "BYTES";
                 /** @constant */
                 name: "text";
-                shape: number[];
+                shape: [
+                    number
+                ];
             }[];
             outputs?: {
                 /** @enum {unknown} */

@@ -3,7 +3,7 @@
 import json
 import struct
 
-from conformance.check import PRACTICE, PROTOCOL, expect, group
+from conformance.check import PRACTICE, PROTOCOL, Skipped, expect, group
 from conformance.target import LENGTH_HEADER, Target, pack
 from conformance.tensors import read, refused, same
 
@@ -93,7 +93,7 @@ def malformed_flags(target: Target) -> None:
 def wrong_header(target: Target) -> None:
     body, headers = target.binary(pack(target.texts), len(target.texts))
     right = int(headers[LENGTH_HEADER])
-    for wrong in ("-1", "x", "", "1.5", "0x10", str(len(body) + 1), "9" * 400, "0", str(right - 1), str(right + 1)):
+    for wrong in ("-1", "x", "", "1.5", "0x10", str(len(body) + 1), "9" * 400, str(right - 1), str(right + 1)):
         refused(target.send(body, {LENGTH_HEADER: wrong}), 400)
     refused(target.send(body), 400)
 
@@ -164,3 +164,13 @@ def shared_memory(target: Target) -> None:
     refused(target.post({"inputs": [target.tensor(data=None, parameters=parameters)]}), 400)
     outputs = [{"name": target.outputs[0]["name"], "parameters": parameters}]
     refused(target.post(target.document(outputs=outputs)), 400)
+
+
+@check("binary.raw", "Binary tensor data extension, raw binary request: the body is the one text", NAME, basis=PRACTICE)
+def raw(target: Target) -> None:
+    """A server need not offer it; one that does must not take the first four bytes for a length."""
+    text = "A warm and funny film."
+    response = target.send(text.encode(), {LENGTH_HEADER: "0"})
+    if response.status_code == 400:
+        raise Skipped("raw binary requests are not offered")
+    same(read(response)[1], read(target.post(target.document([text])))[1])
