@@ -18,6 +18,7 @@ from prediction_log.errors import LogError
 Use = Literal["used", "ignored", "refused"]
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SESSIONS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+_ADDRESSES = {"host", "hostaddr"}  # those of one source are not mixed with another's
 _NUMBER = re.compile(r"^ *[+-]?\d+ *$")
 _PORTS = re.compile(r"^(\d{1,5}(,\d{0,5})*)?$")
 
@@ -171,8 +172,8 @@ def fill(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, 
 
     def add(parameters: Callable[[str], str | None]) -> None:
         for name in PARAMETERS:
-            # An address of its own is not mixed with another's.
-            if name not in found and not (name == "hostaddr" and "host" in found) and (value := parameters(name)):
+            taken = name in found or (name in _ADDRESSES and not _ADDRESSES.isdisjoint(found))
+            if not taken and (value := parameters(name)):
                 found[name] = checked(name, value)
 
     def variable(name: str) -> str | None:

@@ -13,6 +13,8 @@ from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Tell, insist
 from prediction_log.partitions import AHEAD_DAYS, attached, day_of, deadline, make_partitions, one_at_a_time, today
 from prediction_log.schema import drift_reports, feedback, predictions, predictions_default
 
+_TABLES = text("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)")
+
 
 class Maintained(NamedTuple):
     """The result of a maintenance.
@@ -30,14 +32,19 @@ class Maintained(NamedTuple):
     left: dict[str, str]
 
 
-async def _old_days(url: URL, oldest: date) -> dict[str, int]:
+async def _old_days(url: URL, oldest: date, tell: Tell) -> dict[str, int]:
     """The partitions of days before `oldest` and the rows of each; nothing is locked against writers."""
     counts = {}
     async with connected(url, read_only=True) as connection:
-        for name in sorted(await attached(connection)):
+        partitions = await attached(connection)
+        for name in sorted(partitions.union((await connection.execute(_TABLES)).scalars())):
             day = day_of(name)
-            if day is not None and day < oldest:
+            if day is None or day >= oldest:
+                continue
+            if name in partitions:
                 counts[name] = int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
+            else:
+                tell(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
     return counts
 
 
@@ -54,7 +61,7 @@ async def _drop(url: URL, name: str) -> bool:
 
 async def _drop_old(url: URL, oldest: date, end: float, left: dict[str, str], tell: Tell) -> int:
     removed = 0
-    old = await _old_days(url, oldest)
+    old = await _old_days(url, oldest, tell)
     if old:
         tell(f"{len(old)} days before {oldest} hold {sum(old.values())} predictions")
     for name, rows in old.items():

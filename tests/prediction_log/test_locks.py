@@ -120,6 +120,14 @@ def test_a_detached_day_is_attached_again_with_its_rows_and_those_that_came_sinc
     assert maintain(postgres_url) == ([], 0, 0, 0, {})
 
 
+def test_an_old_day_that_was_detached_is_named(server: Server, postgres_url: str) -> None:
+    name = old_day(server, postgres_url, 40)
+    server.execute(f"ALTER TABLE predictions DETACH PARTITION {name}", postgres_url)
+    lines: list[str] = []
+    assert maintain(postgres_url, keep_days=30, tell=lines.append) == ([], 0, 0, 0, {})
+    assert lines == [f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more"]
+
+
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [

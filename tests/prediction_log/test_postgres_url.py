@@ -188,6 +188,10 @@ def test_what_the_address_leaves_out_comes_from_its_service_and_the_environment(
     address = f"postgresql://?service=log&passfile={passwords}"
     assert ask(address) == psql(address) == "tests postgres"
     assert ask(address, "SHOW application_name") == psql(address, "SHOW application_name") == "the environment's"
+    monkeypatch.setenv("PGHOST", "wrong.invalid")
+    assert ask(address) == "tests postgres"
+    direct = f"postgresql://tests:{PASSWORD}@/postgres?hostaddr={url.host}&port={url.port}"
+    assert ask(direct) == psql(direct) == "tests postgres"
     monkeypatch.setenv("PGPASSWORD", "wrong")
     assert psql(address) is None
     with pytest.raises(LogError, match="password authentication failed for user"):
