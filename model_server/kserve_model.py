@@ -93,10 +93,11 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
             # The log's migrations end the thread's event loop, which KServe asks the main thread for.
             with ThreadPoolExecutor(1) as aside:
                 writer = aside.submit(open_log, self.settings).result()
-            self._state = ServerState(self.settings, writer)
-            self._switch = ReleaseSwitch(self.settings, self._state)
-            self._brought = self._switch.bring()
-            show(self.name, self._state.metrics)
+            state = ServerState(self.settings, writer)
+            switch = ReleaseSwitch(self.settings, state)
+            self._brought = switch.bring()
+            self._state, self._switch = state, switch
+            show(self.name, state.metrics)
             self.ready = True
         return bool(self.ready)
 
