@@ -101,7 +101,7 @@ def maintain(
         ahead_days=ahead,
         keep_days=keep,
         wait_seconds=lock_wait,
-        tell=lambda line: console.print(line, markup=False),
+        report=lambda line: console.print(line, markup=False),
     )
     console.print(
         f"made {len(done.made)} partitions; removed {done.predictions} predictions, {done.feedback} labels and "

@@ -31,6 +31,7 @@ _HINTS = {
         "its tables are another program's or another version's, which `python -m prediction_log upgrade` tells"
     ),
     re.compile(r"statement timeout|^interrupted$"): _SLOW,
+    re.compile(r"conflict with recovery"): "the replica ended the query to follow its primary; try again",
     re.compile(r"lock timeout"): "another session holds a lock; try again when its transaction has ended",
     re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist"): UPGRADE_HINT,
     re.compile(r"not allowed in statement pooling mode"): "set pool_mode=transaction (or session) in PgBouncer",

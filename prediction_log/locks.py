@@ -13,7 +13,7 @@ from prediction_log.database import connected
 from prediction_log.errors import LogError
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 # While a statement waits for an exclusive lock, all reads and writes that come after it wait too.
 LOCK_SECONDS = 1.0
 WAIT_SECONDS = 300.0
@@ -28,7 +28,7 @@ _HOLDER = text(
 
 
 class Blocked(LogError):
-    """A lock was not to be had in the time given; the message names the session that holds it."""
+    """Another session held a lock for the whole time; the message names the session."""
 
 
 def is_blocked(error: LogError) -> bool:
@@ -49,7 +49,7 @@ async def holder(url: URL) -> str:
     )
 
 
-async def insist(url: URL, what: str, attempt: Callable[[], Awaitable[T]], end: float, tell: Tell) -> T:
+async def insist(url: URL, what: str, attempt: Callable[[], Awaitable[T]], end: float, report: Report) -> T:
     """The result of `attempt`, a transaction with a lock's time limit, tried again until `time.monotonic()` is `end`.
 
     Raises:
@@ -67,6 +67,6 @@ async def insist(url: URL, what: str, attempt: Callable[[], Awaitable[T]], end: 
             left = end - time.monotonic()
             if left <= 0:
                 raise Blocked(f"{blocker} holds a lock; try again when its transaction has ended") from error
-        tell(f"{what} waits for {blocker}, tried again for {left:.0f} s")
+        report(f"{what} waits for {blocker}, tried again for {left:.0f} s")
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, PAUSE_SECONDS[1])

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prediction_log.database import connected
 from prediction_log.errors import LogError
-from prediction_log.locks import LOCK_SECONDS, Tell, insist
+from prediction_log.locks import LOCK_SECONDS, Report, insist
 from prediction_log.schema import predictions
 
 AHEAD_DAYS = 7
@@ -70,7 +70,7 @@ async def today(url: URL) -> date:
     return min(here, there.astimezone(UTC)).date()
 
 
-async def make_partitions(url: URL, ahead_days: int, end: float, tell: Tell) -> Made:
+async def make_partitions(url: URL, ahead_days: int, end: float, report: Report) -> Made:
     """Make the partitions from today to `ahead_days` ahead; rows of those days move out of the default one.
 
     A table of a day's name that was detached is attached again. A day that cannot be made is left, and its rows go to
@@ -91,7 +91,7 @@ async def make_partitions(url: URL, ahead_days: int, end: float, tell: Tell) -> 
         if name in there:
             continue
         try:
-            made = await insist(url, f"making {name}", partial(_make, url, day), end, tell)
+            made = await insist(url, f"making {name}", partial(_make, url, day), end, report)
         except LogError as error:
             done.left[name] = str(error)
             continue

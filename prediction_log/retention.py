@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 
 from prediction_log.database import connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
-from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Tell, insist
+from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Report, insist
 from prediction_log.partitions import AHEAD_DAYS, attached, day_of, deadline, make_partitions, one_at_a_time, today
 from prediction_log.schema import drift_reports, feedback, predictions, predictions_default
 
@@ -32,7 +32,7 @@ class Maintained(NamedTuple):
     left: dict[str, str]
 
 
-async def _old_days(url: URL, oldest: date, tell: Tell) -> dict[str, int]:
+async def _old_days(url: URL, oldest: date, report: Report) -> dict[str, int]:
     """The partitions of days before `oldest` and the rows of each; nothing is locked against writers."""
     counts = {}
     async with connected(url, read_only=True) as connection:
@@ -44,7 +44,7 @@ async def _old_days(url: URL, oldest: date, tell: Tell) -> dict[str, int]:
             if name in partitions:
                 counts[name] = int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
             else:
-                tell(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
+                report(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
     return counts
 
 
@@ -59,24 +59,24 @@ async def _drop(url: URL, name: str) -> bool:
     return True
 
 
-async def _drop_old(url: URL, oldest: date, end: float, left: dict[str, str], tell: Tell) -> int:
+async def _drop_old(url: URL, oldest: date, end: float, left: dict[str, str], report: Report) -> int:
     removed = 0
-    old = await _old_days(url, oldest, tell)
+    old = await _old_days(url, oldest, report)
     if old:
-        tell(f"{len(old)} days before {oldest} hold {sum(old.values())} predictions")
+        report(f"{len(old)} days before {oldest} hold {sum(old.values())} predictions")
     for name, rows in old.items():
         try:
-            dropped = await insist(url, f"dropping {name}", partial(_drop, url, name), end, tell)
+            dropped = await insist(url, f"dropping {name}", partial(_drop, url, name), end, report)
         except LogError as error:
             left[name] = str(error)
             continue
         if dropped:
-            tell(f"dropped {name} ({rows} predictions)")
+            report(f"dropped {name} ({rows} predictions)")
             removed += rows
     return removed
 
 
-async def _maintain(url: str, ahead_days: int, keep_days: int, wait_seconds: float, tell: Tell) -> Maintained:
+async def _maintain(url: str, ahead_days: int, keep_days: int, wait_seconds: float, report: Report) -> Maintained:
     parsed = parse_url(url)
     end = deadline(wait_seconds)
     sqlite = is_sqlite(parsed)
@@ -84,8 +84,8 @@ async def _maintain(url: str, ahead_days: int, keep_days: int, wait_seconds: flo
     midnight = datetime(oldest.year, oldest.month, oldest.day, tzinfo=UTC)
     made, left, removed = list[str](), dict[str, str](), 0
     if not sqlite:
-        made, left = await make_partitions(parsed, ahead_days, end, tell)
-        removed = await _drop_old(parsed, oldest, end, left, tell)
+        made, left = await make_partitions(parsed, ahead_days, end, report)
+        removed = await _drop_old(parsed, oldest, end, left, report)
     async with connected(parsed) as connection:
         # A day that is left goes whole another time: its rows are not deleted one by one.
         stray = predictions_default if left else predictions
@@ -101,7 +101,7 @@ def maintain(
     ahead_days: int = AHEAD_DAYS,
     keep_days: int = 90,
     wait_seconds: float = WAIT_SECONDS,
-    tell: Tell = lambda _: None,
+    report: Report = lambda _: None,
 ) -> Maintained:
     """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` days.
 
@@ -110,9 +110,9 @@ def maintain(
 
     Args:
         wait_seconds: how long locks are tried for in all; what is then still locked is in the result's `left`.
-        tell: called with a line at each step.
+        report: called with a line at each step.
 
     Raises:
         LogError: the database cannot be used, or its clock differs from this machine's.
     """
-    return run(_maintain(url, ahead_days, keep_days, wait_seconds, tell))
+    return run(_maintain(url, ahead_days, keep_days, wait_seconds, report))

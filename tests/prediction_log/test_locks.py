@@ -51,13 +51,13 @@ async def test_retention_beside_a_reader_holds_nobody_up(server: Server, postgre
     lines: list[str] = []
     blocked = threading.Event()
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         lines.append(line)
         if "waits for" in line:
             blocked.set()
 
     async with session(url, "SELECT COUNT(*) FROM predictions") as reader:
-        work = asyncio.create_task(asyncio.to_thread(maintain, url, keep_days=30, wait_seconds=600, tell=tell))
+        work = asyncio.create_task(asyncio.to_thread(maintain, url, keep_days=30, wait_seconds=600, report=report))
         await asyncio.to_thread(blocked.wait)
         await asyncio.to_thread(write, url, [row])
         await asyncio.to_thread(add_feedback, url, row.id, "positive", None)
@@ -124,7 +124,7 @@ def test_an_old_day_that_was_detached_is_named(server: Server, postgres_url: str
     name = old_day(server, postgres_url, 40)
     server.execute(f"ALTER TABLE predictions DETACH PARTITION {name}", postgres_url)
     lines: list[str] = []
-    assert maintain(postgres_url, keep_days=30, tell=lines.append) == ([], 0, 0, 0, {})
+    assert maintain(postgres_url, keep_days=30, report=lines.append) == ([], 0, 0, 0, {})
     assert lines == [f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more"]
 
 

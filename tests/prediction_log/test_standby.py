@@ -1,11 +1,13 @@
 """The log on a hot standby and by a role that may only read."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from log_rows import record, wait_until, write
 from postgres import PASSWORD, Postgres, Server, Standby
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from prediction_log import (
@@ -21,6 +23,7 @@ from prediction_log import (
     save_report,
 )
 from prediction_log.access import why_read_only
+from prediction_log.database import connected, parse_url, run
 from prediction_log.migrate import head, revision
 from sentiment_cli.checks.check import State
 from sentiment_cli.checks.services import check_database
@@ -117,3 +120,28 @@ def test_a_role_that_may_only_read(server: Server, postgres_url: str) -> None:
     assert (check.state, f"the role {role} may not insert" in check.found) == (State.WARN, True)
     server.execute(f"DROP OWNED BY {role}", postgres_url)
     server.execute(f"DROP ROLE {role}", postgres_url)
+
+
+def test_a_query_that_the_standby_ends_for_its_primary_names_the_remedy(
+    standby: Standby, server: Server, postgres_url: str
+) -> None:
+    url = make_url(postgres_url).set(port=standby.port).render_as_string(hide_password=False)
+    standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    standby.execute("SELECT pg_reload_conf()")
+    standby.wait()
+
+    def sleeping() -> bool:
+        return bool(standby.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+
+    async def read() -> None:
+        async with connected(parse_url(url), read_only=True) as connection:
+            await connection.execute(text("SELECT pg_sleep(600) FROM (SELECT COUNT(*) FROM predictions) AS all_rows"))
+
+    async def work() -> None:
+        reading = asyncio.create_task(read())
+        await asyncio.to_thread(wait_until, sleeping)
+        await asyncio.to_thread(server.execute, "DROP TABLE predictions CASCADE", postgres_url)
+        await reading
+
+    with pytest.raises(LogError, match="conflict with recovery; the replica ended the query"):
+        run(work())
