@@ -11,20 +11,26 @@ from model_release.features import text_hash
 from model_release.reference import REFERENCE, read_reference
 
 SEEN = "training/seen.npy"
+Keys = npt.NDArray[np.uint64]
 _DIGITS = 16  # of a text's hash: 64 bits, of which two among a million texts are equal once in 10 million files
 
 
-def _keys(hashes: Sequence[str]) -> npt.NDArray[np.uint64]:
+def _keys(hashes: Sequence[str]) -> Keys:
     return np.array([int(key[:_DIGITS], 16) for key in hashes], dtype=np.uint64)
 
 
-def write_seen(texts: Sequence[str], path: Path) -> None:
-    """Write the 64-bit hashes of the texts that a network was trained or validated on, u64[n] ascending."""
+def write_seen(texts: Sequence[str], path: Path, inherited: Keys | None = None) -> None:
+    """Write the 64-bit hashes of the texts that a network was trained or validated on, u64[n] ascending.
+
+    Args:
+        inherited: the hashes of what the network that training started from had seen.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.unique(_keys([text_hash(text) for text in texts])), allow_pickle=False)
+    keys = _keys([text_hash(text) for text in texts])
+    np.save(path, np.unique(keys if inherited is None else np.concatenate([keys, inherited])), allow_pickle=False)
 
 
-def read_seen(path: Path) -> npt.NDArray[np.uint64]:
+def read_seen(path: Path) -> Keys:
     """Read what `write_seen` wrote.
 
     Raises:
@@ -39,6 +45,11 @@ def read_seen(path: Path) -> npt.NDArray[np.uint64]:
     return np.asarray(keys, dtype=np.uint64)
 
 
+def are_seen(texts: Sequence[str], seen: Keys) -> npt.NDArray[np.bool_]:
+    """Whether each text is among those that `read_seen` returned, b[n]."""
+    return np.isin(_keys([text_hash(text) for text in texts]), seen)
+
+
 def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether each text is known to be new to a release: neither trained nor validated on, b[n].
 
@@ -51,8 +62,7 @@ def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
     Raises:
         ReleaseCorrupt: a file in them is damaged.
     """
-    hashes = [text_hash(text) for text in texts]
     if (release / SEEN).is_file():
-        return ~np.isin(_keys(hashes), read_seen(release / SEEN))
+        return ~are_seen(texts, read_seen(release / SEEN))
     tested = set(read_reference(release / REFERENCE).text_hash) if (release / REFERENCE).is_file() else set()
-    return np.array([key in tested for key in hashes], dtype=np.bool_)
+    return np.array([text_hash(text) in tested for text in texts], dtype=np.bool_)

@@ -34,16 +34,16 @@ class AutoPromotion:
         self._settings = PromotionSettings(**{name: getattr(settings, name) for name in shared})
         self._roll_out: RollOut | None = cluster_of(self._settings)
 
-    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, progress: Progress, scratch: Path) -> Gate:
+    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, progress: Progress, folder: Path) -> Gate:
         """The verdict on a release that was just published.
 
-        The champion is asked, by the scorer that serves it, the test rows that are known to be new to it: a row that it
-        was trained or validated on would flatter it. A champion that cannot be asked, or too few such rows, let no
-        challenger pass; nor does a challenger that answers every row alike.
+        The champion is asked, by the scorer that serves it, the test rows that are known to be new to both releases: a
+        row that one of them, or its base, was trained or validated on would flatter it. A champion that cannot be
+        asked, or too few such rows, let no challenger pass; nor does a challenger that answers every row alike.
 
         Args:
             test, evaluation: the rows that the new release was measured on, and its answers to them.
-            scratch: where the champion is fetched to.
+            folder: the new release's; the champion is fetched beside its files.
         """
         predicted = evaluation.probability >= manifest.decision_threshold
         champion_id = None
@@ -56,10 +56,10 @@ class AutoPromotion:
             champion_id = champion.id
             if champion_id == manifest.release_id:
                 return Gate(True, "it is the champion already")
-            with tempfile.TemporaryDirectory(prefix="champion-", dir=scratch) as folder:
+            with tempfile.TemporaryDirectory(prefix="champion-", dir=folder) as scratch:
                 parts = ("serving/", "training/", "reference/")
-                fetched = self._store.fetch(self._name, champion_id, Path(folder), parts)
-                new = is_new_to(fetched, test.texts)
+                fetched = self._store.fetch(self._name, champion_id, Path(scratch), parts)
+                new = is_new_to(fetched, test.texts) & is_new_to(folder, test.texts)
                 if refused := refuse_rows(champion_id, new, test.labels):
                     return refused
                 common = test.take(np.flatnonzero(new))
@@ -96,4 +96,4 @@ class AutoPromotion:
 def _left_out(rows: int, of: int) -> str:
     if not rows:
         return f"all {of:,} test rows are new to both"
-    return f"{rows:,} of {of:,} test rows are left out, for they are not known to be new to the champion"
+    return f"{rows:,} of {of:,} test rows are left out, for they are not known to be new to both"

@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from model_release.seen import SEEN, Keys, read_seen
 from training_job.errors import BaseModelError
 from training_job.minilm import distilbert_config, distilbert_weights, packaged_minilm
 
@@ -35,6 +36,7 @@ class Base:
         tokenizer: of BERT's form, without truncation and padding.
         learning_rate: the peak that suits it.
         notes: choices that a person should know of, one sentence each.
+        seen: hashes of the texts that a base which is a release's network was made from; None for another base.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Base:
     tokenizer: Tokenizer
     learning_rate: float
     notes: tuple[str, ...] = ()
+    seen: Keys | None = None
 
     @property
     def pad_id(self) -> int:
@@ -164,7 +167,9 @@ def _from_folder(name: str, folder: Path) -> Base:
             "model.safetensors and tokenizer.json (or vocab.txt). BASE_MODEL=minilm needs no hub"
         ) from error
     notes = tuple(f"{name}: {note}" for note in (head, case) if note)
-    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5, notes)
+    beside = folder.resolve().parent / SEEN
+    seen = read_seen(beside) if beside.is_file() else None
+    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5, notes, seen)
 
 
 def _head_note(labels: int | None, kept: bool) -> str:

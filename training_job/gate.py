@@ -67,7 +67,7 @@ def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
     """A failed gate when the test rows that are new to both releases cannot judge; None when they can.
 
     Args:
-        new: whether each test row is known to be new to the champion (the challenger's test rows are new to itself).
+        new: whether each test row is known to be new to both.
         labels: the true label of each test row.
     """
     rows = int(new.sum())
@@ -77,8 +77,9 @@ def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
     lack = f", none of them {' or '.join(missing)}" if rows and missing else ""
     return Gate(
         False,
-        f"{rows:,} of {len(new):,} test rows are known to be new to the champion {champion}{lack}; {FEWEST_ROWS} with "
-        "both labels are needed. Test on rows that it was not trained on, or compare the cards and promote by hand",
+        f"{rows:,} of {len(new):,} test rows are known to be new to both it and the champion {champion}{lack}; "
+        f"{FEWEST_ROWS} with both labels are needed. Test on rows that neither was trained on, or compare the cards "
+        "and promote by hand",
         champion,
     )
 

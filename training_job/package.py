@@ -18,7 +18,7 @@ from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scorer import load_tokenizer
-from model_release.seen import SEEN, write_seen
+from model_release.seen import SEEN, Keys, write_seen
 from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline
 from training_job.calibrate import fit_temperature
@@ -68,6 +68,7 @@ class ReleaseInputs:
         threads: engine threads, 0 for the CPU quota.
         on_stage: told each stage's name and its number of rows (None where it has no count).
         on_progress: told how many rows of the stage were done since the last call.
+        inherited: hashes of the texts that the base had seen, where it is a release's network.
         say: told of each part that a release can do without and that could not be made; logged when None.
     """
 
@@ -94,6 +95,7 @@ class ReleaseInputs:
     seed: int = 0
     on_stage: Callable[[str, int | None], None] | None = None
     on_progress: Callable[[int], None] | None = None
+    inherited: Keys | None = None
     say: Callable[[str], None] | None = None
 
 
@@ -332,7 +334,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     sample = test.take(frozen)
     reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
     write_reference(reference, builder.root / REFERENCE)
-    write_seen([*inputs.train.texts, *inputs.validation.texts], builder.root / SEEN)
+    write_seen([*inputs.train.texts, *inputs.validation.texts], builder.root / SEEN, inputs.inherited)
     scorer.engine.close()
     told = _training_facts(inputs)
     update = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from model_release import Metric, ReleaseError, ReleaseStore
 from model_release.manifest import Fact
+from model_release.seen import are_seen
 from training_job.auto_promote import AutoPromotion
 from training_job.checkpoint import ABANDONED_SECONDS, Checkpoints
 from training_job.course import Fitted, Validation, peak_memory_mib
@@ -152,7 +153,16 @@ def _prepared(settings: TrainSettings, parts: Parts, progress: Progress) -> Prep
     prepared = prepare(settings, parts)
     for note in prepared.base.notes:
         progress.say(note)
+    if known := _test_rows_of_base(prepared):
+        progress.say(
+            f"warning: the base was trained on {known:,} of {len(parts.test):,} test rows; the figures flatter it"
+        )
     return prepared
+
+
+def _test_rows_of_base(prepared: Prepared) -> int:
+    seen = prepared.base.seen
+    return 0 if seen is None else int(are_seen(prepared.parts.test.texts, seen).sum())
 
 
 def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tracker, Prepared]:
@@ -178,6 +188,7 @@ def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: 
         "precision": "bf16" if recipe.bf16 else "fp32",
         **asdict(parts.counts),
         "test_held_out": parts.test_held_out,
+        "test_rows_seen_by_base": _test_rows_of_base(prepared),
         "split_scheme": SCHEME,
         **(asdict(parts.feedback) if parts.feedback else {}),
         "padding_share": round(padding_of(prepared, recipe), 4),
@@ -219,6 +230,7 @@ def _build(
             seed=settings.seed,
             on_stage=progress.begin,
             on_progress=progress.advance,
+            inherited=prepared.base.seen,
             say=progress.say,
         )
     )

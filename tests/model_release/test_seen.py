@@ -13,6 +13,8 @@ from model_release.seen import SEEN, is_new_to, read_seen, write_seen
 def test_copies_in_another_layout_are_seen_too(tmp_path: Path) -> None:
     write_seen(["a warm film", "caf\u00e9", "a  warm film "], tmp_path / SEEN)
     assert len(read_seen(tmp_path / SEEN)) == 2 and b"warm" not in (tmp_path / SEEN).read_bytes()
+    write_seen(["another"], tmp_path / "next.npy", inherited=read_seen(tmp_path / SEEN))
+    assert set(read_seen(tmp_path / SEEN)) < set(read_seen(tmp_path / "next.npy"))
     assert is_new_to(tmp_path, ["a\nwarm film", "cafe\u0301", "a cold film"]).tolist() == [False, False, True]
 
 

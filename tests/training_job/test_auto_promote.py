@@ -1,5 +1,6 @@
-"""The gate asks the champion the rows that are new to it, and says how many there are."""
+"""The gate asks the champion the rows that are new to both releases, and says how many there are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from factories import make_release, make_texts
 from training_runs import make_progress, make_settings, no_settings_from_outside
 
 from model_release import Manifest, ReleaseStore, Scorer
-from model_release.seen import SEEN
+from model_release.seen import SEEN, write_seen
 from training_job.auto_promote import AutoPromotion
 from training_job.data import Rows
 from training_job.evaluate import evaluate
@@ -32,15 +33,17 @@ def _champion(folder: Path, **options: Any) -> str:
     return release_id
 
 
-def _gate(folder: Path, challenger: Manifest, test: Rows = TEST, right: float = 1.0) -> Gate:
-    """The verdict on a challenger that answers this share of the rows rightly, the others wrongly."""
+def _gate(folder: Path, challenger: Manifest, test: Rows = TEST, right: float = 1.0, seen: Sequence[str] = ()) -> Gate:
+    """The verdict on a challenger that answers this share of the rows rightly, and was trained on the texts `seen`."""
     settings = make_settings(folder, ("train.csv", "test.csv"), mlflow_tracking_uri="none", auto_promote=True)
     sure = np.where(np.arange(len(test)) < right * len(test), 3.0, -3.0)
     margin = np.where(test.labels == 1, sure, -sure)
     size = np.full(len(test), 9)
     answers = evaluate(test.texts, test.labels, margin, size, size < 0, temperature=1, threshold=0.5)
     auto = AutoPromotion(settings, ReleaseStore(settings.releases_uri))
-    return auto.gate(challenger, test, answers, make_progress(folder), folder)
+    built = folder / "built"
+    write_seen(seen, built / SEEN)
+    return auto.gate(challenger, test, answers, make_progress(folder), built)
 
 
 def test_rows_that_the_champion_was_trained_on_are_left_out(tmp_path: Path, challenger: Manifest) -> None:
@@ -48,10 +51,12 @@ def test_rows_that_the_champion_was_trained_on_are_left_out(tmp_path: Path, chal
     gate = _gate(tmp_path, challenger)
     assert gate.passed and (gate.champion, gate.rows) == (champion, 70)
     assert "on the same 70 rows" in gate.reason
-    assert gate.reason.endswith("30 of 100 test rows are left out, for they are not known to be new to the champion")
+    assert gate.reason.endswith("30 of 100 test rows are left out, for they are not known to be new to both")
     folder = ReleaseStore(str(tmp_path / "releases")).fetch("sentiment", champion, tmp_path)
     right = Scorer.load(folder, threads=1).score(TEST.texts[30:]).label == TEST.labels[30:]
     assert gate.champion_accuracy == pytest.approx(right.mean())
+    fewer = _gate(tmp_path, challenger, seen=TEST.texts[20:40])  # as those of its base are
+    assert fewer.rows == 60 and "40 of 100 test rows are left out" in fewer.reason
     worse = _gate(tmp_path, challenger, right=0.05)
     assert not worse.passed and "measurably worse in accuracy and balanced accuracy" in worse.reason
 
@@ -65,7 +70,7 @@ def test_an_older_champion_is_asked_its_own_test_rows(tmp_path: Path, challenger
     assert gate.rows == 60 and "100 of 160 test rows are left out" in gate.reason
     refused = _gate(tmp_path, challenger, other)
     assert not refused.passed and refused.rows is None
-    assert refused.reason.startswith("0 of 100 test rows are known to be new to the champion")
+    assert refused.reason.startswith("0 of 100 test rows are known to be new to both it and the champion")
     assert "promote by hand" in refused.reason
 
 

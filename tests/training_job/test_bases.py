@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import DistilBertConfig
 
+from model_release.seen import SEEN, write_seen
 from training_job import bases
 from training_job.bases import Base, load_base
 from training_job.errors import BaseModelError
@@ -205,6 +207,14 @@ def test_a_classifier_of_two_labels_is_kept_and_a_bare_network_needs_no_word(fol
         bare.model.distilbert.embeddings.word_embeddings.weight,
         make_model(base.tokenizer.get_vocab_size(), 7).distilbert.embeddings.word_embeddings.weight,
     )
+
+
+def test_what_a_releases_network_had_seen_is_known_to_its_heir(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "torch")
+    assert _load(str(tmp_path / "torch")).seen is None
+    write_seen(["a warm film"], tmp_path / SEEN)
+    seen = _load(str(tmp_path / "torch")).seen
+    assert seen is not None and len(seen) == 1
 
 
 def test_a_bert_with_a_classifier_gets_a_new_one(tmp_path: Path) -> None:

@@ -95,15 +95,16 @@ def test_too_few_common_rows_are_refused_by_number() -> None:
     few = refuse_rows("abcd", np.arange(120) < 40, labels)
     assert few is not None and not few.passed and few.champion == "abcd"
     assert few.reason.startswith(
-        "40 of 120 test rows are known to be new to the champion abcd; 50 with both labels are"
+        "40 of 120 test rows are known to be new to both it and the champion abcd; 50 with both labels are"
     )
     assert refuse_rows("abcd", np.arange(120) < 50, labels) is None
     one = refuse_rows("abcd", labels == 1, labels)
     assert (
         one is not None
-        and "60 of 120 test rows are known to be new to the champion abcd, none of them negative;" in (one.reason)
+        and "60 of 120 test rows are known to be new to both it and the champion abcd, none of them negative;"
+        in (one.reason)
     )
     none = refuse_rows("abcd", np.zeros(120, dtype=bool), labels)
     assert none is not None and none.reason.startswith(
-        "0 of 120 test rows are known to be new to the champion abcd; 50"
+        "0 of 120 test rows are known to be new to both it and the champion abcd; 50"
     )

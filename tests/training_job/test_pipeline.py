@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from chinese_reviews import make_chinese
+from factories import make_texts
 from mlflow import MlflowClient
 from training_runs import (
     files,
@@ -129,6 +130,28 @@ def test_what_fails_late_leaves_no_release_and_a_failed_run(
     assert statuses(tmp_path) == ["FAILED"]
     assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == []
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_file_that_grew_is_gated_on_rows_that_neither_release_has_seen(tmp_path: Path) -> None:
+    texts, labels = make_texts(420, 5)
+
+    def grown(rows: int) -> TrainOutcome:
+        file = write_rows(tmp_path / "rows.csv", texts[:rows], labels[:rows]), None
+        progress = make_progress(tmp_path)
+        outcome = train(
+            make_settings(tmp_path, file, epochs=3, mlflow_tracking_uri="none", auto_promote=True), progress
+        )
+        progress.console.file.close()
+        return outcome
+
+    first = grown(360)
+    assert first.gate is not None and first.promotion is not None, first.gate
+    second = grown(420)
+    store = ReleaseStore(str(tmp_path / "releases"))
+    tested = store.manifest("sentiment", second.release_id).facts["test_rows"]
+    assert second.gate is not None and second.gate.champion == first.release_id
+    assert second.gate.rows == tested and second.gate.reason.endswith(f"all {tested} test rows are new to both")
+    assert "by their hashes a fifth of the file" in (tmp_path / "progress.txt").read_text()
 
 
 def test_reviews_in_chinese_are_released_and_a_side_figure_that_fails_costs_a_line(
