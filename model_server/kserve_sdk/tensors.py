@@ -10,7 +10,7 @@ from kserve.protocol.infer_type import InferInput, RequestedOutput, to_http_para
 
 from model_server.classification import make_outputs, read_classes
 from model_server.errors import InvalidInput
-from model_server.options import Options, parse_options
+from model_server.options import Options, check_content_type, parse_options
 from model_server.predictor import instance_texts
 from model_server.service import Prediction
 from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, unpack_texts, with_attributions
@@ -26,6 +26,7 @@ def texts_of(payload: dict[str, Any] | InferRequest) -> list[str]:
         return instance_texts(payload)
     tensor = _tensor(payload)
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
+    check_content_type(to_http_parameters(tensor.parameters or {}), "inputs[0].parameters")
     if tensor._raw_data is not None:  # `as_numpy` would end in a struct.error where it is damaged
         return unpack_texts(tensor._raw_data, count, "inputs[0]")
     data = tensor.data.ravel().tolist() if isinstance(tensor.data, np.ndarray) else tensor.data

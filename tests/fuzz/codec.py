@@ -10,9 +10,10 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from fuzz.inputs import compress, make_body, make_message
 from fuzz.mutations import damage
+from model_server.classification import read_classes
 from model_server.encodings import coding_of, inflate
 from model_server.errors import ServingError
-from model_server.grpc_edge import read_classes, read_texts
+from model_server.grpc_edge import _parameters, read_texts
 from model_server.tensors import check_outputs, pack_bytes, unpack_texts
 from model_server.v2 import InferRequest, parse_request
 
@@ -50,7 +51,7 @@ def _rpc(rng: random.Random) -> None:
         return
     read_texts(request)
     check_outputs([output.name for output in request.outputs])
-    read_classes(request)
+    read_classes((output.name, _parameters(output.parameters)) for output in request.outputs)
 
 
 PARTS = {"rest": (_rest, 0.3), "bytes": (_bytes, 0.4), "rpc": (_rpc, 0.2), "coded": (_coded, 0.1)}

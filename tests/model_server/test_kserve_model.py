@@ -149,17 +149,20 @@ def test_v1_needs_no_content_type(stock):
         ({"raw": pack(["a"])[:-1]}, "INVALID_ARGUMENT", "promises 1 bytes"),
         ({"raw": pack([b"\xff"])}, "INVALID_ARGUMENT", "UTF-8"),
         ({"outputs": ["colour"]}, "INVALID_ARGUMENT", "outputs[0].name"),
+        ({"content_type": "base64"}, "INVALID_ARGUMENT", "inputs[0].parameters.content_type is 'base64'"),
         ({"model_version": "0123456789abcdef"}, "NOT_FOUND", "no version"),
         ({"metadata": [("x-request-timeout", "0.000001")]}, "DEADLINE_EXCEEDED", "deadline"),
     ],
 )
 def test_a_clients_mistake_has_its_own_code_in_grpc(stock, change, code, said):
     change = dict(change)
-    raw, metadata = change.pop("raw", None), change.pop("metadata", None)
+    raw, metadata, codec = (change.pop(name, None) for name in ("raw", "metadata", "content_type"))
     request = grpc_request(change.pop("texts", ["a"]), change.pop("outputs", ()), **change)
     if raw is not None:
         request.inputs[0].ClearField("contents")
         request.raw_input_contents.append(raw)
+    if codec is not None:
+        request.inputs[0].parameters["content_type"].string_param = codec
     with grpc.insecure_channel(stock.grpc_target) as channel, pytest.raises(grpc.RpcError) as refused:
         GRPCInferenceServiceStub(channel).ModelInfer(request, metadata=metadata)
     assert (refused.value.code().name, said in refused.value.details()) == (code, True), refused.value.details()

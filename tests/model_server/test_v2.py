@@ -62,13 +62,26 @@ def test_a_wrong_header_length_is_never_a_crash(texts, length):
     body, right = binary_body(texts)
     if length != right:
         with contextlib.suppress(InvalidInput):
-            assert parse_request(body, length).texts == texts  # such as 0010 for 10
+            found = parse_request(body, length).texts
+            # 0010 is 10; and 0 announces a raw request, whose text is the whole body.
+            assert found == texts or (not length.strip("0") and found == [body.decode()])
 
 
 @given(st.binary(max_size=200), st.none() | st.text(max_size=4))
 def test_random_bytes_give_our_errors_only(body, length):
     with pytest.raises(ServingError):
-        parse_request(body, length)
+        parse_request(body, length if length is None or length.strip("0") else "x")
+
+
+@given(st.binary(max_size=200))
+def test_a_raw_request_is_its_text_or_refused(body):
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(InvalidInput, match="the body is not UTF-8"):
+            parse_request(body, "0")
+    else:
+        assert parse_request(body, "0").texts == [text]
 
 
 @given(json_values)
