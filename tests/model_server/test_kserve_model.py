@@ -21,7 +21,7 @@ from kserve.protocol.infer_type import RequestedOutput
 from kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
 from kserve_process import StockServer, stock_server
 from server_process import wait_for
-from v2_requests import grpc_request, pack
+from v2_requests import grpc_request, json_request, pack
 
 from model_release import Scorer
 
@@ -132,6 +132,14 @@ def test_a_clients_mistake_has_its_own_status_in_rest(stock, body, headers, stat
     answer = httpx.post(f"{stock.url}{V1}", json=body, headers=headers, trust_env=False)
     assert answer.status_code == status, answer.text
     assert list(answer.json()) == ["error"] and said in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("content_type", "status"), [("str", 200), ("base64", 400)])
+def test_mlservers_shape_and_codecs(stock, content_type, status):
+    tensor = json_request(["a", "b"])["inputs"][0] | {"shape": [2, 1], "parameters": {"content_type": content_type}}
+    url = f"{stock.url}/v2/models/sentiment/infer"
+    answer = httpx.post(url, json={"inputs": [tensor]}, trust_env=False)
+    assert answer.status_code == status and ("content_type" in answer.text) == (status == 400)
 
 
 def test_v1_needs_no_content_type(stock):
