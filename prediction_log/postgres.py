@@ -162,7 +162,8 @@ def _verified(encryption: dict[str, str], parameters: Mapping[str, str]) -> dict
     """The TLS parameters with those of a channel that has to be bound, and of the machine's authorities."""
     mode = encryption.get("sslmode", "")
     if parameters.get("channel_binding") == "require":
-        if mode == "disable" or "/" in (parameters.get("host") or "/")[:1]:
+        hosts = (parameters.get("hostaddr") or parameters.get("host") or "/").split(",")
+        if mode == "disable" or any(host.startswith("/") for host in hosts):  # a socket has no TLS
             raise LogError("DATABASE_URL: channel_binding=require needs TLS; leave it out, or give sslmode=verify-full")
         mode = "verify-full"
         encryption.setdefault("sslrootcert", "system")

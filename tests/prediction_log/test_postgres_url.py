@@ -236,6 +236,9 @@ def test_a_channel_that_must_be_bound_needs_a_verified_certificate(tls: tuple[UR
         f"channel_binding=require&sslrootcert={authority}",
     ):
         assert ask(address(query), encrypted) == psql(address(query), encrypted) == "true", query
+    for hosts in ("localhost,%2Ftmp", "%2Ftmp"):
+        with pytest.raises(LogError, match="channel_binding=require needs TLS"):
+            ask(f"postgresql://tests:{PASSWORD}@{hosts}/postgres?channel_binding=require&sslrootcert={authority}")
     with pytest.raises(LogError, match="sslrootcert=FILE"):  # an authority that the machine does not know
         ask(address("sslmode=require&channel_binding=require"))
     with pytest.raises(LogError, match="certificate"):  # another host's certificate
