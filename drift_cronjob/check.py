@@ -1,8 +1,10 @@
-"""One drift check, from the prediction log and a release to a verdict, a report and a row in the log."""
+"""One drift check: from the prediction log and a release to a verdict, then what follows from it."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +19,16 @@ from drift_cronjob.verdict import Decision, Verdict, decide, not_enough
 from model_release import Manifest, ReleaseError, ReleaseStore
 from prediction_log import LogError
 
+INCOMPLETE = 3  # exit code: the verdict is stable, and something that was asked for could not be done
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class DriftOutcome:
     """The verdict and all that led to it. `rows` are the release's logged rows in the window, `texts` the different
-    ones that were compared, `report_path` the report's address or None, `row_id` its row in `drift_reports`, `actions`
-    sentences on what was done about it."""
+    ones that were compared, `report_path` the report's address or None, `row_id` its row in `drift_reports` or None,
+    `actions` sentences on what was done about it, `problems` sentences on what could not be done. `incomplete` says
+    that one of these is more than decoration: the row, a training or the export of feedback."""
 
     verdict: Verdict
     reason: str
@@ -34,13 +40,15 @@ class DriftOutcome:
     rows: int
     texts: int
     report_path: str | None
-    row_id: int
+    row_id: int | None
     actions: list[str]
+    problems: list[str]
+    incomplete: bool
 
     @property
     def exit_code(self) -> int:
-        """The command's exit code."""
-        return self.verdict.exit_code
+        """The command's exit code: the verdict's; 3 for a stable one about which something could not be done."""
+        return self.verdict.exit_code or (INCOMPLETE if self.incomplete else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,11 @@ def remarks(traffic: Traffic, battery: Battery) -> list[str]:
     if traffic.other_releases:
         listed = ", ".join(f"{count:,} by {name}" for name, count in sorted(traffic.other_releases.items()))
         notes.append(f"In this window other releases answered too and are not part of this check: {listed}.")
+    if traffic.foreign_rows:
+        notes.append(
+            f"{traffic.foreign_rows:,} rows of this window are not part of this check: they are of releases that the "
+            "store does not have for this model."
+        )
     if traffic.rows > traffic.read:
         notes.append(f"Of {traffic.rows:,} rows a random sample of {traffic.read:,} was read.")
     repeats = traffic.read - len(traffic.sample)
@@ -99,52 +112,82 @@ def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings
     return Battery(judged, battery.skipped, battery.permutations), decide(judged)
 
 
-def act(settings: DriftSettings, verdict: Verdict, start: datetime, end: datetime) -> list[str]:
-    """What the settings ask for after a check, in sentences. Each is tried, whatever became of the others.
+class Steps:
+    """What follows a verdict: each step is tried, whatever became of the others, and leaves a sentence."""
 
-    Raises:
-        DriftError: some could not be done, and why; the verdict is recorded already.
-    """
+    def __init__(self, on_step: Callable[[str], None]) -> None:
+        self._on_step = on_step
+        self.actions: list[str] = []
+        self.problems: list[str] = []
+        self.incomplete = False
+
+    def run(self, name: str, step: Callable[[], T], *, decorates: bool = False) -> T | None:
+        """Do a step; None when it failed. A step that decorates makes the check not incomplete when it fails."""
+        self._on_step(name)
+        try:
+            return step()
+        except (DriftError, ReleaseError, LogError) as error:
+            problem = str(error)
+        except Exception as error:  # whatever a library raises must not cost the verdict
+            problem = f"{name} failed ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]})"
+        self.problems.append(problem)
+        self.incomplete = self.incomplete or not decorates
+        return None
+
+    def act(self, name: str, step: Callable[[], str | None], *, decorates: bool = False) -> None:
+        """`run` a step that says what it did."""
+        done = self.run(name, step, decorates=decorates)
+        if done:
+            self.actions.append(done)
+
+
+def act(settings: DriftSettings, verdict: Verdict, end: datetime, releases: Collection[str], steps: Steps) -> None:
+    """Do what the settings ask for after a check."""
     from drift_cronjob.feedback_export import export
     from drift_cronjob.retention import remove_old
     from drift_cronjob.retrain import retrain
 
-    asked: list[Callable[[], str | None]] = []
+    cron_job = settings.retrain_cronjob
+    if cron_job and verdict is Verdict.DRIFT:
+        steps.act(
+            "starting a training",
+            lambda: retrain(cron_job, settings.kube_namespace, settings.retrain_cooldown_hours),
+        )
     if settings.feedback_export:
-        asked.append(lambda: export(settings, start, end))
-    if cron_job := settings.retrain_cronjob if verdict is Verdict.DRIFT else None:
-        asked.append(lambda: retrain(cron_job, settings.kube_namespace, settings.retrain_cooldown_hours))
-    asked.append(lambda: remove_old(settings))
-    done, failed = [], []
-    for action in asked:
-        try:
-            done.append(action())
-        except (DriftError, ReleaseError, LogError) as error:
-            failed.append(str(error))
-    if failed:
-        raise DriftError("; ".join([*filter(None, done), *failed]))
-    return [sentence for sentence in done if sentence]
+        steps.act("exporting feedback", lambda: export(settings, end, releases))
+    steps.act("removing old files", lambda: remove_old(settings), decorates=True)
 
 
-def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: None) -> DriftOutcome:
-    """Compare a window of traffic with the release's reference; write the report and a row in `drift_reports`.
+def check(
+    settings: DriftSettings,
+    on_step: Callable[[str], None] = lambda _: None,
+    on_decision: Callable[[Decision], None] = lambda _: None,
+) -> DriftOutcome:
+    """Compare a window of traffic with the release's reference, record the verdict, act on it, and draw the report.
 
-    `on_step` is told what is being done. The same window, release and seed give the same verdict.
+    The same window, release and seed give the same verdict. Once there is one it is not lost: what follows is tried
+    step by step, and what fails is a line in the outcome's `problems`. A training is started although the row or the
+    report could not be written.
+
+    Args:
+        on_step: called with what is being done.
+        on_decision: called with the verdict before anything else is done about it.
 
     Raises:
-        DriftError, ReleaseError, LogError: there is no release or reference, or a store cannot be reached; each
-            carries `exit_code` 2 and says what to do.
+        DriftError, ReleaseError, LogError: there is no verdict, because there is no release or reference, or the log or
+            the store cannot be read; each carries `exit_code` 2 and says what to do.
     """
     from drift_cronjob.report import write_report
-    from prediction_log import DriftReportRow, WindowReader, save_report
+    from prediction_log import DriftReportRow, WindowReader, save_report, set_report_address
 
     end = settings.end or datetime.now(UTC)
     start = end - timedelta(hours=settings.hours)
     on_step("reading the release")
     store = ReleaseStore(settings.releases_uri)
     log = WindowReader(settings.read_url)
+    releases = store.release_ids(settings.model_name)
     release_id = choose_release(
-        store, settings.model_name, settings.release, lambda: dict(log.summary(start, end).by_release)
+        store, settings.model_name, settings.release, releases, lambda: dict(log.summary(start, end).by_release)
     )
     manifest = store.manifest(settings.model_name, release_id)
     reference = reference_sample(fetch_reference(store, manifest, settings.cache_dir), manifest.decision_threshold)
@@ -154,6 +197,7 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
         start,
         end,
         release_id,
+        releases,
         max_rows=settings.max_rows,
         seed=settings.seed,
         count_repeats=settings.count_repeats,
@@ -161,6 +205,7 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
     on_step("comparing")
     battery, decision = compare_samples(reference, traffic, settings)
     notes = remarks(traffic, battery)
+    on_decision(decision)
     row = DriftReportRow(
         created=datetime.now(UTC),
         window_start=start,
@@ -172,17 +217,27 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
         statistics=[asdict(statistic) for statistic in battery.statistics],
         report_uri=None,
     )
+    steps = Steps(on_step)
+    row_id = steps.run("recording the verdict", partial(save_report, settings.database_url, row))
+    act(settings, decision.verdict, end, releases, steps)
+    address = None
     if settings.report_dir != "none":
-        on_step("drawing the report")
         findings = Findings(manifest, reference, traffic, battery, decision, notes, settings.alpha)
-        try:
-            address = write_report(findings, settings.report_dir, settings.seed, evidently=settings.evidently)
-        except DriftError as error:  # the verdict must not be lost with its report
-            save_report(settings.database_url, row)
-            raise DriftError(f"the verdict is {decision.verdict.value}, but {error}") from error
-        row = replace(row, report_uri=address)
-    row_id = save_report(settings.database_url, row)
-    on_step("acting")
+        draw = partial(
+            write_report,
+            findings,
+            settings.report_dir,
+            settings.seed,
+            evidently=settings.evidently,
+            on_problem=steps.problems.append,
+        )
+        address = steps.run("drawing the report", draw, decorates=True)
+    if address is not None and row_id is not None:
+        steps.run(
+            "recording the report",
+            partial(set_report_address, settings.database_url, row_id, address),
+            decorates=True,
+        )
     return DriftOutcome(
         verdict=decision.verdict,
         reason=decision.reason,
@@ -193,7 +248,9 @@ def check(settings: DriftSettings, on_step: Callable[[str], None] = lambda _: No
         window_end=end,
         rows=traffic.rows,
         texts=len(traffic.sample),
-        report_path=row.report_uri,
+        report_path=address,
         row_id=row_id,
-        actions=act(settings, decision.verdict, start, end),
+        actions=steps.actions,
+        problems=steps.problems,
+        incomplete=steps.incomplete,
     )

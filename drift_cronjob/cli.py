@@ -40,19 +40,22 @@ def check(
         bool,
         typer.Option(
             "--exit-zero",
-            help="End with 0 whatever the verdict, and where nothing is served yet; a check that fails still does not.",
+            help="End with 0 whatever the verdict, and where nothing is served yet; with 3 where the verdict "
+            "could not be recorded or acted on, with 2 where there is none.",
         ),
     ] = False,
 ) -> None:
     """Decide whether the window's traffic has drifted from the release's reference.
 
-    Ends with 0 stable, 10 warning, 20 drift, 30 not enough data, 2 when the check could not be made. Other settings are
-    environment variables: DATABASE_URL, RELEASES_URI, MODEL_NAME, DRIFT_*.
+    Ends with 0 stable, 10 warning, 20 drift, 30 not enough data, 2 when the check could not be made, 3 when the verdict
+    is stable but could not be recorded, or feedback not exported. Other settings are environment variables:
+    DATABASE_URL, RELEASES_URI, MODEL_NAME, DRIFT_*.
     """
+    from drift_cronjob.check import INCOMPLETE
     from drift_cronjob.check import check as run_check
     from drift_cronjob.errors import NothingServed
     from drift_cronjob.settings import DriftSettings
-    from drift_cronjob.terminal import progress, show, to_json
+    from drift_cronjob.terminal import progress, show, tell, to_json
 
     options: dict[str, Any] = {
         "hours": hours,
@@ -66,7 +69,7 @@ def check(
     settings = DriftSettings(**{name: value for name, value in options.items() if value is not None})
     try:
         with progress() as on_step:
-            outcome = run_check(settings, on_step)
+            outcome = run_check(settings, on_step, lambda decision: tell(f"verdict: {decision.verdict.value}"))
     except NothingServed as error:
         if not exit_zero:
             raise
@@ -76,7 +79,9 @@ def check(
         typer.echo(to_json(outcome))
     else:
         show(outcome)
-    raise typer.Exit(0 if exit_zero else outcome.exit_code)
+    for problem in outcome.problems:
+        tell(f"not done: {problem}")
+    raise typer.Exit((INCOMPLETE if outcome.incomplete else 0) if exit_zero else outcome.exit_code)
 
 
 @app.command()

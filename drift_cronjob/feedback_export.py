@@ -1,8 +1,10 @@
-"""Labelled feedback of a window, written to the release store for a training to mix in."""
+"""New labelled feedback, written to the release store for a training to mix in."""
 
 import hashlib
 import io
-from datetime import datetime
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drift_cronjob.errors import DriftError
@@ -10,11 +12,22 @@ from drift_cronjob.settings import DriftSettings
 from prediction_log import LabelledText, labelled_texts
 from sentiment_common.object_store import open_store
 
+EXPORTED = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
+# A label is stamped by its server's clock, and appears in the log with its commit: so far back labels that no file has
+# are looked for.
+OVERLAP = timedelta(days=2)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Key = tuple[str, int, int]  # a prediction, when it was labelled (milliseconds), the label
+
+
+def key_of(row: LabelledText) -> Key:
+    return row.prediction_id, (row.at - _EPOCH) // timedelta(milliseconds=1), row.label
+
 
 def content_hash(rows: list[LabelledText]) -> str:
     """Twelve hex digits that stand for which predictions have which labels, whatever wrote the file."""
-    told = "\n".join(f"{row.prediction_id} {row.label}" for row in rows)
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    lines = "\n".join(f"{row.prediction_id} {row.label}" for row in rows)
+    return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
 
 def _parquet(rows: list[LabelledText]) -> bytes:
@@ -32,44 +45,83 @@ def _parquet(rows: list[LabelledText]) -> bytes:
     return buffer.getvalue()
 
 
-def export(settings: DriftSettings, start: datetime, end: datetime) -> str:
-    """Write `<name>/feedback/<end>-<hash>.parquet` (text, label, prediction_id, at); a sentence on what was done.
+def _stamp(name: str) -> datetime:
+    """When the export that wrote a file of this name ended."""
+    found = EXPORTED.match(name)
+    return datetime.strptime(found["stamp"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else _EPOCH
 
-    The same feedback gives one file, also when windows overlap. Predictions whose text the log does not keep
-    (LOG_TEXT=hash) are left out.
+
+def _keys(filesystem: Any, path: str) -> set[Key]:
+    """The labels that a file holds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(io.BytesIO(filesystem.cat_file(path)), columns=["prediction_id", "at", "label"])
+        ids, at, labels = (table.column(name) for name in ("prediction_id", "at", "label"))
+        milliseconds = at.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+        return set(zip(ids.to_pylist(), milliseconds.to_pylist(), labels.to_pylist(), strict=True))
+    except (pa.ArrowException, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise DriftError(f"{path} is not a file of exported feedback ({reason}); remove it") from error
+
+
+def _exported(filesystem: Any, folder: str, end: datetime, keep: timedelta) -> tuple[datetime, set[Key]]:
+    """From when on labels may be missing in the files, and the labels that these files hold."""
+    try:
+        names = [str(path).rsplit("/", 1)[-1] for path in filesystem.ls(folder, detail=False)]
+    except FileNotFoundError:
+        names = []
+    stamps = {name: _stamp(name) for name in names if EXPORTED.match(name)}
+    since = max([end - keep, *(stamp - OVERLAP for stamp in stamps.values())])
+    # A file that was written since then may hold any label since then.
+    keys = [_keys(filesystem, f"{folder}/{name}") for name, stamp in stamps.items() if stamp >= since]
+    return since, set().union(*keys)
+
+
+def export(settings: DriftSettings, end: datetime, releases: Collection[str]) -> str:
+    """Write the labels given until `end` that no file has yet to `<name>/feedback/<end>-<hash>.parquet`; a sentence on
+    what was done.
+
+    Its columns are text, label, prediction_id and at (when the label was given). It does not matter how old the
+    prediction is. Of several new labels of one prediction the last is written; one that changes an exported label is
+    written too, and counts because it is later. Predictions whose text the log does not keep (LOG_TEXT=hash) are left
+    out.
+
+    Args:
+        releases: the model's releases; the log may hold predictions of other models.
 
     Raises:
         LogError: the log cannot be read.
-        DriftError: the store cannot be written.
+        DriftError: the store cannot be read or written.
     """
-    found = labelled_texts(settings.read_url, start, end)
-    rows = [row for row in found if row.text is not None]
-    if not found:
-        return "no feedback in this window, so none was exported"
-    if not rows:
-        return f"none of {len(found)} labels was exported: the log keeps no texts (LOG_TEXT=hash)"
-    digest = content_hash(rows)
     folder = f"{settings.releases_uri.rstrip('/')}/{settings.model_name}/feedback"
     try:
-        written = _write(folder, f"{end:%Y%m%dT%H%M%SZ}-{digest}.parquet", f"*-{digest}.parquet", _parquet(rows))
+        filesystem, path = open_store(folder)
+        since, known = _exported(filesystem, path, end, timedelta(days=settings.keep_days))
+    except DriftError:
+        raise
     except Exception as error:  # a store's own errors have no common base
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise DriftError(
-            f"the feedback cannot be written to {folder} ({reason}); check RELEASES_URI, the credentials and "
-            "AWS_ENDPOINT_URL"
-        ) from error
-    if not written:
-        return f"this window's {len(rows)} labelled texts were exported before"
+        raise _failed("read from", folder, error) from error
+    labels = labelled_texts(settings.read_url, since, end, releases=releases)
+    found = [row for row in labels if key_of(row) not in known]
+    rows = [row for row in found if row.text is not None]
+    if not found:
+        return "no feedback is new, so none was exported"
+    if not rows:
+        return f"none of {len(found)} labels was exported: the log keeps no texts (LOG_TEXT=hash)"
+    from drift_cronjob.report import put_file
+
+    try:
+        put_file(filesystem, f"{path}/{end:%Y%m%dT%H%M%SZ}-{content_hash(rows)}.parquet", _parquet(rows))
+    except Exception as error:  # as above
+        raise _failed("written to", folder, error) from error
     without = f"; {len(found) - len(rows)} labels have no text" if len(found) > len(rows) else ""
     return f"exported {len(rows)} labelled texts to {folder}{without}"
 
 
-def _write(folder: str, name: str, same: str, content: bytes) -> bool:
-    """Write the file, whole or not at all, unless one that matches `same` is there."""
-    from drift_cronjob.report import put_file
-
-    filesystem, path = open_store(folder)
-    if filesystem.glob(f"{path}/{same}"):
-        return False
-    put_file(filesystem, f"{path}/{name}", content)
-    return True
+def _failed(doing: str, folder: str, error: Exception) -> DriftError:
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    return DriftError(
+        f"the feedback cannot be {doing} {folder} ({reason}); check RELEASES_URI, the credentials and AWS_ENDPOINT_URL"
+    )

@@ -4,17 +4,17 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from drift_cronjob.errors import DriftError
+from drift_cronjob.feedback_export import EXPORTED
 from drift_cronjob.settings import DriftSettings
 from sentiment_common.object_store import open_store
 
 _REPORT = re.compile(r"^drift-(?P<stamp>\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}(?P<beside>-evidently)?\.html$")
-_FEEDBACK = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
 EVIDENTLY_DAYS = 14  # four megabytes an hour would fill a small store long before a report is of no more use
 
 
 def is_old(name: str, now: datetime, keep_days: int) -> bool:
     """Whether a file of this name was written by a check and has had its days; other files never have."""
-    found = _REPORT.match(name) or _FEEDBACK.match(name)
+    found = _REPORT.match(name) or EXPORTED.match(name)
     if not found:
         return False
     try:

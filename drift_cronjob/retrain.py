@@ -71,7 +71,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
     """Start a training unless one runs or was started by drift within the cool-down; a sentence on what was done.
 
     Raises:
-        DriftError: the cluster cannot be asked, or refuses; the drift itself is recorded.
+        DriftError: the cluster cannot be asked, or refuses.
     """
     from kubernetes import client
     from kubernetes.client import ApiException
@@ -91,7 +91,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
         made = batch.create_namespaced_job(where, _job(found, now, cooldown), _request_timeout=30)
     except (ApiException, NoCluster, HTTPError) as error:
         raise DriftError(
-            f"the drift is recorded, but no training was started from the CronJob {cron_job!r}: {said(error)}; check "
+            f"no training was started from the CronJob {cron_job!r}: {said(error)}; check "
             "DRIFT_RETRAIN_CRONJOB, KUBE_NAMESPACE and the rights of this account"
         ) from error
     return f"started the training {made.metadata.name}"

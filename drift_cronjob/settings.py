@@ -52,7 +52,7 @@ class DriftSettings(Settings):
     keep_days: int = Field(90, validation_alias="DRIFT_KEEP_DAYS", ge=1)
     """Days that reports and exported feedback are kept."""
     feedback_export: bool = Field(False, validation_alias="DRIFT_FEEDBACK_EXPORT")
-    """Whether the window's labelled texts are written to the store, for a training to mix in."""
+    """Whether labelled texts that no file has yet are written to the store, for a training to mix in."""
     retrain_cronjob: str | None = Field(None, validation_alias="DRIFT_RETRAIN_CRONJOB")
     """The suspended CronJob that the verdict `drift` makes a training Job from; none unless given."""
     retrain_cooldown_hours: float = Field(24.0, validation_alias="DRIFT_RETRAIN_COOLDOWN_HOURS", ge=0, le=24 * 366)

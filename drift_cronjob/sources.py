@@ -1,6 +1,6 @@
 """Where the compared rows come from: a release's reference sample and a window of the prediction log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,8 +25,9 @@ class Traffic:
     """One window of one release: the sampled rows for the tests, and facts about all rows.
 
     `rows` are all logged rows of the release in the window, `read` those sampled, `sample` the different texts among
-    these, `hour` their times; `other_releases` counts the rows that other releases answered meanwhile;
-    `feedback_correct` and `feedback_time` have one entry for each answer with a true label.
+    these, `time` their times; `other_releases` counts the rows that the model's other releases answered meanwhile,
+    `foreign_rows` those of releases that the store does not have for this model;
+    `feedback_correct` has one entry for each answer whose true label was given in the window.
     """
 
     start: datetime
@@ -37,16 +38,21 @@ class Traffic:
     time: npt.NDArray[np.datetime64]
     feedback_correct: npt.NDArray[np.bool_]
     other_releases: dict[str, int] = field(default_factory=dict)
+    foreign_rows: int = 0
 
 
-def choose_release(store: ReleaseStore, name: str, wanted: str | None, served: Callable[[], dict[str, int]]) -> str:
+def choose_release(
+    store: ReleaseStore, name: str, wanted: str | None, releases: Collection[str], served: Callable[[], dict[str, int]]
+) -> str:
     """The release to check: the wanted one, the champion, or before the first promotion the one that answered most.
 
     Args:
+        releases: the model's releases; the log may hold rows of other models.
         served: rows of the window by release id.
 
     Raises:
         NothingServed: no release was promoted, and none has answered.
+        DriftError: releases have answered, and the store has none of the model.
         ReleaseNotFound: nothing has that id.
     """
     if wanted:
@@ -54,7 +60,13 @@ def choose_release(store: ReleaseStore, name: str, wanted: str | None, served: C
     champion = store.champion(name)
     if champion is not None:
         return champion.id
-    by_release = served()
+    answered = served()
+    by_release = {release_id: rows for release_id, rows in answered.items() if release_id in releases}
+    if answered and not releases:
+        raise DriftError(
+            f"there is no release of {name!r} in {store.base}, while {len(answered)} releases have answered in this "
+            "window; check RELEASES_URI and MODEL_NAME"
+        )
     if not by_release:
         raise NothingServed(
             f"no release of {name!r} has been promoted in {store.base} and none has answered in this window: promote "
@@ -120,9 +132,20 @@ def window_sample(window: "Window", count_repeats: bool) -> tuple[Sample, npt.ND
 
 
 def read_traffic(
-    url: str, start: datetime, end: datetime, release_id: str, *, max_rows: int, seed: int, count_repeats: bool
+    url: str,
+    start: datetime,
+    end: datetime,
+    release_id: str,
+    releases: Collection[str],
+    *,
+    max_rows: int,
+    seed: int,
+    count_repeats: bool,
 ) -> Traffic:
-    """Read a release's window and feedback from the prediction log.
+    """Read a release's window and the feedback given in it from the prediction log.
+
+    Args:
+        releases: the model's releases; the log may hold rows of other models.
 
     Raises:
         LogError: the database cannot be reached, or has no such tables.
@@ -132,9 +155,10 @@ def read_traffic(
     reader = WindowReader(url)
     window = reader.read(start, end, release_id=release_id, max_rows=max_rows, seed=seed)
     by_release = dict(reader.summary(start, end).by_release)
-    feedback = reader.feedback(start, end, release_id=release_id)
+    feedback = reader.feedback(start, end, release_id)
     sample, time = window_sample(window, count_repeats)
-    by_release.pop(release_id, None)
+    others = {other: rows for other, rows in by_release.items() if other in releases and other != release_id}
+    foreign = sum(rows for other, rows in by_release.items() if other not in releases)
     return Traffic(
         start=start,
         end=end,
@@ -143,5 +167,6 @@ def read_traffic(
         sample=sample,
         time=time,
         feedback_correct=np.asarray(feedback.label == feedback.true_label, dtype=np.bool_),
-        other_releases=by_release,
+        other_releases=others,
+        foreign_rows=foreign,
     )

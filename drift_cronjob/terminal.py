@@ -30,6 +30,11 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
+def tell(line: str) -> None:
+    """Print a line to stderr, which holds it also when the check ends before its outcome is printed."""
+    Console(stderr=True, highlight=False).print(Text(line), soft_wrap=True)
+
+
 def to_json(outcome: DriftOutcome) -> str:
     """All of the outcome on one line."""
 

@@ -1,6 +1,7 @@
 """Where releases live: a local folder or an S3 bucket, the same code over fsspec."""
 
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseMisplaced, ReleaseNotFound, StoreUnreachable
 from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
 from sentiment_common.object_store import open_store
+
+_ID = re.compile(r"^([0-9a-f]{16})$")
+_AUDITED = re.compile(r"^.*-([0-9a-f]{16})\.json$")
 
 
 class Champion(BaseModel):
@@ -147,6 +151,23 @@ class ReleaseStore:
             except FileNotFoundError:
                 return []
         return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
+
+    def release_ids(self, name: str) -> frozenset[str]:
+        """Every release that the model has or once promoted, whole or not, without reading any.
+
+        A release's id is computed from its manifest, in which the model's name stands, so that an id belongs to one
+        model alone.
+        """
+        with self._reaching("listing"):
+            found: set[str] = set()
+            for folder, pattern in (("releases", _ID), ("audit", _AUDITED)):
+                try:
+                    paths = self._fs.ls(self._path(name, folder), detail=False)
+                except FileNotFoundError:
+                    continue
+                names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths)
+                found.update(match[1] for match in map(pattern.match, names) if match)
+        return frozenset(found)
 
     def manifest(self, name: str, release_id: str) -> Manifest:
         """The release's manifest, its id computed again from the content.

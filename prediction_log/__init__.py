@@ -5,7 +5,7 @@ from prediction_log.feedback import LabelledText, add_feedback, add_feedback_asy
 from prediction_log.migrate import upgrade
 from prediction_log.reader import Feedback, HourRow, Summary, Window, WindowReader
 from prediction_log.record import PredictionRecord, new_id, time_of
-from prediction_log.reports import DriftReportRow, RecordedReport, latest_reports, save_report
+from prediction_log.reports import DriftReportRow, RecordedReport, latest_reports, save_report, set_report_address
 from prediction_log.retention import maintain
 from prediction_log.size import database_size
 from prediction_log.writer import LogWriter, WriterStats
@@ -34,6 +34,7 @@ __all__ = [
     "maintain",
     "new_id",
     "save_report",
+    "set_report_address",
     "time_of",
     "upgrade",
 ]

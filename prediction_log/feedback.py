@@ -1,10 +1,14 @@
 """True labels that people send for predictions."""
 
+import contextlib
 import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
 from prediction_log.errors import InvalidFeedback, LogError, UnknownPrediction
@@ -13,11 +17,12 @@ from prediction_log.schema import feedback, predictions
 
 LABELS = ("negative", "positive")
 FEEDBACK_SECONDS = 3.0  # a client waits for the answer
+_CHUNK = 1000  # predictions that one statement asks for
 GRACE = timedelta(minutes=1)  # a prediction's row may still be on its way to the database
 
 
 async def add_feedback_async(url: str, prediction_id: str, true_label: str, who: str | None) -> None:
-    """Keep a true label for a prediction; the newest one counts.
+    """Keep a true label for a prediction; of several the last in time counts.
 
     Raises:
         UnknownPrediction: the log has no such prediction, and it is older than a minute.
@@ -49,7 +54,7 @@ def add_feedback(url: str, prediction_id: str, true_label: str, who: str | None)
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A prediction with feedback: its id and text, the newest true label (0 negative, 1 positive) and when that came.
+    """A prediction with feedback: its id and text, the last true label (0 negative, 1 positive) and when that came.
 
     `text` is None where the log does not keep texts (LOG_TEXT=hash).
     """
@@ -60,33 +65,74 @@ class LabelledText:
     at: datetime
 
 
-async def _labelled_texts(url: str, start: datetime, end: datetime, seconds: float) -> list[LabelledText]:
-    inside = (predictions.c.time >= start, predictions.c.time < end)
-    newest = (
-        select(func.max(feedback.c.id).label("id"))
-        .join(predictions, predictions.c.id == feedback.c.prediction_id)
-        .where(*inside)
-        .group_by(feedback.c.prediction_id)
-        .subquery()
-    )
-    query = (
-        select(predictions.c.id, predictions.c.text, feedback.c.true_label, feedback.c.created)
-        .join(feedback, feedback.c.prediction_id == predictions.c.id)
-        .join(newest, newest.c.id == feedback.c.id)
-        .where(*inside)
-        .order_by(predictions.c.id)
-    )
-    async with connected(parse_url(url), read_only=True, seconds=seconds) as connection:
+class Labelled(NamedTuple):
+    """The last label that a prediction was given in a window, and the prediction's row."""
+
+    true_label: str
+    at: datetime
+    prediction: Any  # a row of SQLAlchemy: the id, then the columns that were asked for
+
+
+async def read_labelled(
+    connection: AsyncConnection,
+    start: datetime,
+    end: datetime,
+    columns: Sequence[ColumnElement[Any]],
+    releases: Collection[str] | None,
+) -> list[Labelled]:
+    """The predictions that were given a label in [start, end), however old they are, in the order of their time.
+
+    Of several labels of one prediction the last in time counts. Labels whose prediction is not in the log, or is of
+    another release, are left out.
+
+    Args:
+        columns: what is read of each prediction.
+        releases: the releases whose predictions are meant; all unless given.
+    """
+    given, made = feedback.c, predictions.c
+    place = func.row_number().over(partition_by=given.prediction_id, order_by=(given.created.desc(), given.id.desc()))
+    inside = select(given.prediction_id, given.true_label, given.created, place.label("place"))
+    ranked = inside.where(given.created >= start, given.created < end).subquery().c
+    last = select(ranked.prediction_id, ranked.true_label, ranked.created).where(ranked.place == 1)
+    labels = {str(row[0]): (str(row[1]), row[2]) for row in (await connection.execute(last)).all()}
+    keys = []
+    for prediction_id in labels:
+        with contextlib.suppress(LogError):  # a row that was written by hand
+            keys.append((time_of(prediction_id), prediction_id))
+    keys.sort()
+    found: list[Labelled] = []
+    for first in range(0, len(keys), _CHUNK):
+        # By the primary key: the time is in the id, so that no other partition is looked at.
+        wanted = tuple_(made.time, made.id).in_(keys[first : first + _CHUNK])
+        query = select(made.id, *columns).where(wanted).order_by(made.time, made.id)
+        if releases is not None:
+            query = query.where(made.release_id.in_(sorted(releases)))
         rows = (await connection.execute(query)).all()
-    return [LabelledText(str(row[0]), row[1], LABELS.index(row[2]), row[3]) for row in rows]
+        found += [Labelled(*labels[str(row[0])], row) for row in rows]
+    return found
+
+
+async def _labelled_texts(
+    url: str, start: datetime, end: datetime, releases: Collection[str] | None, seconds: float
+) -> list[LabelledText]:
+    async with connected(parse_url(url), read_only=True, seconds=seconds) as connection:
+        found = await read_labelled(connection, start, end, (predictions.c.text,), releases)
+    return [
+        LabelledText(str(one.prediction[0]), one.prediction[1], LABELS.index(one.true_label), one.at) for one in found
+    ]
 
 
 def labelled_texts(
-    url: str, start: datetime, end: datetime, timeout_seconds: float = STATEMENT_SECONDS
+    url: str,
+    start: datetime,
+    end: datetime,
+    *,
+    releases: Collection[str] | None = None,
+    timeout_seconds: float = STATEMENT_SECONDS,
 ) -> list[LabelledText]:
-    """The predictions of [start, end) that have feedback, by id.
+    """The predictions that were given a label in [start, end), however old they are, by id; see `read_labelled`.
 
     Raises:
         LogError: the database cannot be used, or takes longer than this.
     """
-    return run(_labelled_texts(url, start, end, timeout_seconds))
+    return run(_labelled_texts(url, start, end, releases, timeout_seconds))

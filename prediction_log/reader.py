@@ -1,7 +1,7 @@
 """Read a window of the log: samples, summaries, feedback."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
+from prediction_log.feedback import read_labelled
 from prediction_log.record import SKETCH_BYTES
-from prediction_log.schema import feedback, predictions
+from prediction_log.schema import predictions
 
 P = predictions.c
 POSITIVE = "positive"
+Releases = str | Collection[str] | None  # one release, several such as all of a model, or whichever answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class HourRow:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """The n predictions of a window that have feedback: the newest true label of each, and what was predicted."""
+    """The n predictions that were labelled in a window: the last true label of each, and what was predicted."""
 
     prediction_id: list[str]
     true_label: npt.NDArray[np.int8]
@@ -111,15 +113,16 @@ class WindowReader:
         """The window's rows; when there are more than `max_rows`, a uniform sample that the database draws."""
         return run(self._read(start, end, release_id, max_rows, seed))
 
-    def summary(self, start: datetime, end: datetime, release_id: str | None = None) -> Summary:
-        return run(self._summary(start, end, release_id))
+    def summary(self, start: datetime, end: datetime, release: Releases = None) -> Summary:
+        return run(self._summary(start, end, release))
 
-    def hourly(self, start: datetime, end: datetime) -> list[HourRow]:
+    def hourly(self, start: datetime, end: datetime, release: Releases = None) -> list[HourRow]:
         """Predictions and average confidence by hour, the oldest first; hours without any are left out."""
-        return run(self._hourly(start, end))
+        return run(self._hourly(start, end, release))
 
-    def feedback(self, start: datetime, end: datetime, release_id: str | None = None) -> Feedback:
-        return run(self._feedback(start, end, release_id))
+    def feedback(self, start: datetime, end: datetime, release: Releases = None) -> Feedback:
+        """The predictions that were labelled in the window, however old they are."""
+        return run(self._feedback(start, end, release))
 
     async def _read(
         self, start: datetime, end: datetime, release_id: str | None, max_rows: int | None, seed: int
@@ -133,8 +136,8 @@ class WindowReader:
             rows = (await connection.execute(query)).all()
         return _window(start, end, total, sorted(rows, key=lambda row: (row.time, row.id)))
 
-    async def _summary(self, start: datetime, end: datetime, release_id: str | None) -> Summary:
-        where = _inside(start, end, release_id)
+    async def _summary(self, start: datetime, end: datetime, release: Releases) -> Summary:
+        where = _inside(start, end, release)
         async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             totals = select(func.count(), func.avg(P.confidence), func.min(P.time), func.max(P.time)).where(where)
             count, mean, first, last = (await connection.execute(totals)).one()
@@ -151,40 +154,43 @@ class WindowReader:
                 last=last,
             )
 
-    async def _hourly(self, start: datetime, end: datetime) -> list[HourRow]:
+    async def _hourly(self, start: datetime, end: datetime, release: Releases) -> list[HourRow]:
         sqlite = is_sqlite(self._url)
         hour = func.strftime("%Y-%m-%dT%H:00:00+00:00", P.time) if sqlite else func.date_trunc("hour", P.time, "UTC")
         named = hour.label("hour")
-        query = select(named, func.count(), func.avg(P.confidence)).where(_inside(start, end, None))
+        query = select(named, func.count(), func.avg(P.confidence)).where(_inside(start, end, release))
         async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
             rows = (await connection.execute(query.group_by(named).order_by(named))).all()
         return [HourRow(datetime.fromisoformat(at) if sqlite else at, count, float(mean)) for at, count, mean in rows]
 
-    async def _feedback(self, start: datetime, end: datetime, release_id: str | None) -> Feedback:
-        newest = select(func.max(feedback.c.id).label("id")).group_by(feedback.c.prediction_id).subquery()
-        query = (
-            select(P.id, feedback.c.true_label, P.label, P.probability, P.margin)
-            .join(feedback, feedback.c.prediction_id == P.id)
-            .join(newest, newest.c.id == feedback.c.id)
-            .where(_inside(start, end, release_id))
-            .order_by(P.time, P.id)
-        )
+    async def _feedback(self, start: datetime, end: datetime, release: Releases) -> Feedback:
+        check_window(start, end)
+        releases = (release,) if isinstance(release, str) else release
+        columns = (P.label, P.probability, P.margin)
         async with connected(self._url, read_only=True, seconds=self._seconds) as connection:
-            rows = (await connection.execute(query)).all()
+            found = await read_labelled(connection, start, end, columns, releases)
+        rows = [one.prediction for one in found]
         return Feedback(
             prediction_id=[str(row[0]) for row in rows],
-            true_label=_labels([row[1] for row in rows]),
-            label=_labels([row[2] for row in rows]),
-            probability=np.array([row[3] for row in rows], dtype=np.float32),
-            margin=np.array([row[4] for row in rows], dtype=np.float32),
+            true_label=_labels([one.true_label for one in found]),
+            label=_labels([row[1] for row in rows]),
+            probability=np.array([row[2] for row in rows], dtype=np.float32),
+            margin=np.array([row[3] for row in rows], dtype=np.float32),
         )
 
 
-def _inside(start: datetime, end: datetime, release_id: str | None) -> ColumnElement[bool]:
+def check_window(start: datetime, end: datetime) -> None:
+    """Raises LogError: an end of the window has no time zone."""
     if start.tzinfo is None or end.tzinfo is None:
         raise LogError("a window's start and end need a time zone; give aware datetimes")
+
+
+def _inside(start: datetime, end: datetime, release: Releases) -> ColumnElement[bool]:
+    check_window(start, end)
     inside = and_(P.time >= start, P.time < end)
-    return inside if release_id is None else and_(inside, P.release_id == release_id)
+    if release is None:
+        return inside
+    return and_(inside, P.release_id == release if isinstance(release, str) else P.release_id.in_(sorted(release)))
 
 
 def _random_order(seed: int) -> tuple[ColumnElement[Any], ...]:

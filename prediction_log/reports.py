@@ -1,6 +1,7 @@
 """Drift reports: one row for each check."""
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -48,17 +49,33 @@ def save_report(url: str, report: DriftReportRow) -> int:
     return run(_save(url, report))
 
 
-async def _latest(url: str, count: int, seconds: float) -> list[RecordedReport]:
+async def _set_address(url: str, row_id: int, report_uri: str) -> None:
+    async with connected(parse_url(url), seconds=STATEMENT_SECONDS) as connection:
+        await connection.execute(
+            drift_reports.update().where(drift_reports.c.id == row_id).values(report_uri=report_uri)
+        )
+
+
+def set_report_address(url: str, row_id: int, report_uri: str) -> None:
+    """Say where the report of a saved check is. LogError when the database cannot be used."""
+    run(_set_address(url, row_id, report_uri))
+
+
+async def _latest(url: str, count: int, seconds: float, releases: Collection[str] | None) -> list[RecordedReport]:
     names = RecordedReport.__dataclass_fields__
     query = select(*(drift_reports.c[name] for name in names)).order_by(drift_reports.c.id.desc()).limit(count)
+    if releases is not None:
+        query = query.where(drift_reports.c.release_id.in_(sorted(releases)))
     async with connected(parse_url(url), read_only=True, seconds=seconds) as connection:
         return [RecordedReport(*row) for row in (await connection.execute(query)).all()]
 
 
-def latest_reports(url: str, count: int, timeout_seconds: float = STATEMENT_SECONDS) -> list[RecordedReport]:
-    """The newest `count` reports, the newest first.
+def latest_reports(
+    url: str, count: int, timeout_seconds: float = STATEMENT_SECONDS, releases: Collection[str] | None = None
+) -> list[RecordedReport]:
+    """The newest `count` reports of these releases (of all unless given), the newest first.
 
     Raises:
         LogError: the database cannot be used, or takes longer than this.
     """
-    return run(_latest(url, count, timeout_seconds))
+    return run(_latest(url, count, timeout_seconds, releases))

@@ -3,7 +3,7 @@
 Collecting and grading are apart: `grade` is pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +69,18 @@ def view_server(url: str) -> ServerView:
         return ServerView(url, problem=f"what answers at {url} is not this server")
 
 
-def view_log(database_url: str, hours: float) -> LogView:
+def own_releases(releases_uri: str, model_name: str) -> frozenset[str] | None:
+    """The model's releases, by which its rows are told apart in a log that several models share; None where the store
+    has none or cannot be read, and all rows are meant."""
+    from model_release import ReleaseError, ReleaseStore
+
+    try:
+        return ReleaseStore(releases_uri).release_ids(model_name) or None
+    except ReleaseError:
+        return None
+
+
+def view_log(database_url: str, hours: float, releases: Collection[str] | None = None) -> LogView:
     """Read the last hours of the log and the newest drift verdict; never raises for a database that is down."""
     from prediction_log import LogError, WindowReader, latest_reports
 
@@ -78,8 +89,8 @@ def view_log(database_url: str, hours: float) -> LogView:
         return LogView(problem=f"{absent} does not exist yet")
     now = datetime.now(UTC)
     try:
-        found = WindowReader(database_url).summary(now - timedelta(hours=hours), now + timedelta(seconds=1))
-        reports = latest_reports(database_url, 1)
+        found = WindowReader(database_url).summary(now - timedelta(hours=hours), now + timedelta(seconds=1), releases)
+        reports = latest_reports(database_url, 1, releases=releases)
     except LogError as error:
         return LogView(problem=plain(error))
     report = reports[0] if reports else None

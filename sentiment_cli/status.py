@@ -34,11 +34,12 @@ def status(
 
     from sentiment_cli import grading
     from sentiment_cli.settings import load_settings
-    from sentiment_cli.snapshot import grade, view_log, view_server
+    from sentiment_cli.snapshot import grade, own_releases, view_log, view_server
 
     settings = load_settings(database_url=database_url)
     server = view_server(url or f"http://127.0.0.1:{settings.http_port}")
-    lines = grade(server, view_log(settings.database_url, hours), hours)
+    releases = own_releases(settings.releases_uri, settings.model_name)
+    lines = grade(server, view_log(settings.database_url, hours, releases), hours)
     overall = grading.worst(lines)
     if as_json:
         shown = {

@@ -1,30 +1,65 @@
 """True labels that came back from use, mixed into the rows of a training."""
 
+import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from model_release.features import text_hash
 from training_job.data import FeedbackCounts, Parts, Rows, need_both_classes
-from training_job.reading import read_labelled
+from training_job.errors import DataError
+from training_job.reading import open_source, read_labelled
 from training_job.remote import list_files
 from training_job.split import part_of
 
+_STAMP = re.compile(r"^(\d{8}T\d{6})Z-")  # of a file that a drift check wrote
 
-def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
-    """The rows of `<releases_uri>/<name>/feedback/*.parquet` (columns text and label; others are not looked at), the
-    oldest file first, and how many files there are.
 
-    A file's name begins with the time at which its window ended.
+def read_times(source: str, rows: int) -> npt.NDArray[np.int64]:
+    """When each row's label was given, in milliseconds since 1970: by the column `at`; without one by the time with
+    which the file's name begins (the end of its export), or as the first of all.
 
     Raises:
-        DataError: a file is no Parquet file, or a row's text or label is none; names the file and the row.
+        DataError: the column does not hold times.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with open_source(source) as stream:
+        file = parquet.ParquetFile(stream)
+        if "at" not in file.schema_arrow.names:
+            return np.full(rows, _named_time(source), dtype=np.int64)
+        column = file.read(["at"]).column("at")
+    try:
+        times = column.cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())
+    except pa.ArrowException as error:
+        raise DataError(f"{source}: the column at does not hold times ({error}); give timestamps in UTC") from None
+    return np.array(times.fill_null(0), dtype=np.int64)
+
+
+def _named_time(source: str) -> int:
+    found = _STAMP.match(source.rsplit("/", 1)[-1])
+    if not found:
+        return 0
+    return int(datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
+    """The rows of `<releases_uri>/<name>/feedback/*.parquet` (columns text, label and at; others are not looked at) in
+    the order in which the labels were given, and how many files there are.
+
+    Raises:
+        DataError: a file is not a Parquet file, or a row's text or label is missing; names the file and the row.
     """
     files = list_files(f"{releases_uri.rstrip('/')}/{name}/feedback", ".parquet")
     read = [read_labelled(file) for file in files]
     texts = [text for rows in read for text in rows.texts]
     labels = np.concatenate([np.empty(0, dtype=np.int64), *(rows.labels for rows in read)])
-    return Rows(texts, labels), len(files)
+    times = [read_times(file, len(rows)) for file, rows in zip(files, read, strict=True)]
+    order = np.argsort(np.concatenate([np.empty(0, dtype=np.int64), *times]), kind="stable")
+    return Rows(texts, labels).take(order), len(files)
 
 
 def mix(parts: Parts, feedback: Rows, files: int) -> Parts:

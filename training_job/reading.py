@@ -135,14 +135,15 @@ def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tupl
     return found.index(wanted[0]), found.index(wanted[1])
 
 
-def _open(source: str) -> io.BufferedReader:
+def open_source(source: str) -> io.BufferedReader:
+    """The file's bytes, from here or from a store."""
     raw: Any = io.BytesIO(read_bytes(source)) if is_remote(source) else Path(source).expanduser().open("rb", 0)
     return io.BufferedReader(raw)
 
 
 @contextmanager
 def _open_csv(source: str) -> Iterator[io.TextIOWrapper]:
-    with _open(source) as stream:
+    with open_source(source) as stream:
         is_gzip, name = stream.peek(2).startswith(_GZIP_MAGIC), source.rsplit("/", 1)[-1]
         if is_gzip and not name.lower().endswith(".gz"):
             raise DataError(f"{source} is gzip; rename it to {name}.gz")
@@ -214,7 +215,7 @@ def read_parquet(source: str, columns: tuple[str, str] = ("text", "label")) -> R
     from pyarrow import parquet
 
     try:
-        with _open(source) as stream:
+        with open_source(source) as stream:
             file = parquet.ParquetFile(stream)
             _columns(source, file.schema_arrow.names, columns)
             table = file.read(list(columns))

@@ -5,6 +5,7 @@ Each is a source of its own, like those of `sources`.
 
 import json
 import urllib.request
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,10 +79,10 @@ class Alert(BaseModel):
     runbook: str | None
 
 
-def traffic(settings: MonitorSettings) -> Traffic:
-    """Raises LogError: the log cannot be read."""
+def traffic(settings: MonitorSettings, releases: Collection[str] | None) -> Traffic:
+    """The predictions of these releases, of all unless given. Raises LogError: the log cannot be read."""
     now = datetime.now(UTC)
-    found = asdict(WindowReader(settings.read_url, settings.query_seconds).summary(now - DAY, now))
+    found = asdict(WindowReader(settings.read_url, settings.query_seconds).summary(now - DAY, now, releases))
     return Traffic(**{name: found[name] for name in Traffic.model_fields})
 
 

@@ -1,6 +1,7 @@
 """Where the monitor's figures come from. Each source is read by itself, so that one that is away costs only its own."""
 
 import logging
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,32 +45,35 @@ class LogSource:
         self._url, self._seconds = settings.read_url, settings.query_seconds
         self._reader = WindowReader(self._url, self._seconds)
         self._hours: dict[datetime, Hour] = {}
+        self._releases: Collection[str] | None = None  # whose hours are kept
         self._all_read = datetime.min.replace(tzinfo=UTC)
 
-    def checks(self, limit: int = REPORTS) -> list[DriftCheck]:
-        """The newest first; a row that is no check is left out."""
+    def checks(self, releases: Collection[str] | None = None, limit: int = REPORTS) -> list[DriftCheck]:
+        """The newest first; a row that is not a check is left out."""
         found = []
-        for row in latest_reports(self._url, limit, self._seconds):
+        for row in latest_reports(self._url, limit, self._seconds, releases):
             try:
                 found.append(DriftCheck.model_validate(asdict(row)))
             except ValidationError as error:
                 log.warning("drift report %s: %s", row.id, error.errors()[0]["msg"])
         return found
 
-    def hours(self, hours: int, now: datetime) -> list[Hour]:
+    def hours(self, hours: int, now: datetime, releases: Collection[str] | None = None) -> list[Hour]:
         """The last hours, the oldest first: all of them now and then, otherwise only those that have not ended."""
+        if releases != self._releases:
+            self._releases, self._hours = releases, {}
         oldest = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
         start = oldest
         if now - self._all_read < ALL_HOURS_AGAIN and self._hours:
             start = max(oldest, max(self._hours) - OVERLAP)
-        found = {row.hour: Hour(**asdict(row)) for row in self._reader.hourly(start, now)}
+        found = {row.hour: Hour(**asdict(row)) for row in self._reader.hourly(start, now, releases)}
         if start == oldest:
             self._all_read, self._hours = now, {}
         self._hours = {at: hour for at, hour in (self._hours | found).items() if at >= oldest}
         return [self._hours[at] for at in sorted(self._hours)]
 
     def feedback(self, release_id: str) -> FeedbackAccuracy | None:
-        """None without feedback."""
+        """By the labels of the last day; None without any."""
         now = datetime.now(UTC)
         found = self._reader.feedback(now - DAY, now, release_id)
         if not len(found):
@@ -105,6 +109,9 @@ class StoreSource:
             for one in self._known.values()
         ]
         return sorted(found, key=lambda one: one.created, reverse=True)
+
+    def release_ids(self) -> frozenset[str]:
+        return self._store.release_ids(self._name)
 
     def _read(self, release_id: str) -> Release:
         manifest = self._store.manifest(self._name, release_id)

@@ -47,6 +47,7 @@ class Figures:
     card: Card | None = None
     examples: Examples | None = None
     alerts: list[Alert] | None = None
+    release_ids: frozenset[str] | None = None  # the model's, by which its rows are told apart in a shared log
     up: dict[str, bool] = field(default_factory=dict)
     read_at: dict[str, float] = field(default_factory=dict)
 
@@ -131,15 +132,16 @@ class Watch:
 
     def _read_log(self) -> None:
         figures = self._figures
-        figures.checks = self._log.checks()
+        figures.checks = self._log.checks(figures.release_ids)
         figures.database = self._log.size()
-        figures.hours = self._log.hours(HOURS, datetime.now(UTC))
+        figures.hours = self._log.hours(HOURS, datetime.now(UTC), figures.release_ids)
         champion = figures.champion
         figures.feedback = self._log.feedback(champion) if champion else None
 
     def _read_store(self) -> None:
         self._figures.releases = self._store.releases()
         self._figures.promotions = self._store.promotions()
+        self._figures.release_ids = self._store.release_ids() or None
 
     def _read_cluster(self) -> None:
         if self._cluster is None:
@@ -147,7 +149,7 @@ class Watch:
         self._figures.jobs = remember(self._figures.jobs, self._cluster.jobs())
 
     def _read_traffic(self) -> None:
-        self._figures.traffic = details.traffic(self._settings)
+        self._figures.traffic = details.traffic(self._settings, self._figures.release_ids)
 
     def _read_card(self) -> None:
         champion, known = self._figures.champion, self._figures.card

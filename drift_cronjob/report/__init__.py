@@ -1,6 +1,7 @@
 """The HTML report of a check: our own page, and Evidently's beside it."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,24 +45,51 @@ def write_file(directory: str, name: str, content: bytes) -> str:
     return address
 
 
-def write_report(findings: "Findings", directory: str, seed: int, *, evidently: bool) -> str:
-    """Draw the report into `directory` (a folder or `s3://bucket/prefix`); the page's address.
-
-    The page holds its pictures itself. Evidently's page (several megabytes of script) is a file beside it.
+def _evidently_beside(findings: "Findings", directory: str, name: str, seed: int) -> str:
+    """Draw Evidently's page beside the report; its file's name.
 
     Raises:
-        DriftError: the folder cannot be written.
+        DriftError: it cannot be drawn or written.
+    """
+    beside = f"{name}-evidently.html"
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch) / beside
+        try:
+            from drift_cronjob.report.evidently_page import save_evidently_page
+
+            save_evidently_page(findings.reference, findings.traffic.sample, page, seed)
+        except Exception as error:  # Evidently's, pandas' and plotly's, by the rows
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise DriftError(
+                f"Evidently's page cannot be drawn ({reason}); the report is without it (--no-evidently asks for none)"
+            ) from error
+        write_file(directory, beside, page.read_bytes())
+    return beside
+
+
+def write_report(
+    findings: "Findings", directory: str, seed: int, *, evidently: bool, on_problem: Callable[[str], None]
+) -> str:
+    """Draw the report into `directory` (a folder or `s3://bucket/prefix`); the page's address.
+
+    The page holds its pictures itself. Evidently's page (several megabytes of script) is a file beside it; where it
+    cannot be made, `on_problem` gets a line and the report is written without it.
+
+    Raises:
+        DriftError: the report cannot be drawn or written.
     """
     created = datetime.now(UTC)
     stamp = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}Z"
     name = f"drift-{stamp}-{findings.manifest.release_id[:8]}"
     beside = None
     if evidently and min(len(findings.reference), len(findings.traffic.sample)) >= _EVIDENTLY_ROWS:
-        from drift_cronjob.report.evidently_page import save_evidently_page
-
-        beside = f"{name}-evidently.html"
-        with tempfile.TemporaryDirectory() as scratch:
-            page = Path(scratch) / beside
-            save_evidently_page(findings.reference, findings.traffic.sample, page, seed)
-            write_file(directory, beside, page.read_bytes())
-    return write_file(directory, f"{name}.html", render_page(findings, created, beside, seed).encode())
+        try:
+            beside = _evidently_beside(findings, directory, name, seed)
+        except DriftError as error:
+            on_problem(str(error))
+    try:
+        page = render_page(findings, created, beside, seed).encode()
+    except Exception as error:  # matplotlib's and jinja's
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DriftError(f"the report cannot be drawn ({reason})") from error
+    return write_file(directory, f"{name}.html", page)

@@ -18,7 +18,7 @@ def _frame(sample: Sample) -> pd.DataFrame:
     frame["Margin"] = sample.margin
     frame["Confidence"] = sample.confidence
     frame["Answer"] = np.where(sample.label == 1, "positive", "negative")
-    return frame.dropna()
+    return frame
 
 
 def save_evidently_page(reference: Sample, window: Sample, path: Path, seed: int) -> None:
@@ -29,8 +29,11 @@ def save_evidently_page(reference: Sample, window: Sample, path: Path, seed: int
 
     rng = np.random.default_rng(seed)
     frames = [_frame(sample.at_most(_MAX_ROWS, rng)) for sample in (window, reference)]
+    # Rows may be without descriptors; a column that a side has no values of is left out, then rows with gaps.
+    filled = [name for name in frames[0].columns if all(frame[name].notna().any() for frame in frames)]
+    frames = [frame[filled].dropna() for frame in frames]
     # A column of one value on both sides has no distribution to draw.
-    varying = [name for name in frames[0].columns if pd.concat([frame[name] for frame in frames]).nunique() > 1]
+    varying = [name for name in filled if pd.concat([frame[name] for frame in frames]).nunique() > 1]
     definition = DataDefinition(
         numerical_columns=[name for name in varying if name != "Answer"],
         categorical_columns=[name for name in varying if name == "Answer"],

@@ -1,4 +1,4 @@
-"""Labelled feedback becomes a file that a training can read, once."""
+"""Labelled feedback becomes files that a training can read, each label once."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +11,13 @@ from drift_cronjob.errors import DriftError
 from drift_cronjob.feedback_export import export
 from drift_cronjob.settings import DriftSettings
 from prediction_log import PredictionRecord, add_feedback, upgrade
+from prediction_log.database import connected, parse_url, run
+from prediction_log.schema import feedback
 
-END = datetime.now(UTC)
-START = END - timedelta(hours=24)
+NOW = datetime.now(UTC)
+END = NOW + timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OURS = frozenset({"a" * 16})
 
 
 @pytest.fixture
@@ -27,9 +31,20 @@ def settings(url: str, releases: str) -> DriftSettings:
     return DriftSettings(database_url=url, releases_uri=releases)
 
 
-def logged(url: str, texts: list[str | None]) -> list[PredictionRecord]:
+def label(url: str, row: PredictionRecord, true_label: str, at: datetime) -> None:
+    """As a server whose clock says `at` keeps it."""
+
+    async def work() -> None:
+        async with connected(parse_url(url)) as connection:
+            values = {"prediction_id": row.id, "true_label": true_label, "who": None, "created": at}
+            await connection.execute(feedback.insert().values(values))
+
+    run(work())
+
+
+def logged(url: str, texts: list[str | None], **changes: object) -> list[PredictionRecord]:
     """Predictions with these texts, alternately labelled positive and negative by people."""
-    rows = [record(END - timedelta(minutes=60 - n), text=text) for n, text in enumerate(texts)]
+    rows = [record(NOW - timedelta(minutes=60 - n), text=text, **changes) for n, text in enumerate(texts)]
     write(url, rows)
     for n, row in enumerate(rows):
         add_feedback(url, row.id, "negative" if n % 2 else "positive", None)
@@ -40,11 +55,17 @@ def files(releases: str) -> list[Path]:
     return sorted((Path(releases) / "sentiment" / "feedback").glob("*"))
 
 
+def exported(releases: str) -> list[tuple[str, int]]:
+    """Every (text, label) of every file, in the order of the labels' times."""
+    rows = [row for path in files(releases) for row in pq.read_table(path).to_pylist()]
+    return [(row["text"], row["label"]) for row in sorted(rows, key=lambda row: row["at"])]
+
+
 def test_the_file(url: str, tmp_path: Path) -> None:
     rows = logged(url, ["good", "bad\nand \u0085 ugly", None])
     releases = f"{tmp_path}/releases/"
-    said = export(settings(url, releases), START, END)
-    assert said == f"exported 2 labelled texts to {releases}sentiment/feedback; 1 labels have no text"
+    done = export(settings(url, releases), END, OURS)
+    assert done == f"exported 2 labelled texts to {releases}sentiment/feedback; 1 labels have no text"
     (path,) = files(releases)
     assert path.name.startswith(f"{END:%Y%m%dT%H%M%SZ}-") and path.suffix == ".parquet"
     table = pq.read_table(path)
@@ -52,38 +73,81 @@ def test_the_file(url: str, tmp_path: Path) -> None:
     assert table["text"].to_pylist() == ["good", "bad\nand \u0085 ugly"]
     assert table["label"].to_pylist() == [1, 0]
     assert table["prediction_id"].to_pylist() == [row.id for row in rows[:2]]
-    assert all(START < at <= datetime.now(UTC) for at in table["at"].to_pylist())
+    assert all(NOW - HOUR < at <= datetime.now(UTC) for at in table["at"].to_pylist())
 
 
-def test_the_same_feedback_is_written_once_and_a_new_label_again(url: str, tmp_path: Path) -> None:
+def test_each_label_is_written_once_and_a_new_one_too(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
     rows = logged(url, ["good", "bad"])
-    export(settings(url, releases), START, END)
-    hour = timedelta(hours=1)
-    for end in (END, END + hour):
-        assert export(settings(url, releases), START, end) == "this window's 2 labelled texts were exported before"
+    export(settings(url, releases), END, OURS)
+    for end in (END, END + HOUR):
+        assert export(settings(url, releases), end, OURS) == "no feedback is new, so none was exported"
     assert len(files(releases)) == 1
     add_feedback(url, rows[0].id, "negative", None)
-    assert export(settings(url, releases), START, END + hour).startswith("exported 2")
-    assert len(files(releases)) == 2
+    assert export(settings(url, releases), END + HOUR, OURS).startswith("exported 1")
+    assert exported(releases) == [("good", 1), ("bad", 0), ("good", 0)]
+
+
+def test_a_label_that_comes_a_week_after_its_prediction_is_exported(url: str, tmp_path: Path) -> None:
+    releases = str(tmp_path / "releases")
+    old = record(NOW - 7 * DAY, text="a week ago")
+    write(url, [old])
+    assert export(settings(url, releases), NOW - DAY, OURS).startswith("no feedback")
+    label(url, old, "negative", NOW - HOUR)
+    assert export(settings(url, releases), NOW, OURS).startswith("exported 1")
+    assert exported(releases) == [("a week ago", 0)]
+
+
+def test_no_gap_where_a_commit_is_late_or_checks_did_not_run(url: str, tmp_path: Path) -> None:
+    """A label is stamped before it is committed, by whichever server's clock; checks may pause for days."""
+    releases = str(tmp_path / "releases")
+    rows = [record(NOW - 20 * DAY + n * HOUR, text=f"{n}") for n in range(5)]
+    write(url, rows)
+    label(url, rows[0], "positive", NOW - 15 * DAY)
+    export(settings(url, releases), NOW - 15 * DAY + HOUR, OURS)
+    label(url, rows[1], "positive", NOW - 15 * DAY - HOUR)  # committed after the export, stamped before it
+    label(url, rows[2], "positive", NOW - 10 * DAY)  # no check ran for days
+    label(url, rows[3], "positive", NOW - HOUR)
+    label(url, rows[4], "positive", NOW + HOUR)  # given after the check's end
+    export(settings(url, releases), NOW, OURS)
+    assert sorted(exported(releases)) == [("0", 1), ("1", 1), ("2", 1), ("3", 1)]
+    export(settings(url, releases), NOW + 2 * HOUR, OURS)
+    assert sorted(exported(releases)) == [(f"{n}", 1) for n in range(5)]
+    assert len(files(releases)) == 3
+
+
+def test_labels_of_other_models_are_left_out(url: str, tmp_path: Path) -> None:
+    releases = str(tmp_path / "releases")
+    logged(url, ["of another model"], release_id="b" * 16)
+    logged(url, ["ours"])
+    assert export(settings(url, releases), END, OURS).startswith("exported 1")
+    assert exported(releases) == [("ours", 1)]
 
 
 def test_into_a_bucket(url: str, s3_uri: str) -> None:
     logged(url, ["good", "bad"])
-    assert export(settings(url, s3_uri), START, END) == f"exported 2 labelled texts to {s3_uri}/sentiment/feedback"
-    assert "exported before" in export(settings(url, s3_uri), START, END)
+    assert export(settings(url, s3_uri), END, OURS) == f"exported 2 labelled texts to {s3_uri}/sentiment/feedback"
+    assert export(settings(url, s3_uri), END, OURS).startswith("no feedback is new")
 
 
 def test_without_feedback_or_texts_nothing_is_written(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
-    assert export(settings(url, releases), START, END).startswith("no feedback in this window")
+    assert export(settings(url, releases), END, OURS).startswith("no feedback is new")
     logged(url, [None, None])
-    assert "LOG_TEXT=hash" in export(settings(url, releases), START, END)
+    assert "LOG_TEXT=hash" in export(settings(url, releases), END, OURS)
     assert files(releases) == []
 
 
 def test_a_store_that_takes_nothing_is_named(url: str, tmp_path: Path) -> None:
     logged(url, ["good"])
     (tmp_path / "file").write_text("")
-    with pytest.raises(DriftError, match=r"feedback cannot be written to .*; check RELEASES_URI"):
-        export(settings(url, f"{tmp_path}/file"), START, END)
+    with pytest.raises(DriftError, match=r"feedback cannot be (written to|read from) .*; check RELEASES_URI"):
+        export(settings(url, f"{tmp_path}/file"), END, OURS)
+
+
+def test_a_file_that_is_not_one_of_feedback_is_named(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "releases/sentiment/feedback"
+    folder.mkdir(parents=True)
+    (folder / f"{NOW:%Y%m%dT%H%M%SZ}-0123456789ab.parquet").write_text("no Parquet")
+    with pytest.raises(DriftError, match=r"0123456789ab.parquet is not a file of exported feedback \(.*\); remove it"):
+        export(settings(url, str(tmp_path / "releases")), END, OURS)

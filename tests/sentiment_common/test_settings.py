@@ -40,7 +40,7 @@ def raw_reads(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            if called.endswith(("os.getenv", "environ.get", "environ.pop", "environ.items", "environ.copy")):
+            if called.endswith(("os.getenv", "environ.get", "environ.pop")):
                 yield node.lineno
             if any(keyword.arg in ("envvar", "env_prefix", "env_ignore_empty") for keyword in node.keywords):
                 yield node.lineno

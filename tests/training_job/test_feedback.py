@@ -24,8 +24,10 @@ PARTS = Parts(
 )
 
 
-def _write(store: str, name: str, *pairs: tuple[str, object]) -> None:
+def _write(store: str, name: str, *pairs: tuple[str, object], at: list[object] | None = None) -> None:
     frame = pd.DataFrame(pairs, columns=["text", "label"])
+    if at is not None:
+        frame["at"] = at
     frame["prediction_id"] = [f"0190-{place}" for place in range(len(frame))]
     filesystem, folder = fsspec.core.url_to_fs(f"{store}/sentiment/feedback")
     filesystem.makedirs(folder, exist_ok=True)
@@ -40,6 +42,33 @@ def test_files_are_read_the_oldest_first(store_uri: str) -> None:
     fsspec.core.url_to_fs(f"{store_uri}/sentiment")[0].pipe_file(f"{store_uri}/sentiment/feedback/notes.txt", b"no")
     rows, files = read_feedback(f"{store_uri}/", "sentiment")
     assert files == 2 and rows.texts == ["warm", "cold", "warm"] and rows.labels.tolist() == [1, 0, 0]
+
+
+def test_rows_are_in_the_order_in_which_their_labels_were_given(store_uri: str) -> None:
+    """A file holds its rows by prediction, and a label may be exported after a later one."""
+    hours = [pd.Timestamp(f"2026-01-01T0{hour}:00", tz="UTC") for hour in range(6)]
+    _write(
+        store_uri,
+        "20260102T000000Z-a.parquet",
+        ("warm", 1),
+        ("cold", 0),
+        ("warm", 0),
+        at=[hours[4], hours[2], hours[1]],
+    )
+    _write(store_uri, "20260103T000000Z-b.parquet", ("cold", 1), at=[hours[0]])
+    _write(store_uri, "20260101T030000Z-before-the-column.parquet", ("dull", 0))
+    rows, _ = read_feedback(store_uri, "sentiment")
+    assert list(zip(rows.texts, rows.labels.tolist(), strict=True)) == [
+        ("cold", 1), ("warm", 0), ("cold", 0), ("dull", 0), ("warm", 1),
+    ]  # fmt: skip
+    mixed = mix(PARTS, rows, 3).train
+    assert dict(zip(mixed.texts, mixed.labels.tolist(), strict=True))["cold"] == 0
+
+
+def test_times_that_are_none_are_named(store_uri: str) -> None:
+    _write(store_uri, "a.parquet", ("warm", 1), at=["yesterday"])
+    with pytest.raises(DataError, match=r"a.parquet: the column at does not hold times"):
+        read_feedback(store_uri, "sentiment")
 
 
 def test_the_newest_label_counts_and_held_out_rows_stay_out() -> None:
