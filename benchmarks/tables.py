@@ -142,6 +142,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_side_by_side": ("Serving side by side at DistilBERT's size", serving_tables.side_by_side),
     "serving_one_client": ("One client beside the bare forward pass", serving_tables.one_client),
     "serving_streams": ("A stream of the engine for each core", serving_tables.side_by_side),
+    "serving_kserve_edges": ("The same engine behind KServe's own edges", serving_tables.side_by_side),
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
     "serving_checkouts": ("Two commits of the server side by side", serving_tables.checkouts),
