@@ -108,9 +108,9 @@ class Parts:
         return hashlib.sha256(joined.encode()).hexdigest()
 
 
-def need_both_classes(rows: Rows, what: str, remedy: str = "so give rows of each") -> None:
+def need_both_classes(rows: Rows, what: str) -> None:
     """DataError unless both labels occur."""
     found = np.unique(rows.labels)
     if len(found) < 2:
         have = "no rows" if not len(found) else f"only {('negative', 'positive')[int(found[0])]} rows"
-        raise DataError(f"{what} holds {have}; a classifier needs both labels, {remedy}")
+        raise DataError(f"{what} holds {have}; a classifier needs both labels, so give rows of each")

@@ -131,6 +131,17 @@ def _in_part(merged: Merged, parts: Sequence[Part], part: Part) -> Rows:
     return merged.rows.take([index for index, found in enumerate(parts) if found == part])
 
 
+def _need_share(part: Rows, whole: Rows, what: str, other: str) -> None:
+    """DataError unless both labels occur in a part that the hashes chose."""
+    for label, name in enumerate(("negative", "positive")):
+        if label not in part.labels:
+            count = int(np.sum(whole.labels == label))
+            raise DataError(
+                f"none of {count:,} {name} rows falls to {what}, and a row's part follows from its text alone; add "
+                f"{name} rows{other}"
+            )
+
+
 def split(
     train: Rows, test: Rows | None, *, train_rows: int | None, validation_rows: int, test_rows: int | None
 ) -> Parts:
@@ -157,9 +168,11 @@ def split(
     held_out = _in_part(merged, parts, "validation")
     validation = held_out.take(proportional_order(held_out.labels)[:validation_rows])
     trained = _limited(_in_part(merged, parts, "train"), train_rows)
-    more = "and a row is held out by its text alone, so add rows of each"
-    need_both_classes(tested, "the test set", *([] if tests else [more]))
-    need_both_classes(trained, "what is left for training after test and validation rows are held out", more)
+    if tests:
+        need_both_classes(tested, "the test set")
+    else:
+        _need_share(tested, merged.rows, "the test set", ", or give test rows of their own (TEST_DATA)")
+    _need_share(trained, merged.rows, "the rows to train on", "")
     if not len(validation):
         raise DataError(
             f"none of {len(merged.rows):,} rows falls to the validation set, a tenth of all texts; add rows"
