@@ -14,11 +14,11 @@ from starlette.responses import Response
 from model_server import encodings, v2
 from model_server.errors import (
     ClientGone,
+    DeadlineExceeded,
     InvalidInput,
     NotReceived,
     ServingError,
     TooLarge,
-    TooSlow,
     UnsupportedCoding,
 )
 from sentiment_common.http.request import claim, refusal
@@ -51,7 +51,7 @@ async def read_body(request: Request, limit: int, deadline: float | None = None)
 
     Raises:
         TooLarge: there is more.
-        TooSlow: the deadline passed before the body's last byte.
+        DeadlineExceeded: the deadline passed before the body's last byte.
         NotReceived: the HTTP layer refused the rest of it.
         InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
         Unavailable: there is no memory to inflate it.
@@ -68,7 +68,7 @@ async def read_body(request: Request, limit: int, deadline: float | None = None)
             async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
                 body = await _receive(request, limit)
         except TimeoutError:
-            raise TooSlow(
+            raise DeadlineExceeded(
                 "X-Request-Timeout passed before the body's last byte; send it faster or allow more"
             ) from None
     if coding is None:

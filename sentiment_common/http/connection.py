@@ -19,7 +19,8 @@ NEVER = float("inf")
 MAX_PIPELINED = 32
 MAX_REFUSED = 64  # connections over the limit that are answered at once; any more are dropped
 # A client that ends its sending side this soon after its request waits for the answer; later, it has left.
-HALF_CLOSED_SECONDS = 0.1
+HALF_CLOSED_SECONDS = 0.02
+DRAIN_LINGER_SECONDS = 1.0  # as `HttpLimits.linger`, while the server stops
 CLOSING_SECONDS = 60.0  # an answer that ends the connection may take so long to be taken
 
 
@@ -201,8 +202,6 @@ class Connection(RequestParser, asyncio.Protocol):
                 self._refuse(following)
                 return
             self._start(following)
-            if self._waiting:
-                return
         elif self._last:
             self._end()
             return
@@ -268,8 +267,8 @@ class Connection(RequestParser, asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_body(self) -> None:
-        """Read on."""
-        if self._paused and not self._transport.is_closing():
+        """Read on, unless requests wait for the one that runs."""
+        if self._paused and not self._waiting and not self._transport.is_closing():
             self._paused = False
             if self._reading is not Reading.NOTHING:
                 self._deadline = time.monotonic() + self._left_when_paused
@@ -313,7 +312,8 @@ class Connection(RequestParser, asyncio.Protocol):
             self.leave()
             return
         self.resume_body()
-        self._deadline = time.monotonic() + self._limits.linger
+        linger_time = min(self._limits.linger, DRAIN_LINGER_SECONDS) if self._draining else self._limits.linger
+        self._deadline = time.monotonic() + linger_time
         if self._transport.can_write_eof():
             self._transport.write_eof()
 

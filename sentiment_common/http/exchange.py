@@ -18,6 +18,7 @@ _STATUS_LINES = {status: status_line(status) for status in range(200, 600)}
 _BAD_NAME = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_BODY = frozenset((204, 304))
+_TOO_LATE = frozenset((HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT))
 EXTENSION = "sentiment.exchange"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -163,8 +164,7 @@ class Exchange:
         if self._wire.door.limits.streams:
             self._wire.door.body_bytes -= len(body)
             self.held -= len(body)
-        if self.more_body:
-            self._wire.resume_body()
+        self._wire.resume_body()  # also behind the last piece: a client that leaves must be noticed
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
@@ -208,7 +208,7 @@ class Exchange:
             raise RuntimeError(f"{message['type']} came first; send http.response.start")
         status = message["status"]
         lines = [_STATUS_LINES[status]]
-        sized, closing = False, status == HTTPStatus.REQUEST_TIMEOUT
+        sized, closing = False, self.more_body and status in _TOO_LATE
         self._answer_left = -1
         for sent, value in (*self._wire.default_headers, *message.get("headers", ())):
             name = sent.lower()

@@ -213,9 +213,10 @@ def test_where_no_connection_is_idle_a_new_one_is_refused(app):
         assert ask(server.port, GET).status == 200
 
 
-def test_a_client_that_leaves_while_it_waits_is_noticed(app):
+@pytest.mark.parametrize("size", [0, 3, 2_000_000])
+def test_a_client_that_leaves_while_it_waits_is_noticed(app, size):
     with running(app) as server:
-        with wire(server.port, GET.replace(b"/ ", b"/watch ")):
+        with wire(server.port, upload(size, size, b"/watch")):
             assert app.entered.wait(60)
             assert not app.left.wait(0.3)
         assert app.left.wait(60)
