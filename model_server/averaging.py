@@ -15,6 +15,7 @@ from model_release.features import replace_surrogates
 from model_server.errors import BadGateway, InvalidInput
 from model_server.tensors import INPUT, OUTPUTS, Output
 from model_server.v2 import InferRequest
+from sentiment_common.json_terms import json_text
 
 # What an average has: an id of a prediction or a count of tokens is one release's own.
 OFFERED = ("label", "confidence", "probabilities")
@@ -90,7 +91,9 @@ def _positive(step: str, said: dict[str, Any], count: int) -> list[float]:
     (tensor,) = found
     shape, data = tensor.get("shape"), tensor.get("data")
     if shape != [count, len(LABELS)] or not isinstance(data, list) or len(data) != count * len(LABELS):
-        raise BadGateway(f"step {step!r}: its probabilities have the shape {shape!r}, not [{count}, {len(LABELS)}]")
+        raise BadGateway(
+            f"step {step!r}: its probabilities have the shape {json_text(shape)}, not [{count}, {len(LABELS)}]"
+        )
     if not all(isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1 for value in data):
         raise BadGateway(f"step {step!r}: a probability is not between 0 and 1")
     return data[1 :: len(LABELS)]

@@ -6,6 +6,7 @@ from typing import Any
 from model_server.errors import InvalidInput
 from model_server.service import Prediction
 from model_server.tensors import Output, make_output
+from sentiment_common.json_terms import json_text
 
 CLASSIFIED = "probabilities"
 LABELS = ("negative", "positive")  # the columns of `probabilities`
@@ -18,9 +19,11 @@ def class_count(name: object, value: object, where: str) -> int:
         InvalidInput: not an output of scores, or not a positive whole number.
     """
     if name != CLASSIFIED:
-        raise InvalidInput(f"{where}.classification: {name!r} holds no scores of classes; ask it of {CLASSIFIED!r}")
+        raise InvalidInput(
+            f"{where}.classification: {json_text(name)} holds no scores of classes; ask it of {CLASSIFIED!r}"
+        )
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidInput(f"{where}.classification is {value!r}; send how many classes to return, 1 or more")
+        raise InvalidInput(f"{where}.classification is {json_text(value)}; send how many classes to return, 1 or more")
     return min(value, len(LABELS))
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from model_server import encodings, v2
 from model_server.errors import (
+    INTERNAL,
     ClientGone,
     DeadlineExceeded,
     InvalidInput,
@@ -37,7 +38,7 @@ def error_response(error: Exception) -> Response:
     """`{"error": "..."}` with the error's status; an error that is not ours is logged and told as 500."""
     if not isinstance(error, ServingError):
         log.exception("a request failed", exc_info=error)
-        return json_response({"error": f"internal error ({type(error).__name__}); the server's log says more"}, 500)
+        return json_response({"error": INTERNAL}, 500)
     response = json_response({"error": str(error)}, error.status)
     if isinstance(error, UnsupportedCoding):
         response.headers["Accept-Encoding"] = "gzip, deflate"

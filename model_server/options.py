@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model_server.errors import InvalidInput
+from sentiment_common.json_terms import json_text, json_type
 
 Truncation = Literal["head", "head_tail", "window", "error"]
 TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
@@ -32,7 +33,7 @@ def parse_options(parameters: object, where: str = "parameters") -> Options:
     if parameters is None:
         return DEFAULT
     if not isinstance(parameters, Mapping):
-        raise InvalidInput(f"{where} is of type {type(parameters).__name__}; send an object")
+        raise InvalidInput(f"{where} is {json_type(parameters)}; send an object")
     for name in parameters:
         if name not in _OFFERED and name not in _HARMLESS and name != CONTENT_TYPE:
             raise InvalidInput(
@@ -41,7 +42,7 @@ def parse_options(parameters: object, where: str = "parameters") -> Options:
     check_content_type(parameters, where)
     truncation = parameters.get("truncation")
     if truncation is not None and truncation not in TRUNCATIONS:
-        raise InvalidInput(f"{where}.truncation is {truncation!r}; choose one of {', '.join(TRUNCATIONS)}")
+        raise InvalidInput(f"{where}.truncation is {json_text(truncation)}; choose one of {', '.join(TRUNCATIONS)}")
     return Options(truncation, _flag(parameters.get("explain", False), f"{where}.explain"))
 
 
@@ -62,4 +63,4 @@ def _flag(value: object, where: str) -> bool:
         return value
     if value in ("true", "false"):  # gRPC clients that send every parameter as a string
         return value == "true"
-    raise InvalidInput(f"{where} is {value!r}; send true or false")
+    raise InvalidInput(f"{where} is {json_text(value)}; send true or false")

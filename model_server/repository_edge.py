@@ -11,6 +11,7 @@ from model_server.errors import InvalidInput
 from model_server.exchange import answering_errors, json_response, read_body
 from model_server.switch import ReleaseSwitch
 from model_server.v2 import load_json
+from sentiment_common.json_terms import json_text, json_type
 
 RELEASE = "release"
 _ID = re.compile("[0-9a-f]{1,16}")
@@ -23,12 +24,14 @@ def wanted_release(document: dict[str, Any]) -> str | None:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; a load takes 'parameters' with 'release'")
     parameters = document.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise InvalidInput(f"parameters is of type {type(parameters).__name__}; send an object")
+        raise InvalidInput(f"parameters is {json_type(parameters)}; send an object")
     if unknown := set(parameters) - {RELEASE}:
         raise InvalidInput(f"parameters.{sorted(unknown)[0]} is unknown; a load takes 'release'")
     release = parameters.get(RELEASE)
     if release is not None and not (isinstance(release, str) and _ID.fullmatch(release)):
-        raise InvalidInput(f"parameters.release is {release!r}; send a release's id (16 hex digits) or its beginning")
+        raise InvalidInput(
+            f"parameters.release is {json_text(release)}; send a release's id (16 hex digits) or its beginning"
+        )
     return release
 
 

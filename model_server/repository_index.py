@@ -2,6 +2,7 @@
 
 from model_server.errors import InvalidInput
 from model_server.state import Phase, ServerState
+from sentiment_common.json_terms import json_type
 
 _REASONS = {
     Phase.STARTING: "its release is being verified and loaded",
@@ -40,5 +41,5 @@ def wants_ready(document: dict[str, object]) -> bool:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; the repository's index takes 'ready'")
     ready = document.get("ready", False)
     if not isinstance(ready, bool):
-        raise InvalidInput(f"ready is of type {type(ready).__name__}; send true or false")
+        raise InvalidInput(f"ready is {json_type(ready)}; send true or false")
     return ready

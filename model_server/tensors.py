@@ -14,6 +14,7 @@ import orjson
 from model_server.errors import InvalidInput
 from model_server.options import Options
 from model_server.service import Prediction
+from sentiment_common.json_terms import json_text
 
 _LENGTH = struct.Struct("<I")
 ATTRIBUTIONS = "attributions"
@@ -93,20 +94,22 @@ def check_input(name: object, datatype: object, shape: object, field: str = "inp
         InvalidInput: not the model's one input, or not of its datatype and shape.
     """
     if name != INPUT["name"]:
-        raise InvalidInput(f"{field}.name is {name!r}; the model's only input is 'text'")
+        raise InvalidInput(f"{field}.name is {json_text(name)}; the model's only input is 'text'")
     if datatype != INPUT["datatype"]:
-        raise InvalidInput(f"{field}.datatype is {datatype!r}; 'text' is of datatype BYTES")
+        raise InvalidInput(f"{field}.datatype is {json_text(datatype)}; 'text' is of datatype BYTES")
     match shape:
         case [int() as count] | [int() as count, 1] if count >= 0 and not any(isinstance(size, bool) for size in shape):
             return count
-    raise InvalidInput(f"{field}.shape is {shape!r}; 'text' has the shape [n], or MLServer's [n, 1], for n texts")
+    raise InvalidInput(
+        f"{field}.shape is {json_text(shape)}; 'text' has the shape [n], or MLServer's [n, 1], for n texts"
+    )
 
 
 def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
     """The outputs asked for; the default ones when none are named. InvalidInput for an unknown or repeated one."""
     for index, name in enumerate(names):
         if not isinstance(name, str) or name not in OUTPUTS:
-            raise InvalidInput(f"outputs[{index}].name is {name!r}; the model has {', '.join(OUTPUTS)}")
+            raise InvalidInput(f"outputs[{index}].name is {json_text(name)}; the model has {', '.join(OUTPUTS)}")
         if name in names[:index]:
             raise InvalidInput(f"outputs[{index}].name {name!r} is asked for twice")
     return tuple(str(name) for name in names) or DEFAULT_OUTPUTS

@@ -22,6 +22,7 @@ from model_server.tensors import (
     decode_text,
     unpack_texts,
 )
+from sentiment_common.json_terms import json_text, json_type
 
 LENGTH_HEADER = "inference-header-content-length"
 
@@ -48,7 +49,7 @@ def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         document = _load_with_surrogates(raw, what, error)
     if not isinstance(document, dict):
-        raise InvalidInput(f"{what} is JSON of type {type(document).__name__}; send an object")
+        raise InvalidInput(f"{what} is {json_type(document)}; send an object")
     return document
 
 
@@ -92,7 +93,7 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
         texts = _json_texts(tensor.get("data"), count)
     request_id = document.get("id")
     if request_id is not None and not isinstance(request_id, str):
-        raise InvalidInput(f"id is of type {type(request_id).__name__}; send a string")
+        raise InvalidInput(f"id is {json_type(request_id)}; send a string")
     if request_id and replace_surrogates(request_id) != request_id:
         raise InvalidInput("id holds half of a surrogate pair, which cannot be sent back")
     names, binary, classes = _outputs(document)
@@ -116,7 +117,7 @@ def _object(value: object, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise InvalidInput(f"{where} is of type {type(value).__name__}; send an object")
+        raise InvalidInput(f"{where} is {json_type(value)}; send an object")
     return value
 
 
@@ -124,7 +125,9 @@ def _binary_texts(size: object, rest: bytes, count: int, *, has_data: bool) -> l
     if has_data:
         raise InvalidInput("inputs[0] has both data and binary_data_size; send one of them")
     if not isinstance(size, int) or isinstance(size, bool) or size != len(rest):
-        raise InvalidInput(f"inputs[0].parameters.binary_data_size is {size!r} but {len(rest)} bytes follow the JSON")
+        raise InvalidInput(
+            f"inputs[0].parameters.binary_data_size is {json_text(size)} but {len(rest)} bytes follow the JSON"
+        )
     return unpack_texts(rest, count, "inputs[0]")
 
 
@@ -133,7 +136,7 @@ def _json_texts(data: object, count: int) -> list[str]:
         raise InvalidInput("inputs[0].data must be a list of strings")
     for index, value in enumerate(data):
         if not isinstance(value, str):
-            raise InvalidInput(f"inputs[0].data[{index}] is of type {type(value).__name__}; BYTES in JSON are strings")
+            raise InvalidInput(f"inputs[0].data[{index}] is {json_type(value)}; BYTES in JSON are strings")
     if len(data) != count:
         raise InvalidInput(f"inputs[0].shape promises {count} texts, data holds {len(data)}")
     return data
@@ -142,7 +145,7 @@ def _json_texts(data: object, count: int) -> list[str]:
 def _flag(parameters: Mapping[str, Any], name: str, default: bool, where: str) -> bool:
     value = parameters.get(name, default)
     if not isinstance(value, bool):
-        raise InvalidInput(f"{where}.{name} is {value!r}; send true or false")
+        raise InvalidInput(f"{where}.{name} is {json_text(value)}; send true or false")
     return value
 
 
