@@ -27,6 +27,7 @@ from model_server.exchange import (
 from model_server.repository_index import model_index, wants_ready
 from model_server.service import Asked
 from model_server.state import Phase, ServerState
+from sentiment_common.client_address import client_address
 from sentiment_common.http.request import began
 
 _INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?/infer")
@@ -64,7 +65,8 @@ class InferFirst:
 
 
 def client_of(request: Request) -> str | None:
-    return request.client.host if request.client else None
+    """The address that the request came from."""
+    return client_address(request.client.host) if request.client else None
 
 
 def counted(state: ServerState, route: str) -> Callable[[Handler], Handler]:

@@ -1,0 +1,24 @@
+"""A client's address as logs hold it, whichever transport reports it."""
+
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import unquote
+
+
+def client_address(reported: str | None) -> str | None:
+    """The address in its usual form; None for what is no IP address, such as a Unix socket's name.
+
+    A socket of IPv6 reports a client of IPv4 as `::ffff:192.0.2.1`, and gRPC escapes brackets: `%5B::1%5D`.
+    """
+    try:
+        address = ip_address(unquote(reported or "").strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def grpc_client_address(peer: str) -> str | None:
+    """The address in a peer of gRPC, without its port: `ipv6:%5B::1%5D:50051` is `::1`."""
+    kind, _, rest = peer.partition(":")
+    return client_address(rest.rpartition(":")[0]) if kind in ("ipv4", "ipv6") else None
