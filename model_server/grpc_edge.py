@@ -11,12 +11,12 @@ import grpc
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import make_outputs, read_classes
-from model_server.errors import InvalidInput, ServingError, Unavailable
+from model_server.errors import INTERNAL, InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_options import channel_options
 from model_server.grpc_standard import add_standard_services
-from model_server.inference_proto import RepositoryIndexResponse, pb
+from model_server.inference_proto import PARAMETER_KINDS, RepositoryIndexResponse, pb
 from model_server.options import check_content_type, parse_options
 from model_server.repository_edge import RELEASE, wanted_release
 from model_server.repository_index import model_index
@@ -24,17 +24,20 @@ from model_server.service import Asked
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
 from model_server.tensors import check_input, check_outputs, decode_text, unpack_texts, with_attributions
+from sentiment_common.client_address import grpc_client_address
 
 log = logging.getLogger("model_server")
 Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export
 
 
-def _parameters(parameters: Any) -> dict[str, Any]:
-    """A map of InferParameter as plain values."""
-    return {
-        name: getattr(value, value.WhichOneof("parameter_choice") or "string_param")
-        for name, value in parameters.items()
-    }
+def _parameters(parameters: Any, where: str = "parameters") -> dict[str, Any]:
+    """A map of InferParameter as plain values. InvalidInput for one of no kind, or of a kind from a later protocol."""
+    values = {}
+    for name, parameter in parameters.items():
+        if (kind := parameter.WhichOneof("parameter_choice")) is None:
+            raise InvalidInput(f"{where}.{name} has no value; set one of {', '.join(PARAMETER_KINDS)}")
+        values[name] = getattr(parameter, kind)
+    return values
 
 
 def read_texts(request: Any) -> list[str]:
@@ -89,7 +92,7 @@ class Servicer:
         except Exception as caught:  # as in `rest.counted`: the last resort is INTERNAL
             log.exception("a call failed")
             error, code = caught, grpc.StatusCode.INTERNAL
-            said = f"internal error ({type(caught).__name__}); the server's log says more"
+            said = INTERNAL
         if route:
             self._state.finished(route, code.name, started, error)
         if error is not None:
@@ -126,9 +129,12 @@ class Servicer:
             service = self._state.service(request.model_name, request.model_version)
             texts = read_texts(request)
             names = check_outputs([output.name for output in request.outputs])
-            classes = read_classes((output.name, _parameters(output.parameters)) for output in request.outputs)
+            classes = read_classes(
+                (output.name, _parameters(output.parameters, f"outputs[{index}].parameters"))
+                for index, output in enumerate(request.outputs)
+            )
             names, options = with_attributions(names, parse_options(_parameters(request.parameters)))
-            asked = Asked("v2-grpc", _peer(context), options, _deadline(context))
+            asked = Asked("v2-grpc", grpc_client_address(context.peer()), options, _deadline(context))
             predictions = await service.predict(texts, asked)
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
@@ -152,12 +158,6 @@ class Servicer:
         async with self._answering(context):
             await self._switch.unload(request.model_name)
             return pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
-
-
-def _peer(context: Context) -> str | None:
-    """The client's address without its port: `ipv4:127.0.0.1:5000` → `127.0.0.1`."""
-    kind, _, address = str(context.peer()).partition(":")
-    return address.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else None
 
 
 def _deadline(context: Context) -> float | None:

@@ -9,13 +9,14 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from model_server.inference_proto import SERVICE, RepositoryIndexRequest, pb, read_named
+from model_server.inference_proto import SERVICE, ModelInferRequest, RepositoryIndexRequest, pb, read_named
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
 # Method → what reads its message.
 _READERS: dict[str, Callable[[bytes], Any]] = {
     **{name: getattr(pb, f"{name}Request").FromString for name in _METHODS},
+    "ModelInfer": ModelInferRequest.FromString,
     "RepositoryIndex": RepositoryIndexRequest.FromString,
     "RepositoryModelLoad": read_named("RepositoryModelLoadRequest"),
     "RepositoryModelUnload": read_named("RepositoryModelUnloadRequest"),

@@ -1,4 +1,5 @@
-"""The protocol's protobufs as this server speaks them: KServe's, and the repository index that they lack.
+"""The protocol's protobufs as this server speaks them: KServe's, and the repository index and the newer parameters
+that they lack.
 
 They stand in a pool of their own, because a name may be defined once in protobuf's default one, and other packages
 (tritonclient's) define these too.
@@ -15,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 _MESSAGES = "protocol/grpc/grpc_predict_v2_pb2.py"  # in kserve's folder
 SERVICE = "inference.GRPCInferenceService"
-_STRING, _BOOL, _MESSAGE = 9, 8, 11  # FieldDescriptorProto.Type
+_DOUBLE, _UINT64, _BOOL, _STRING, _MESSAGE = 1, 4, 8, 9, 11  # FieldDescriptorProto.Type
 _ONE, _MANY = 1, 3  # FieldDescriptorProto.Label
 
 
@@ -70,9 +71,20 @@ def _with_tritons_names(described: descriptor_pb2.FileDescriptorProto) -> descri
     return described
 
 
+def _with_newer_parameters(described: descriptor_pb2.FileDescriptorProto) -> descriptor_pb2.FileDescriptorProto:
+    """The protocol's newer kinds of a parameter, which Triton's clients send and KServe's messages lack."""
+    (message,) = (message for message in described.message_type if message.name == "InferParameter")
+    known = {field.number for field in message.field}
+    for name, number, kind in (("double_param", 4, _DOUBLE), ("uint64_param", 5, _UINT64)):
+        if number not in known:
+            message.field.add(name=name, number=number, type=kind, label=_ONE, oneof_index=0)
+    return described
+
+
 def _make_pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
-    for described in (_with_tritons_names(_with_index(_copy(pb))), _copy(health_pb2), _copy(reflection_pb2)):
+    inference = _with_newer_parameters(_with_tritons_names(_with_index(_copy(pb))))
+    for described in (inference, _copy(health_pb2), _copy(reflection_pb2)):
         pool.Add(described)
     return pool
 
@@ -84,6 +96,8 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(POOL.FindMessageTypeByName(f"inference.{name}"))
 
 
+PARAMETER_KINDS = tuple(field.name for field in _message("InferParameter").DESCRIPTOR.fields)
+ModelInferRequest = _message("ModelInferRequest")
 RepositoryIndexRequest = _message("RepositoryIndexRequest")
 RepositoryIndexResponse = _message("RepositoryIndexResponse")
 

@@ -55,7 +55,7 @@ def check_content_type(parameters: Mapping[str, object], where: str) -> None:
     value = parameters.get(CONTENT_TYPE)
     if value is not None and value not in _TEXT_TYPES:
         taken = ", ".join(_TEXT_TYPES)
-        raise InvalidInput(f"{where}.{CONTENT_TYPE} is {value!r}; send plain texts, which are one of {taken}")
+        raise InvalidInput(f"{where}.{CONTENT_TYPE} is {json_text(value)}; send plain texts, which are one of {taken}")
 
 
 def _flag(value: object, where: str) -> bool:
