@@ -6,11 +6,15 @@ from typing import Any
 import grpc
 
 from model_server.errors import ServingError
-from model_server.guard import Guard
+from model_server.guard import Guard, Need
 from model_server.inference_proto import SERVICE
 
 PROBES = frozenset({f"/{SERVICE}/{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
-_ADMIN = frozenset({f"/{SERVICE}/{call}" for call in ("RepositoryModelLoad", "RepositoryModelUnload")})
+_NEEDS = {
+    f"/{SERVICE}/ModelInfer": Need.TEXTS,
+    f"/{SERVICE}/RepositoryModelLoad": Need.ADMIN,
+    f"/{SERVICE}/RepositoryModelUnload": Need.ADMIN,
+}
 _HEALTH = "/grpc.health.v1.Health/"
 
 
@@ -25,8 +29,8 @@ class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             return await continuation(details)
         presented = {name: value for name, value in details.invocation_metadata or () if isinstance(value, str)}
         try:
-            admin = details.method in _ADMIN
-            self._guard.admit(presented.get("authorization"), presented.get("x-api-key"), admin=admin)
+            need = _NEEDS.get(details.method, Need.KNOWN)
+            self._guard.admit(presented.get("authorization"), presented.get("x-api-key"), need)
         except ServingError as error:
             return _refusing(error)
         return await continuation(details)

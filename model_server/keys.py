@@ -59,14 +59,15 @@ class Key:
         rate = entry.texts_per_second
         self.bucket = None if rate is None else TokenBucket(rate, burst, burst, now)
 
-    def enter(self, now: float) -> None:
-        """Let one text in. Overloaded when the key's limit is reached."""
-        if self.bucket is not None and (wait := self.bucket.enter(now)):
+    def check(self, now: float) -> None:
+        """Raise Overloaded while the key's limit is reached; costs nothing."""
+        if self.bucket is not None and (wait := self.bucket.wait(now)):
             said = f"key {self.entry.name!r} has reached its {self.entry.texts_per_second:g} texts a second"
             raise Overloaded(said, min(math.ceil(wait), _LONGEST_RETRY))
 
-    def charge(self, texts: int) -> None:
-        """Count further texts of the request that entered."""
+    def charge(self, texts: int, now: float) -> None:
+        """Pay for a request's texts. Overloaded while the key's limit is reached: nothing is paid then."""
+        self.check(now)
         if self.bucket is not None:
             self.bucket.charge(texts)
 

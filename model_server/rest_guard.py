@@ -7,12 +7,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model_server.errors import ServingError, Unauthenticated
 from model_server.exchange import error_response
-from model_server.guard import Guard
+from model_server.guard import Guard, Need
 
 _OPEN = re.compile(
     r"/|/metrics|/health|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
 )
 _ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
+_TEXTS = re.compile(r"/predict/?|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/:]+:(predict|explain)")
+
+
+def _need(path: str) -> Need:
+    if _ADMIN.fullmatch(path):
+        return Need.ADMIN
+    return Need.TEXTS if _TEXTS.fullmatch(path) else Need.KNOWN
 
 
 class KeyMiddleware:
@@ -24,9 +31,8 @@ class KeyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
             headers = Headers(scope=scope)
-            admin = _ADMIN.fullmatch(scope["path"]) is not None
             try:
-                self._guard.admit(headers.get("authorization"), headers.get("x-api-key"), admin=admin)
+                self._guard.admit(headers.get("authorization"), headers.get("x-api-key"), _need(scope["path"]))
             except ServingError as error:
                 response = error_response(error)
                 if isinstance(error, Unauthenticated):

@@ -14,9 +14,9 @@ from model_release.tokens import INLINE_CHARACTERS
 from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within
-from model_server.errors import DeadlineExceeded, InvalidInput, TooLarge
+from model_server.errors import DeadlineExceeded, InvalidInput, Overloaded, TooLarge
 from model_server.explain import explain, read_text
-from model_server.keys import current_key
+from model_server.keys import Key, current_key
 from model_server.metrics import Metrics
 from model_server.options import DEFAULT, Options
 from model_server.outcome import Outcome, Row, pooled
@@ -98,7 +98,7 @@ class InferenceService:
         started = time.perf_counter()
         self._check(texts, asked.options)
         if key := current_key.get():
-            key.charge(len(texts) - 1)  # the first one was paid for at the edge
+            self._charge(key, len(texts))
             self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
         if self._cache is not None and not asked.options.explain:
             answers = await self._from_cache(self._cache, texts, asked.options)
@@ -107,6 +107,13 @@ class InferenceService:
         seconds = time.perf_counter() - started
         explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
         return self._finish(texts, self._answers(groups, rows), asked, seconds, explanations)
+
+    def _charge(self, key: Key, texts: int) -> None:
+        try:
+            key.charge(texts, time.monotonic())
+        except Overloaded:  # others of this key came between the edge and here
+            self.metrics.rejected.labels("rate_limit").inc()
+            raise
 
     async def _score(
         self, texts: Sequence[str], positions: Sequence[int], options: Options, deadline: float | None

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class TokenBucket:
     """`rate` tokens a second, up to `burst` of them at once; times are monotonic seconds.
 
-    What a request costs is known only once it was read, so it enters for one token and pays the rest afterwards, into
-    debt if need be: a request larger than the burst can pass, and over a long time nobody gets more than `rate`.
+    A request passes while there is one token and pays for all that it asks, into debt if need be: one larger than the
+    burst can pass, and over a long time nobody gets more than `rate`.
     """
 
     rate: float
@@ -16,15 +16,12 @@ class TokenBucket:
     level: float
     at: float
 
-    def enter(self, now: float) -> float:
-        """Take one token: 0, or the seconds until there is one, and then nothing was taken."""
+    def wait(self, now: float) -> float:
+        """Seconds until there is a token; 0 where there is one."""
         self.level = min(self.burst, self.level + (now - self.at) * self.rate)
         self.at = now
-        if self.level < 1:
-            return (1 - self.level) / self.rate
-        self.level -= 1
-        return 0.0
+        return max(0.0, (1 - self.level) / self.rate)
 
     def charge(self, tokens: float) -> None:
-        """Pay for what came with the request that entered."""
+        """Pay for a request that did not have to wait."""
         self.level -= tokens

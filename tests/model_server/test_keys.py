@@ -94,12 +94,12 @@ def test_a_changed_file_is_taken_up_and_a_broken_or_absent_one_leaves_the_keys(p
 def test_a_key_that_stays_keeps_what_it_has_used(path):
     clock = Clock()
     keys = KeyFile(path, clock)
-    keys.find(SLOW).charge(10_000)
+    keys.find(SLOW).charge(10_000, clock.now)
     write(path, entry("slow", SLOW, texts_per_second=2.0, burst=3), entry("more", "more"))
     clock.now += 1.1
     assert keys.find("more")
     with pytest.raises(Overloaded) as refused:
-        keys.find(SLOW).enter(clock.now)
+        keys.find(SLOW).check(clock.now)
     assert refused.value.retry_after == 3600  # and no longer, whatever the debt
 
 
@@ -237,6 +237,19 @@ def test_only_an_admins_key_loads_models(client, rpc):
     request = pb.RepositoryModelUnloadRequest(model_name="sentiment")
     refused = refused_rpc(rpc.RepositoryModelUnload, request, SECRET)
     assert refused.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_requests_without_texts_cost_nothing(client, rpc):
+    """Twenty of each, with keys that may have three texts at once; the next test asks for these three."""
+    metadata = [("authorization", f"Bearer {SLOW}2")]
+    for _ in range(20):
+        for path in ("/v2", "/v2/models/sentiment", "/nowhere"):
+            assert client.get(path, headers=bearer(SLOW)).status_code in (200, 404)
+        for path, body in (("/v2/repository/index", {}), ("/feedback", {}), (INFER, {"inputs": []}), ("/predict", {})):
+            assert client.post(path, json=body, headers=bearer(SLOW)).status_code in (200, 400)
+        assert rpc.ModelMetadata(pb.ModelMetadataRequest(name="sentiment"), metadata=metadata).name == "sentiment"
+        refused = refused_rpc(rpc.ModelInfer, pb.ModelInferRequest(model_name="sentiment"), SLOW + "2")
+        assert refused.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_a_keys_limit_counts_texts_and_names_the_time(client, rpc):
