@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sentiment_common.addresses import without_password
 from sentiment_common.database_lock import only_process
+from sentiment_common.propagators import drop_missing_propagators
 from training_job.errors import TrainingError
 
 CHALLENGER, CHAMPION = "challenger", "champion"
@@ -88,6 +89,7 @@ def connect(tracking_uri: str) -> Any:
 
 
 def _client(tracking_uri: str) -> Any:
+    drop_missing_propagators()  # MLflow's import fails on them, and nothing is propagated here
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)

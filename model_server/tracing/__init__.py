@@ -4,16 +4,19 @@ Spans are our own, in REST and gRPC alike, and hold nothing that a client wrote.
 and what exceptions say, and stay off because no provider is made the process's global one.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from model_server.errors import StartError
+from sentiment_common.propagators import drop_missing_propagators
 from sentiment_common.settings import environment as set_variables
 
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing
 
+log = logging.getLogger("model_server")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # Variable that may choose otherwise → what this server offers.
 _OFFERED = {
@@ -21,6 +24,14 @@ _OFFERED = {
     "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
 }
+
+
+def _wanted(environment: Mapping[str, str]) -> str | None:
+    """The variable that turns traces on; None where they are off."""
+    off = (
+        environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or environment.get("OTEL_TRACES_EXPORTER") == "none"
+    )
+    return None if off else next((name for name in _ENDPOINTS if environment.get(name)), None)
 
 
 def make_tracing(environment: Mapping[str, str] | None = None) -> "Tracing | None":
@@ -31,11 +42,8 @@ def make_tracing(environment: Mapping[str, str] | None = None) -> "Tracing | Non
     """
     if environment is None:
         environment = set_variables()
-    variable = next((name for name in _ENDPOINTS if environment.get(name)), None)
-    off = (
-        environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or environment.get("OTEL_TRACES_EXPORTER") == "none"
-    )
-    if variable is None or off:
+    variable = _wanted(environment)
+    if variable is None:
         return None
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", environment[variable]):
         raise StartError(
@@ -46,10 +54,29 @@ def make_tracing(environment: Mapping[str, str] | None = None) -> "Tracing | Non
             raise StartError(f"{name} is {environment[name]!r}; this server offers {offered}")
     try:
         from model_server.tracing.spans import Tracing, exporting
+
+        return Tracing(exporting())
     except ImportError as error:
         said = f"{variable} is set and traces need OpenTelemetry ({error})"
         raise StartError(f"{said}: pip install 'sentiment-pipeline[serve,otel]', or unset it") from None
-    try:
-        return Tracing(exporting())
-    except ValueError as error:  # a variable of the SDK that is no number
-        raise StartError(f"OTEL_*: {error}") from None
+    except Exception as error:  # whatever the SDK raises at its import or set-up, its variables are the cause
+        raise StartError(f"{_blamed(environment, str(error))}: {str(error).rstrip('.')}; correct or unset it") from None
+
+
+def _blamed(environment: Mapping[str, str], message: str) -> str:
+    """The variable that the SDK's message names, or else all that are set."""
+    names = sorted(name for name in environment if name.startswith("OTEL_") and name not in _ENDPOINTS)
+    return ", ".join([name for name in names if name in message] or names) or "OTEL_*"
+
+
+def check_propagators() -> None:
+    """Do without a propagator that is not installed while traces are off; call it before FastAPI is imported.
+
+    Raises:
+        StartError: traces are on, and OTEL_PROPAGATORS names one that is not installed.
+    """
+    if (wrong := drop_missing_propagators()) is None:
+        return
+    if _wanted(set_variables()):
+        raise StartError(f"{wrong}; install the package of that propagator, or set tracecontext,baggage")
+    log.warning("ignored: %s", wrong)

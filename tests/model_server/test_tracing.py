@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import os
+import re
 import secrets
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -298,3 +302,38 @@ def test_what_leaves_it_off(environment):
 def test_what_is_not_offered_refuses_the_start(environment, said):
     with pytest.raises(StartError, match=said):
         make_tracing(environment)
+
+
+MAKE = "from model_server.tracing import check_propagators, make_tracing; check_propagators(); make_tracing()"
+
+
+def in_a_process(program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The SDK reads its variables when it is imported, once in a process."""
+    run = [sys.executable, "-c", program]
+    return subprocess.run(run, env=os.environ | environment, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"OTEL_PROPAGATORS": "b3"}, "OTEL_PROPAGATORS is 'b3': Propagator b3 not found. .*; install the package"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "abc"}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: .* but got abc; correct or"),
+        ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "-1"}, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: .* got -1; correct or unset"),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "-5"}, "OTEL_BSP_SCHEDULE_DELAY: schedule_delay_millis must be positive; correct"),
+        (
+            {"OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": "nope"},
+            "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER: .*'nope'.*; correct or unset it",
+        ),
+    ],
+)
+def test_a_variable_that_the_sdk_refuses_is_named(environment: dict[str, str], said: str):
+    ended = in_a_process(MAKE, ENDPOINT | environment)
+    assert re.fullmatch(f"model_server.errors.StartError: {said}.*", ended.stderr.splitlines()[-1]), ended.stderr
+
+
+def test_a_propagator_that_is_missing_harms_nobody_without_traces():
+    """A cluster sets it for all programs; FastAPI's import would end with it."""
+    program = "from model_server.tracing import check_propagators; check_propagators(); import model_server.app"
+    ended = in_a_process(program, {"OTEL_PROPAGATORS": "b3"})
+    assert ended.returncode == 0, ended.stderr
+    assert "ignored: OTEL_PROPAGATORS is 'b3'" in ended.stderr
