@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from model_server.app import make_api, make_app
+from model_server.background import Interrupted
 from model_server.errors import StartError
 from model_server.grpc_edge import make_grpc_server
 from model_server.settings import ServerSettings
@@ -63,6 +64,7 @@ class Server:
         self._state = ServerState(settings, writer)
         self._switch = ReleaseSwitch(settings, self._state)
         self._stop = asyncio.Event()
+        self.left_behind = False  # a thread that loads a release still runs, and may never end
         chain, key = settings.tls_cert_file, settings.tls_key_file
         self._certificate = Certificate(chain, key) if chain and key else None
         self._tracing = make_tracing()
@@ -93,7 +95,7 @@ class Server:
             raise
         self._writer.start()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self._stop_now)
         await grpc_server.start()
         rest = self._rest()
         serving = asyncio.create_task(rest.serve([listener]))
@@ -103,10 +105,16 @@ class Server:
             await self._load(started)
             loaded = True
             await self._stop.wait()
+        except Interrupted:
+            log.info("stopping: the release was not loaded yet, and what was read of it is discarded")
         finally:
             await self._drain(rest, serving, grpc_server, loaded=loaded)
             if watching:
                 watching.cancel()
+
+    def _stop_now(self) -> None:
+        self._stop.set()
+        self._switch.stop()
 
     def _rest(self) -> HttpServer:
         api = make_api(self._state, self._switch)
@@ -154,8 +162,7 @@ class Server:
         rest.should_exit = True
         await serving
         await grpc_stopped
-        if loaded:
-            await self._switch.close()
+        self.left_behind = await self._switch.close()
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
         if self._tracing:
             await asyncio.to_thread(self._tracing.close)
@@ -173,7 +180,11 @@ def serve(settings: ServerSettings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     writer = open_log(settings)
 
-    async def main() -> None:
-        await Server(settings, writer).run()
+    async def main() -> bool:
+        server = Server(settings, writer)
+        await server.run()
+        return server.left_behind
 
-    asyncio.run(main())
+    if asyncio.run(main()):
+        logging.shutdown()
+        os._exit(0)  # the interpreter's own end would tear down what the thread still uses

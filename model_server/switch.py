@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from model_release import ReleaseError, ReleaseNotFound, ReleaseStore, StoreUnreachable
 from model_server.admission import Limits
+from model_server.background import Background, Interrupted
 from model_server.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
 from model_server.garbage import settle
@@ -20,6 +21,7 @@ from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
 
 log = logging.getLogger("model_server")
+STOPPING = "the server is stopping; ask another replica"
 _IDLE_SECONDS = 0.05
 T = TypeVar("T")
 Brought = tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]
@@ -36,6 +38,8 @@ class ReleaseSwitch:
         self._settings, self._state = settings, state
         self._working = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._fetching: tempfile.TemporaryDirectory[str] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None  # of a release that was fetched
         self._name = settings.model_name  # in the store
 
@@ -44,9 +48,10 @@ class ReleaseSwitch:
 
         Raises:
             StartError, ReleaseError: it cannot be served.
+            Interrupted: the server was asked to stop meanwhile.
         """
         async with self._working:
-            return self.begin(await asyncio.to_thread(self.bring))
+            return self.begin(await self._background.run(self.bring, _discard))
 
     def begin(self, brought: Brought) -> LoadedRelease:
         """Answer with the first release, which `bring` has loaded; called on the event loop that serves."""
@@ -82,7 +87,7 @@ class ReleaseSwitch:
                 raise NotOffered("models are loaded and unloaded by starting and stopping servers; HOT_SWAP is off")
             self._state.find(name)
             if self._state.phase is Phase.DRAINING:
-                raise Unavailable("the server is stopping; ask another replica")
+                raise Unavailable(STOPPING)
             if self._working.locked():
                 raise Unavailable("a release is being loaded or unloaded already; try again when it is done")
         except BaseException:
@@ -97,10 +102,10 @@ class ReleaseSwitch:
     async def _load(self, release: str | None) -> str:
         folder: tempfile.TemporaryDirectory[str] | None = None
         try:
-            loaded, folder = await asyncio.to_thread(self.bring, release)
+            loaded, folder = await self._background.run(partial(self.bring, release), _discard)
             if self._state.phase is Phase.DRAINING:
                 loaded.scorer.engine.close()
-                raise Unavailable("the server is stopping; ask another replica")
+                raise Unavailable(STOPPING)
         except BaseException as error:
             self._state.metrics.loads.labels("failed").inc()
             log.error("load: the former release goes on; %s", error)
@@ -122,12 +127,14 @@ class ReleaseSwitch:
         wanted = (self._name, release) if release is not None else release_to_fetch(self._settings)
         if wanted is None:
             return load_release(self._settings), None
-        folder = tempfile.TemporaryDirectory(prefix="release-")
+        folder = self._fetching = tempfile.TemporaryDirectory(prefix="release-", ignore_cleanup_errors=True)
         try:
             return load_release(self._fetch(*wanted, Path(folder.name))), folder
         except BaseException:
             folder.cleanup()
             raise
+        finally:
+            self._fetching = None
 
     def _fetch(self, name: str, release: str, folder: Path) -> ServerSettings:
         """Fetch a release of the store; the settings that load it from the folder."""
@@ -170,11 +177,22 @@ class ReleaseSwitch:
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
-    async def close(self) -> None:
-        """End the release that answers and those that are retiring; their queues are answered first."""
-        async with self._working:  # a load that is under way ends first, without effect
+    def stop(self) -> None:
+        """Interrupt a load that is under way; its thread is left to itself, since nothing ends a read that stalls."""
+        self._background.stop()
+
+    async def close(self) -> bool:
+        """End the release that answers and those that are retiring; their queues are answered first.
+
+        Returns:
+            Whether an interrupted load still runs. What it had fetched is deleted.
+        """
+        async with self._working:
             self._retire(self._state.model.service, self._folder)
         await asyncio.gather(*self._retiring)
+        if (folder := self._fetching) is not None:
+            await asyncio.to_thread(folder.cleanup)
+        return self._background.running
 
 
 async def _end(service: InferenceService, folder: tempfile.TemporaryDirectory[str] | None) -> None:
@@ -190,11 +208,21 @@ async def _end(service: InferenceService, folder: tempfile.TemporaryDirectory[st
     settle()
 
 
+def _discard(brought: Brought) -> None:
+    """Give back what a load that was interrupted has brought."""
+    loaded, folder = brought
+    loaded.scorer.engine.close()
+    if folder is not None:
+        folder.cleanup()
+
+
 def _told(error: BaseException) -> BaseException:
     """A release's errors as a client is told them."""
     match error:
         case ReleaseNotFound():
             return NotFound(str(error))
+        case Interrupted():
+            return Unavailable(STOPPING)
         case StoreUnreachable():
             return Unavailable(f"{error}; the former release goes on")
         case ReleaseError() | StartError():

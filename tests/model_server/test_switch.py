@@ -1,6 +1,5 @@
 """Hot swap by V2's repository API: another release answers, what is in flight ends on the former, failures change nothing."""
 
-import hashlib
 import json
 import shutil
 import threading
@@ -12,6 +11,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from admin_key import HEADERS, KEY, KEYS_FILE, LOAD, METADATA, UNLOAD
 from factories import make_release
 from http_wire import ask
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
@@ -21,10 +21,6 @@ from v2_requests import INFER, grpc_request, json_request, read_rest
 
 from model_release import ReleaseStore, Scorer
 
-LOAD, UNLOAD = "/v2/repository/models/sentiment/load", "/v2/repository/models/sentiment/unload"
-ADMIN = "an admin's secret"
-HEADERS = {"X-API-Key": ADMIN}
-METADATA = [("x-api-key", ADMIN)]
 TEXTS = ["a wonderful film", "dull and tedious"]
 
 
@@ -46,8 +42,7 @@ def switchable(
     work.mkdir(parents=True, exist_ok=True)
     (work / "tmp").mkdir()
     serving = ReleaseStore(uri).fetch("sentiment", first, work / "fetched") / "serving"
-    entry = {"name": "ops", "sha256": hashlib.sha256(ADMIN.encode()).hexdigest(), "admin": True}
-    (work / "keys.json").write_text(json.dumps({"keys": [entry]}))
+    (work / "keys.json").write_text(KEYS_FILE)
     settings = {
         "HOT_SWAP": "true",
         "RELEASES_URI": uri,
@@ -100,7 +95,7 @@ def test_a_load_that_offers_an_upgrade_loads_the_release_it_names(running, store
     _, first, second = store
     for release in (second, first, second):
         body = json.dumps({"parameters": {"release": release}}).encode()
-        offer = f"X-API-Key: {ADMIN} \t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+        offer = f"X-API-Key: {KEY} \t\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
         head = f"POST {LOAD} HTTP/1.1\r\nHost: a\r\n{offer}Content-Length: {len(body)}\r\n\r\n"
         answer = ask(server.http_port, head.encode() + body)
         assert (answer.status, json.loads(answer.body)["version"]) == (200, release)
@@ -210,7 +205,7 @@ def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
         ({"parameters": {"release": ""}}, "parameters.release is ''"),
         ({"parameters": {"release": "../../etc"}}, "parameters.release is '../../etc'; send a release's id"),
         ({"parameters": {"release": "0" * 17}}, "parameters.release"),
-        ({"parameters": ["release"]}, "parameters is of type list"),
+        ({"parameters": ["release"]}, "parameters is an array"),
         ([], "send an object"),
     ],
 )
