@@ -252,13 +252,13 @@ class Batcher(Generic[Row]):
         before = time.perf_counter()
         try:
             rows = self._forward(encodings)
-        except Exception:  # whatever the engine raises must not end its thread
+        except Exception as error:  # whatever the engine raises must not end its thread
             if len(batch) > 1:
                 for job in batch:
                     self._answer([job], started)
                 return
             log.exception("the engine failed on a text of %d tokens", len(encodings[0].ids))
-            failure = EngineFailure("the engine failed; the server's log says more")
+            failure = EngineFailure(f"the engine failed: {type(error).__name__}")
             self._loop.call_soon_threadsafe(_settle, [(batch[0], failure)])
             return
         seconds = time.perf_counter() - before

@@ -14,6 +14,7 @@ from model_server.classification import make_outputs, read_classes
 from model_server.errors import INTERNAL, InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
+from model_server.grpc_inbox import Inbox
 from model_server.grpc_options import channel_options
 from model_server.grpc_standard import add_standard_services
 from model_server.inference_proto import PARAMETER_KINDS, RepositoryIndexResponse, pb
@@ -169,7 +170,11 @@ def _deadline(context: Context) -> float | None:
 def make_grpc_server(state: ServerState, switch: ReleaseSwitch, interceptors: Sequence[Any] = ()) -> Any:
     """A grpc.aio server with the servicer behind these interceptors, no port bound yet."""
     guards = [KeyInterceptor(state.guard)] if state.guard else []
-    server = grpc.aio.server(options=channel_options(state.settings), interceptors=[*interceptors, *guards])
-    add_inference_service(Servicer(state, switch), server)
+    server = grpc.aio.server(
+        options=channel_options(state.settings),
+        interceptors=[*interceptors, *guards],
+        maximum_concurrent_rpcs=state.settings.grpc_max_calls,
+    )
+    add_inference_service(Servicer(state, switch), server, Inbox(state.settings))
     add_standard_services(server, state)
     return server

@@ -42,7 +42,7 @@ def _refusing(error: ServingError) -> Any:
     async def refuse(_: Any, context: Any) -> None:
         await context.abort(error.code, str(error), retry_metadata(error))
 
-    return grpc.unary_unary_rpc_method_handler(refuse)
+    return grpc.stream_unary_rpc_method_handler(refuse)  # a stream, so that its message is not waited for
 
 
 def retry_metadata(error: Exception) -> tuple[tuple[str, str], ...]:

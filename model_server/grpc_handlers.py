@@ -9,6 +9,9 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from model_server.errors import ServingError
+from model_server.grpc_guard import retry_metadata
+from model_server.grpc_inbox import Inbox
 from model_server.inference_proto import SERVICE, ModelInferRequest, RepositoryIndexRequest, pb, read_named
 
 Call = Callable[[Any, Any], Awaitable[Any]]
@@ -23,10 +26,13 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 }
 
 
-def _reading(name: str, call: Call, read: Callable[[bytes], Any]) -> Call:
-    async def run(raw: bytes, context: Any) -> Any:
+def _reading(name: str, call: Call, read: Callable[[bytes], Any], inbox: Inbox) -> Call:
+    async def run(_: Any, context: Any) -> Any:
         try:
+            raw = await inbox.receive(context)
             request = read(raw)
+        except ServingError as error:
+            await context.abort(error.code, str(error), retry_metadata(error))
         except DecodeError:
             said = f"the message of {len(raw)} bytes is not a {name}Request"
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, said)
@@ -35,11 +41,11 @@ def _reading(name: str, call: Call, read: Callable[[bytes], Any]) -> Call:
     return run
 
 
-def add_inference_service(servicer: Any, server: Any) -> None:
+def add_inference_service(servicer: Any, server: Any, inbox: Inbox) -> None:
     """Serve the servicer's methods, which have the protocol's names."""
     handlers = {
-        name: grpc.unary_unary_rpc_method_handler(
-            _reading(name, getattr(servicer, name), read),
+        name: grpc.stream_unary_rpc_method_handler(
+            _reading(name, getattr(servicer, name), read, inbox),
             request_deserializer=bytes,
             response_serializer=lambda response: response.SerializeToString(),
         )

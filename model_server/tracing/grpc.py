@@ -43,7 +43,7 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         handler = await continuation(details)
         if handler is None or not details.method.startswith(_TRACED) or details.method in PROBES:
             return handler
-        call, method = handler.unary_unary, details.method.removeprefix("/")
+        call, method = handler.stream_unary, details.method.removeprefix("/")
         headers = [(key, value) for key, value in details.invocation_metadata or () if isinstance(value, str)]
         attributes = {"rpc.system.name": "grpc", "rpc.method": method}
 
@@ -61,4 +61,4 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
                     if code in _FAILURES:
                         self._tracing.failed(span, code.name)
 
-        return grpc.unary_unary_rpc_method_handler(traced, handler.request_deserializer, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(traced, handler.request_deserializer, handler.response_serializer)

@@ -19,7 +19,7 @@ from server_process import ModelServer, model_server, wait_for
 from v2_requests import grpc_request
 
 METADATA_BYTES = 16_384  # the default
-MAX_CONNECTIONS = 4
+MAX_CONNECTIONS, MAX_CALLS = 4, 3
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PING_ACK, PING_FRAME = 1, 6
 TRITON_PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")  # as the conformance kit takes it
@@ -133,6 +133,15 @@ def test_a_connection_reaches_its_age_and_no_call_is_lost(short_lived: ModelServ
     assert answered > 4
 
 
+@pytest.fixture(scope="module")
+def stalled(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    """Room for few calls, and two seconds for a message."""
+    work = tmp_path_factory.mktemp("stalled")
+    few = {"GRPC_MAX_CALLS": str(MAX_CALLS), "GRPC_MAX_UPLOADS": "1", "REQUEST_BODY_SECONDS": "2"}
+    with model_server(serving, work, **few) as running:
+        yield running
+
+
 def _raw(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=60)
 
@@ -189,6 +198,29 @@ def test_metadata_pass_up_to_the_bound_and_never_above_it(server: ModelServer):
         (room + 1, "RESOURCE_EXHAUSTED"): 20,
         (METADATA_BYTES, "RESOURCE_EXHAUSTED"): 20,
     }
+
+
+def _never(stop: threading.Event) -> Iterator[bytes]:
+    """The messages of a client that sends its metadata and then nothing."""
+    stop.wait(600)
+    yield from ()
+
+
+def test_a_message_that_does_not_arrive_is_given_up(stalled: ModelServer):
+    """More uploads than there are places, more calls than are allowed; afterwards the server answers as before."""
+    stop = threading.Event()
+    with grpc.insecure_channel(stalled.grpc_target) as channel:
+        infer = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+        calls = [infer.future(_never(stop)) for _ in range(MAX_CALLS + 2)]
+        codes = Counter(call.code().name for call in calls)  # waits for each
+        assert codes == {"DEADLINE_EXCEEDED": MAX_CALLS, "RESOURCE_EXHAUSTED": 2}
+        said = {call.details() for call in calls}
+        assert said == {"the message did not arrive within 2 s; send it faster", "Concurrent RPC limit exceeded!"}
+        with pytest.raises(grpc.RpcError) as empty:
+            infer(iter([]), timeout=60)
+        assert empty.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "without a message" in empty.value.details()
+        assert len(GRPCInferenceServiceStub(channel).ModelInfer(grpc_request(["a film"]), timeout=60).outputs) == 3
+    stop.set()
 
 
 TRITON = """

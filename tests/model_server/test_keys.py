@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,22 @@ def test_grpc_needs_a_key(rpc):
             (rpc.RepositoryModelLoad, pb.RepositoryModelLoadRequest(model_name="sentiment")),
         ]:
             assert refused_rpc(call, request, secret).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_grpc_refuses_a_key_before_it_reads(guarded):
+    """The client's message never comes."""
+    stop = threading.Event()
+
+    def never() -> Iterator[bytes]:
+        stop.wait(600)
+        yield from ()
+
+    with grpc.insecure_channel(guarded.grpc_target) as channel:
+        infer = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+        with pytest.raises(grpc.RpcError) as refused:
+            infer(never(), timeout=120)
+    stop.set()
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_only_an_admins_key_loads_models(client, rpc):
