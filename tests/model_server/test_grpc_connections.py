@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import threading
 from collections import Counter
@@ -11,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from server_process import ModelServer, model_server, wait_for
-from v2_requests import grpc_request
+from v2_requests import INFER, grpc_request, json_request
 
 METADATA_BYTES = 16_384  # the default
 MAX_CONNECTIONS, MAX_CALLS = 4, 3
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PING_ACK, PING_FRAME = 1, 6
 TRITON_PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")  # as the conformance kit takes it
+DUAL = socket.has_dualstack_ipv6()
 READY = grpc.ChannelConnectivity.READY
 
 
@@ -138,7 +141,7 @@ def stalled(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Room for few calls, and two seconds for a message."""
     work = tmp_path_factory.mktemp("stalled")
     few = {"GRPC_MAX_CALLS": str(MAX_CALLS), "GRPC_MAX_UPLOADS": "1", "REQUEST_BODY_SECONDS": "2"}
-    with model_server(serving, work, **few) as running:
+    with model_server(serving, work, HOST="::" if DUAL else "127.0.0.1", **few) as running:
         yield running
 
 
@@ -221,6 +224,22 @@ def test_a_message_that_does_not_arrive_is_given_up(stalled: ModelServer):
         assert empty.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "without a message" in empty.value.details()
         assert len(GRPCInferenceServiceStub(channel).ModelInfer(grpc_request(["a film"]), timeout=60).outputs) == 3
     stop.set()
+
+
+@pytest.mark.skipif(not DUAL, reason="this machine has no socket for IPv4 and IPv6")
+def test_the_log_has_one_form_of_a_clients_address(stalled: ModelServer):
+    for host in ("127.0.0.1", "[::1]"):
+        with grpc.insecure_channel(f"{host}:{stalled.grpc_port}") as channel:
+            GRPCInferenceServiceStub(channel).ModelInfer(grpc_request(["by gRPC"]), timeout=60)
+        url = f"http://{host}:{stalled.http_port}{INFER}"
+        assert httpx.post(url, json=json_request(["by REST"]), trust_env=False, timeout=60).status_code == 200
+    wait_for(lambda: len(_clients(stalled)) == 4, "the rows")
+    assert sorted(_clients(stalled)) == ["127.0.0.1", "127.0.0.1", "::1", "::1"]
+
+
+def _clients(server: ModelServer) -> list[str]:
+    with contextlib.closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"))) as database:
+        return [row[0] for row in database.execute("SELECT client FROM predictions WHERE text LIKE 'by %'")]
 
 
 TRITON = """
