@@ -167,7 +167,7 @@ def _deadline(context: Context) -> float | None:
     return None if left is None else time.monotonic() + left
 
 
-def make_grpc_server(state: ServerState, switch: ReleaseSwitch, interceptors: Sequence[Any] = ()) -> Any:
+def make_grpc_server(state: ServerState, switch: ReleaseSwitch, inbox: Inbox, interceptors: Sequence[Any] = ()) -> Any:
     """A grpc.aio server with the servicer behind these interceptors, no port bound yet."""
     guards = [KeyInterceptor(state.guard)] if state.guard else []
     server = grpc.aio.server(
@@ -175,6 +175,6 @@ def make_grpc_server(state: ServerState, switch: ReleaseSwitch, interceptors: Se
         interceptors=[*interceptors, *guards],
         maximum_concurrent_rpcs=state.settings.grpc_max_calls,
     )
-    add_inference_service(Servicer(state, switch), server, Inbox(state.settings))
+    add_inference_service(Servicer(state, switch), server, inbox)
     add_standard_services(server, state)
     return server

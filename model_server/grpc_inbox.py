@@ -5,8 +5,10 @@ from typing import Any
 
 import grpc
 
-from model_server.errors import InvalidInput, TooSlow
+from model_server.errors import InvalidInput, TooSlow, Unavailable
 from model_server.settings import ServerSettings
+
+STOPPING_SECONDS = 2.0  # as for the HTTP servers' uploads
 
 
 class Inbox:
@@ -20,19 +22,34 @@ class Inbox:
     def __init__(self, settings: ServerSettings) -> None:
         self._seconds = settings.request_body_seconds
         self._places = asyncio.Semaphore(settings.grpc_max_uploads)
+        self._timers: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Give messages that are still arriving `STOPPING_SECONDS`: the server is stopping."""
+        self._stopping = True
+        for timer in self._timers:
+            timer.reschedule(asyncio.get_running_loop().time() + STOPPING_SECONDS)
 
     async def receive(self, context: Any) -> bytes:
         """The call's message.
 
         Raises:
             TooSlow: it did not arrive in time.
+            Unavailable: the server is stopping, and it did not arrive in the time that is left.
             InvalidInput: the call ended without one.
         """
+        timer = asyncio.timeout(STOPPING_SECONDS if self._stopping else self._seconds)
+        self._timers.add(timer)
         try:
-            async with asyncio.timeout(self._seconds), self._places:
+            async with timer, self._places:
                 message = await context.read()
         except TimeoutError:
+            if self._stopping:
+                raise Unavailable("the server is stopping; ask another replica") from None
             raise TooSlow(f"the message did not arrive within {self._seconds:g} s; send it faster") from None
+        finally:
+            self._timers.discard(timer)
         if message is grpc.aio.EOF:
             raise InvalidInput("the call ended without a message; send one")
         return bytes(message)

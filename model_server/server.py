@@ -12,6 +12,7 @@ from model_server.app import make_api, make_app
 from model_server.background import Interrupted
 from model_server.errors import StartError
 from model_server.grpc_edge import make_grpc_server
+from model_server.grpc_inbox import Inbox
 from model_server.settings import ServerSettings
 from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
@@ -63,6 +64,7 @@ class Server:
         self._writer = writer
         self._state = ServerState(settings, writer)
         self._switch = ReleaseSwitch(settings, self._state)
+        self._inbox = Inbox(settings)
         self._stop = asyncio.Event()
         self.left_behind = False  # a thread that loads a release still runs, and may never end
         chain, key = settings.tls_cert_file, settings.tls_key_file
@@ -78,7 +80,7 @@ class Server:
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
         traced = [self._tracing.interceptor()] if self._tracing else []
-        grpc_server = make_grpc_server(self._state, self._switch, traced)
+        grpc_server = make_grpc_server(self._state, self._switch, self._inbox, traced)
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
@@ -158,6 +160,7 @@ class Server:
         # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
         if loaded:
             await asyncio.sleep(LINGER_SECONDS)
+        self._inbox.stop()
         grpc_stopped = asyncio.create_task(grpc_server.stop(settings.drain_seconds))
         rest.should_exit = True
         await serving

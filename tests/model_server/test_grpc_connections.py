@@ -226,6 +226,20 @@ def test_a_message_that_does_not_arrive_is_given_up(stalled: ModelServer):
     stop.set()
 
 
+def test_a_message_that_does_not_arrive_does_not_hold_a_stopping_server(serving: Path, tmp_path: Path):
+    """Neither its own time nor the drain's, both longer than this test may take, is waited for."""
+    stop = threading.Event()
+    long = {"REQUEST_BODY_SECONDS": "3600", "DRAIN_SECONDS": "3600"}
+    with model_server(serving, tmp_path, **long) as running, grpc.insecure_channel(running.grpc_target) as channel:
+        upload = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer").future(_never(stop))
+        ready = GRPCInferenceServiceStub(channel).ModelInfer(grpc_request(["a film"]), timeout=60)  # behind the upload
+        assert len(ready.outputs) == 3
+        assert running.stop() == 0
+        assert upload.code() is grpc.StatusCode.UNAVAILABLE and "stopping" in upload.details()
+        stop.set()
+    assert "Traceback" not in running.output
+
+
 @pytest.mark.skipif(not DUAL, reason="this machine has no socket for IPv4 and IPv6")
 def test_the_log_has_one_form_of_a_clients_address(stalled: ModelServer):
     for host in ("127.0.0.1", "[::1]"):
