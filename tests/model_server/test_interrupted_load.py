@@ -1,6 +1,7 @@
 """SIGTERM while a release comes from storage that stalls: the process ends as at any other time, with nothing half done."""
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,24 @@ def test_a_store_that_stalls_at_the_start(serving: Path, tmp_path: Path, stallin
     assert "stopping: the release was not loaded yet" in server.output and "stopped: 0 rows" in server.output
     assert "Traceback" not in server.output and "error" not in server.output
     assert not list(temporary.glob("release-*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_sigterm_while_it_imports(serving: Path, tmp_path: Path):
+    """A container's first process ignores a signal that it does not handle, and imports take seconds."""
+    server = ModelServer(serving, tmp_path)
+    try:
+        wait_for(lambda: _handles(server.process.pid, signal.SIGTERM), "a handler")
+        assert server.stop() == 0, server.output
+    finally:
+        server.process.kill()
+    assert "Traceback" not in server.output
+
+
+def _handles(process: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def test_a_mounted_folder_that_stalls_at_the_start(serving: Path, tmp_path: Path):
