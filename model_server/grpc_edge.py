@@ -47,7 +47,8 @@ def read_texts(request: Any) -> list[str]:
         raise InvalidInput(f"inputs holds {len(request.inputs)} tensors; send the one tensor 'text'")
     tensor = request.inputs[0]
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
-    check_content_type(_parameters(tensor.parameters), "inputs[0].parameters")
+    where = "inputs[0].parameters"
+    check_content_type(_parameters(tensor.parameters, where), where)
     typed = tensor.contents.bytes_contents
     filled = [described.name for described, _ in tensor.contents.ListFields()]
     if other := [name for name in filled if name != "bytes_contents"]:
