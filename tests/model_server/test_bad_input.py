@@ -118,7 +118,7 @@ def test_lone_surrogates(http, stub):
         ({"name": None}, "inputs[0].name"),
         ({"datatype": "FP32"}, "inputs[0].datatype is 'FP32'"),
         ({"shape": [1, 2]}, "inputs[0].shape is [1, 2]"),
-        ({"shape": [1, True]}, "inputs[0].shape is [1, True]"),
+        ({"shape": [1, True]}, "inputs[0].shape is [1, true]"),
         ({"shape": [1, 1, 1]}, "inputs[0].shape is [1, 1, 1]"),
         ({"parameters": {"content_type": "base64"}}, "inputs[0].parameters.content_type is 'base64'"),
         ({"parameters": {"content_type": 7}}, "inputs[0].parameters.content_type is 7"),
