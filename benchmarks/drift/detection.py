@@ -243,7 +243,7 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     host = machine()
     store = ReleaseStore(options.release_uri)
-    release_id = choose_release(store, options.name, options.release)
+    release_id = choose_release(store, options.name, options.release, frozenset(), dict)
     scorer = Scorer.load(store.fetch(options.name, release_id, CACHE / "releases"))
     texts, labels = read_rows(options.reference_data, options.pool_rows, options.seed)
     pool = scored(scorer, "pool", texts, labels)

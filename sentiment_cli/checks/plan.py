@@ -6,7 +6,7 @@ from pathlib import Path
 from sentiment_cli.checks import machine, server, services
 from sentiment_cli.checks.check import Check, Probe, skip
 from sentiment_cli.settings import CliSettings
-from sentiment_cli.snapshot import ServerView, view_server
+from sentiment_cli.snapshot import ServerView, own_releases, view_server
 
 DOWN = "the server does not answer (see server)"
 
@@ -49,6 +49,11 @@ class Plan:
             return skip("log rows arrive", DOWN)
         return server.check_arrival(self.view(), self.settings.database_url, self.settings.model_name)
 
+    def _drift_age(self) -> Check:
+        settings = self.settings
+        releases = own_releases(settings.releases_uri, settings.model_name)
+        return server.check_drift_age(settings.database_url, releases)
+
     def probes(self) -> list[tuple[str, Probe]]:
         """Names and functions, in the order in which a person would look."""
         settings, state = self.settings, Path("var")
@@ -71,5 +76,5 @@ class Plan:
             ("answers by grpc", lambda: self._golden("grpc")),
             ("log rows arrive", self._arrival),
             ("spill journal", lambda: server.check_spill(self.view(), settings.spill_dir)),
-            ("drift check", lambda: server.check_drift_age(settings.database_url)),
+            ("drift check", self._drift_age),
         ]

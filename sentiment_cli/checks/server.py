@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -146,15 +146,15 @@ def check_spill(view: ServerView, folder: Path) -> Check:
     return ok("spill journal", f"{folder} is empty")
 
 
-def check_drift_age(database_url: str) -> Check:
-    """When was drift last checked, and how did it end?"""
+def check_drift_age(database_url: str, releases: Collection[str] | None = None) -> Check:
+    """When was drift of these releases (of all unless given) last checked, and how did it end?"""
     from prediction_log import LogError, latest_reports
 
     remedy = "sentiment drift check --hours 24 (a daily cron job does it)"
     if absent_sqlite(database_url):
         return skip("drift check", "there is no log yet (see database)")
     try:
-        reports = latest_reports(database_url, 1)
+        reports = latest_reports(database_url, 1, releases=releases)
     except LogError as error:
         return skip("drift check", plain(error))
     if not reports:
