@@ -23,5 +23,9 @@ class StoreUnreachable(ReleaseError):
     """The place of the releases cannot be read or written."""
 
 
+class StoreFull(StoreUnreachable):
+    """The place of the releases has no space left, or its quota is used up."""
+
+
 class GoldenMismatch(ReleaseError):
     """The loaded engine answers the golden inputs otherwise than it did when the release was made."""

@@ -1,5 +1,6 @@
 """Where releases live: a local folder or an S3 bucket, the same code over fsspec."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -12,8 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseMisplaced, ReleaseNotFound, StoreUnreachable
+from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseMisplaced, ReleaseNotFound, StoreFull
 from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
+from model_release.store_trouble import READING, trouble
+from sentiment_common.disk import free_bytes, megabytes
 from sentiment_common.object_store import open_store
 
 _ID = re.compile(r"^([0-9a-f]{16})$")
@@ -59,10 +62,7 @@ class ReleaseStore:
         except ReleaseError:
             raise
         except Exception as error:  # s3fs lets botocore's, aiohttp's and OSError's families through
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise StoreUnreachable(
-                f"{doing} {self.base} failed ({reason}); check RELEASES_URI, the credentials and AWS_ENDPOINT_URL"
-            ) from error
+            raise trouble(doing, self.base, self._local, error) from error
 
     def _path(self, *parts: str) -> str:
         return "/".join((self._root, *parts))
@@ -108,6 +108,19 @@ class ReleaseStore:
             self._write(probe, b"")
             self._fs.rm_file(probe)
 
+    def check_space(self, needed: int) -> None:
+        """Find a folder that has no space for a release of about `needed` bytes; a bucket does not tell.
+
+        Raises:
+            StoreFull: it names what is free and what is needed.
+        """
+        free = free_bytes(Path(self._root)) if self._local else None
+        if free is not None and free < needed:
+            raise StoreFull(
+                f"{self.base} has {megabytes(free)} free and a release of this base takes about {megabytes(needed)}; "
+                "free space there (old releases) or set another RELEASES_URI"
+            )
+
     def publish(self, folder: Path, manifest: Manifest) -> str:
         """Upload a release: its files, then the serving copy of the manifest, then the root manifest.
 
@@ -118,7 +131,8 @@ class ReleaseStore:
 
         Raises:
             ReleaseCorrupt: `folder` does not hold what the manifest promises.
-            StoreUnreachable: the store cannot be written; without a root manifest the release does not exist.
+            StoreFull, StoreUnreachable: the store cannot be written; what was written is removed where possible, and
+                without a root manifest the release does not exist.
         """
         verify_files(folder, manifest.files)
         release_id = manifest.release_id
@@ -127,11 +141,22 @@ class ReleaseStore:
         with self._reaching("publishing to"):
             if self._fs.exists(f"{root}/{MANIFEST}"):
                 return release_id
-            for entry in manifest.files:
-                self._put(folder / entry.path, f"{root}/{entry.path}")
-            self._write(f"{root}/{SERVING_MANIFEST}", raw)
-            self._write(f"{root}/{MANIFEST}", raw)
+            try:
+                for entry in manifest.files:
+                    self._put(folder / entry.path, f"{root}/{entry.path}")
+                self._write(f"{root}/{SERVING_MANIFEST}", raw)
+                self._write(f"{root}/{MANIFEST}", raw)
+            except BaseException:
+                self._remove_parts(root)
+                raise
         return release_id
+
+    def _remove_parts(self, root: str) -> None:
+        """Remove a release that has no root manifest. A store that fails here too keeps the parts: the next attempt to
+        publish overwrites them."""
+        with contextlib.suppress(Exception):
+            if not self._fs.exists(f"{root}/{MANIFEST}"):
+                self._fs.rm(root, recursive=True)
 
     def list_releases(self, name: str) -> list[str]:
         """Ids of whole releases, the newest first by their manifests."""
@@ -178,7 +203,7 @@ class ReleaseStore:
             ReleaseMisplaced: a manifest of another model.
         """
         source = f"{self.uri(name, release_id)}/{MANIFEST}"
-        with self._reaching("reading"):
+        with self._reaching(READING):
             try:
                 raw = self._fs.cat_file(self._path(name, "releases", release_id, MANIFEST))
             except FileNotFoundError:
@@ -239,7 +264,7 @@ class ReleaseStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
             try:
-                with self._reaching("reading"):
+                with self._reaching(READING):
                     try:
                         self._fs.get_file(self._path(name, "releases", release_id, entry.path), str(part))
                     except FileNotFoundError:
@@ -262,7 +287,7 @@ class ReleaseStore:
     def champion(self, name: str) -> Champion | None:
         """The promoted release, or None before the first promotion."""
         path = self._path(name, "champion.json")
-        with self._reaching("reading"):
+        with self._reaching(READING):
             try:
                 raw = self._fs.cat_file(path)
             except FileNotFoundError:

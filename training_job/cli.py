@@ -1,11 +1,15 @@
-"""`python -m training_job`: train, search, promote, roll back; a setting is an option and an environment variable."""
+"""`python -m training_job`: train, search, publish, promote, roll back.
 
+A setting is an option and an environment variable.
+"""
+
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from training_job.options import with_settings
-from training_job.settings import PromotionSettings, TrainSettings
+from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
 
 app = typer.Typer(no_args_is_help=True, help="Train a sentiment model and release it.", pretty_exceptions_enable=False)
 
@@ -42,6 +46,19 @@ def search(settings: TrainSettings) -> None:
     with Progress() as progress:
         outcome = run_search(settings, progress)
     show_search(outcome)
+
+
+@app.command()
+@with_settings(StoreSettings)
+def publish(
+    settings: StoreSettings,
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished release.", metavar="FOLDER")],
+) -> None:
+    """Publish a finished release that a training has kept in WORK_DIR, because the store did not take it."""
+    from training_job.progress import show_publication
+    from training_job.publish import publish as run
+
+    show_publication(run(settings, folder))
 
 
 @app.command()

@@ -1,11 +1,6 @@
 """The training from its data to a published release, in one function that tells it from beginning to end."""
 
-import contextlib
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +9,7 @@ from model_release import Metric, ReleaseError, ReleaseStore
 from model_release.manifest import Fact
 from model_release.seen import are_seen
 from training_job.auto_promote import AutoPromotion
-from training_job.checkpoint import ABANDONED_SECONDS, Checkpoints
+from training_job.checkpoint import Checkpoints
 from training_job.course import Fitted, Validation, peak_memory_mib
 from training_job.data import Parts
 from training_job.errors import TrainingError, system_limits_named
@@ -33,8 +28,7 @@ from training_job.source_commit import source_commit
 from training_job.split import SCHEME
 from training_job.stopping import Interruptions
 from training_job.tracking import Run, Tracker, system_figures
-
-SCRATCH = "train-"
+from training_job.workspace import check_space, full_named, release_kept, scratch, space_of
 
 
 @dataclass(frozen=True)
@@ -174,6 +168,9 @@ def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tr
     progress.say(_summary(parts))
     tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
     prepared = _prepared(settings, parts, progress)
+    needed = space_of(prepared.base.model)
+    check_space(settings.work_dir, needed)
+    store.check_space(needed)
     progress.end()
     return store, tracker, prepared
 
@@ -250,18 +247,6 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
     run.flush()
 
 
-@contextmanager
-def _scratch(work_dir: Path) -> Iterator[Path]:
-    """A folder for this training alone; those that killed trainings have left for a day are removed."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    for left in work_dir.glob(f"{SCRATCH}*"):
-        with contextlib.suppress(FileNotFoundError):  # it was another training's, and has ended now
-            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=work_dir) as folder:
-        yield Path(folder)
-
-
 def _checkpoints(
     settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, progress: Progress
 ) -> Checkpoints | None:
@@ -319,7 +304,7 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
                 f"train {settings.mode}", tags={"model": settings.model_name}, resume=found.run_id if found else None
             ) as run,
             system_figures(run),
-            _scratch(settings.work_dir) as scratch,
+            scratch(settings.work_dir) as work_dir,
         ):
             if checkpoints:
                 checkpoints.run_id = run.run_id
@@ -329,9 +314,11 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
             progress.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
             model, fitted = fit(prepared, recipe, _Followed(progress, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)
-            built = _build(settings, prepared, model, fitted, facts, run, scratch, progress)
+            with full_named(settings.work_dir, space_of(model)):
+                built = _build(settings, prepared, model, fitted, facts, run, work_dir, progress)
             progress.begin("publish")
-            release_id = store.publish(built.folder, built.manifest)
+            with release_kept(built.folder, built.manifest, settings.work_dir):
+                release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)
             version, problem = _register(settings, release_uri, release_id, run)
             gate = _gated(auto, built, prepared, progress, run) if auto else None

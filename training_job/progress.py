@@ -14,6 +14,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from training_job.pipeline import TrainOutcome
     from training_job.promote import Promotion
+    from training_job.publish import Publication
     from training_job.search import SearchOutcome
 
 LINE_SECONDS = 10.0
@@ -166,6 +167,21 @@ def show_search(outcome: "SearchOutcome") -> None:
 def show_step(text: str) -> None:
     """Print where a long work stands."""
     _out().print(escape(text), soft_wrap=True)
+
+
+def show_publication(publication: "Publication") -> None:
+    """Print where a release is now, and what to do next."""
+    console = _out()
+    rows = [("release", publication.release_id), ("at", publication.release_uri)]
+    if publication.registry_version:
+        rows.append(("MLflow", f"version {publication.registry_version} has the alias challenger"))
+    console.print(_table(rows))
+    if publication.registry_problem:
+        console.print(
+            escape(f"not in MLflow's registry: {publication.registry_problem}"), style="yellow", soft_wrap=True
+        )
+    console.print(f"{publication.folder} is no longer needed", soft_wrap=True)
+    console.print(f"next: sentiment promote {publication.release_id}", soft_wrap=True)
 
 
 def show_promotion(promotion: "Promotion") -> None:

@@ -2,61 +2,26 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from factories import make_model, make_texts, make_tokenizer
+from factories import make_texts
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tokenizers import Tokenizer
+from release_inputs import release_inputs
 
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
 from model_release.reference import REFERENCE, read_reference
 from model_release.seen import SEEN, is_new_to
 from training_job import package
-from training_job.data import Rows
-from training_job.package import BuiltRelease, ReleaseInputs, build_release, stratified
+from training_job.package import BuiltRelease, build_release, stratified
 from training_job.plots import PICTURES
 from training_job.quantise import Decision
-
-
-def _inputs(folder: Path, rows: int = 120, **changes: Any) -> ReleaseInputs:
-    tokenizer = folder / "tokenizer.json"
-    model = make_model(make_tokenizer(tokenizer))
-    limited = Tokenizer.from_file(str(tokenizer))
-    limited.enable_truncation(8)
-    limited.enable_padding(length=8)
-    limited.save(str(tokenizer))
-    return replace(
-        ReleaseInputs(
-            model=model,
-            tokenizer_json=tokenizer,
-            name="sentiment",
-            base_model="scratch-tiny",
-            max_tokens=48,
-            truncation="head_tail",
-            train=Rows(*make_texts(rows, 1)),
-            validation=Rows(*make_texts(rows // 2, 2)),
-            test=Rows(*make_texts(rows, 3)),
-            data_fingerprint="ab" * 32,
-            created_at="2026-01-01T00:00:00+00:00",
-            work_dir=folder / "work",
-            git_commit="c0ffee",
-            mlflow_run_id="run-1",
-            facts={"epochs": 1, "learning_rate": 2e-4},
-            curves={"train_loss": [(1, 0.7), (2, 0.6)], "validation_accuracy": [(2, 0.5)]},
-            compare_rows=60,
-            calibration_rows=20,
-            threads=1,
-        ),
-        **changes,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +29,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[BuiltRelease, list[
     """A release of 120 test rows, and each stage with its announced and its counted rows."""
     stages: list[tuple[str, int | None]] = []
     done: Counter[str] = Counter()
-    inputs = _inputs(
+    inputs = release_inputs(
         tmp_path_factory.mktemp("build"),
         on_stage=lambda name, rows: stages.append((name, rows)),
         on_progress=lambda rows: done.update({stages[-1][0]: rows}),
@@ -186,7 +151,7 @@ def test_a_dozen_rows_that_int8_would_hurt_make_a_release_that_serves_bf16_and_s
 ) -> None:
     reason = "int8 is 0.90 points below fp32 on 60 test rows, over the accepted loss of 0.5 points: bf16 is served"
     monkeypatch.setattr(package, "choose_default", lambda _: Decision("openvino-bf16", reason))
-    release = build_release(_inputs(tmp_path, rows=6, curves={}, facts={}))
+    release = build_release(release_inputs(tmp_path, rows=6, curves={}, facts={}))
     manifest = release.manifest
     assert manifest.default_variant == "openvino-bf16"
     assert manifest.variants["openvino-bf16"].path == "serving/openvino-bf16"
@@ -213,7 +178,7 @@ def test_nothing_that_decorates_a_release_can_end_it(tmp_path: Path, monkeypatch
     monkeypatch.setattr(package, "version", failing(PackageNotFoundError("torch")))
     monkeypatch.setattr(package.card_page, "render_page", failing(OSError(28, "No space left on device")))
     lines: list[str] = []
-    release = build_release(_inputs(tmp_path / "one", rows=6, curves={}, facts={}, say=lines.append))
+    release = build_release(release_inputs(tmp_path / "one", rows=6, curves={}, facts={}, say=lines.append))
     assert list(release.missing) == ["the baseline", "the picture slices", "the card's page"]
     assert lines[0] == (
         "warning: the baseline could not be made (After pruning, no terms remain.); the release is complete without it"
@@ -229,7 +194,7 @@ def test_nothing_that_decorates_a_release_can_end_it(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(package, "render_card", failing(KeyError("training")))
     monkeypatch.setattr(package.findings, "find", failing(ZeroDivisionError("division by zero")))
-    bare = build_release(_inputs(tmp_path / "two", rows=6, curves={}, facts={}, say=lines.append))
+    bare = build_release(release_inputs(tmp_path / "two", rows=6, curves={}, facts={}, say=lines.append))
     assert {"the pictures' titles", "the model card"} <= bare.missing.keys() and bare.plots == {}
     assert "- the pictures' titles: division by zero" in bare.card.read_text()
 
@@ -247,7 +212,7 @@ def test_a_picture_that_is_cut_off_is_not_left_behind(tmp_path: Path, monkeypatc
 
 def test_a_bad_name_is_refused_before_any_work(tmp_path: Path) -> None:
     stages: list[str] = []
-    inputs = _inputs(tmp_path, rows=6, name="No Good", on_stage=lambda name, _: stages.append(name))
+    inputs = release_inputs(tmp_path, rows=6, name="No Good", on_stage=lambda name, _: stages.append(name))
     with pytest.raises(ValidationError, match="name"):
         build_release(inputs)
     assert stages == []

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 
 from model_release import ReleaseStore
-from training_job import pipeline
+from training_job import pipeline, workspace
 from training_job.pipeline import train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +156,6 @@ def test_scratch_of_a_killed_training_goes_after_a_day(tmp_path: Path) -> None:
     for name, age in (("train-old", 90_000), ("train-new", 60), ("mine", 90_000)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (0, time.time() - age))
-    with pipeline._scratch(tmp_path) as folder:
+    with workspace.scratch(tmp_path) as folder:
         assert {path.name for path in tmp_path.iterdir()} == {"train-new", "mine", folder.name}
     assert {path.name for path in tmp_path.iterdir()} == {"train-new", "mine"}

@@ -1,0 +1,57 @@
+"""Full disks: how the system and libraries report them."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# Libraries in Rust and C++ keep the system's words and drop its number.
+_WORDS = tuple(os.strerror(number) for number in sorted(_FULL))
+PROBE_BYTES = 1 << 20
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it came from, the outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def reports_full(error: BaseException) -> bool:
+    """Whether an error, or one that it came from, states that a disk or a quota is full."""
+    return any(
+        (isinstance(cause, OSError) and cause.errno in _FULL) or any(words in str(cause) for words in _WORDS)
+        for cause in causes(error)
+    )
+
+
+def is_full(folder: Path) -> bool:
+    """Whether a folder takes no further megabyte, by writing one: free blocks do not show a quota."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return error.errno in _FULL
+    return False
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Bytes free for this account on the folder's disk, or on that of its nearest parent; None where unknown."""
+    for place in (folder.absolute(), *folder.absolute().parents):
+        with contextlib.suppress(OSError):
+            found = os.statvfs(place)
+            return found.f_bavail * found.f_frsize
+    return None
+
+
+def megabytes(count: int) -> str:
+    """`1,234 MB`; a part of one counts as a whole one."""
+    return f"{-(-count // 10**6):,} MB"

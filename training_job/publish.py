@@ -1,0 +1,51 @@
+"""Publish a finished release from a folder, such as one that a training has kept because the store was full."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_release import Manifest, ReleaseCorrupt, ReleaseStore
+from model_release.manifest import MANIFEST
+from training_job.registry import RegistryError, register
+from training_job.settings import StoreSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A published release.
+
+    Attributes:
+        registry_version: the MLflow version with the alias `challenger`; None with `registry_problem`, and without an
+            MLflow.
+    """
+
+    folder: Path
+    release_id: str
+    release_uri: str
+    registry_version: str | None
+    registry_problem: str | None
+
+
+def publish(settings: StoreSettings, folder: Path) -> Publication:
+    """Upload the release under the model name of its manifest, and register it as the challenger.
+
+    Raises:
+        ReleaseCorrupt: the folder holds no whole release.
+        StoreFull, StoreUnreachable: the store cannot be written; the folder is left as it is.
+    """
+    try:
+        raw = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise ReleaseCorrupt(
+            f"{folder / MANIFEST} cannot be read ({error.strerror}); give the folder of a finished release"
+        ) from None
+    manifest = Manifest.parse(raw, str(folder / MANIFEST))
+    store = ReleaseStore(settings.releases_uri)
+    release_id = store.publish(folder, manifest)
+    uri = store.uri(manifest.name, release_id)
+    version, problem = None, None
+    if settings.registry_uri is not None:
+        try:
+            version = register(settings.registry_uri, manifest.name, uri, release_id, manifest.mlflow_run_id)
+        except RegistryError as error:
+            problem = str(error)
+    return Publication(folder, release_id, uri, version, problem)
