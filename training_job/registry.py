@@ -23,7 +23,7 @@ _DESCRIPTION = "Sentiment releases; each version's source is its release."
 LAYOUT_ATTEMPTS, LAYOUT_SECONDS = 5, 3.0
 # How SQLite, Postgres and alembic report that another program has created the same table or run the same migration.
 _LAID_OUT_MEANWHILE = ("already exists", "duplicate ", "expected to match one row", "out-of-date database schema")
-_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "socks5": 1080, "socks5h": 1080}
 # MLflow's own defaults keep a job waiting for minutes before it says that the server is away, and report its use.
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -43,14 +43,41 @@ def _probe_sqlite(path: str) -> None:
         connection.execute("PRAGMA schema_version").fetchone()
 
 
+def proxy_of(tracking_uri: str) -> str | None:
+    """The proxy that MLflow's requests go through, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
+    if not tracking_uri.startswith(("http://", "https://")):
+        return None
+    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+
+    found = select_proxy(tracking_uri, get_environ_proxies(tracking_uri))
+    return str(prepend_scheme_if_needed(found, "http")) if found else None
+
+
 def _probe(tracking_uri: str) -> None:
-    parts = urlsplit(tracking_uri)
+    """Find out within seconds whether anything listens: MLflow, or the proxy, which alone may know MLflow's name."""
+    address = proxy_of(tracking_uri) or tracking_uri
+    parts = urlsplit(address)
     scheme = parts.scheme.split("+")[0]
     if scheme == "sqlite":
         _probe_sqlite(tracking_uri.split("///", 1)[-1])
     elif parts.hostname:
         with socket.create_connection((parts.hostname, parts.port or _PORTS.get(scheme, 80)), PROBE_SECONDS):
             pass
+
+
+def remedy_for(tracking_uri: str, error: Exception) -> str:
+    """What a person can do about an MLflow that does not answer or refuses."""
+    if isinstance(error, ImportError):
+        return "install the database's driver"
+    remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
+    if "401" in str(error):
+        remedy += ", and MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN"
+    if proxy := proxy_of(tracking_uri):
+        remedy += (
+            f"; requests go through the proxy {without_password(proxy)}: check it, or set NO_PROXY where MLflow is "
+            "reached without it"
+        )
+    return remedy
 
 
 @contextmanager
@@ -61,11 +88,8 @@ def _reaching(tracking_uri: str, doing: str) -> Iterator[None]:
         raise
     except Exception as error:  # MLflow lets requests', SQLAlchemy's, sqlite3's and the system's families through
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
-        if isinstance(error, ImportError):
-            remedy = "install the database's driver"
         raise RegistryError(
-            f"{doing} MLflow at {without_password(tracking_uri)} failed ({reason}); {remedy}"
+            f"{doing} MLflow at {without_password(tracking_uri)} failed ({reason}); {remedy_for(tracking_uri, error)}"
         ) from error
 
 

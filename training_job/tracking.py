@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 from sentiment_common.addresses import without_password
-from training_job.registry import RegistryError, connect, existing_accepted
+from training_job.registry import RegistryError, connect, existing_accepted, remedy_for
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT_TAG = "mlflow.parentRunId"
@@ -54,7 +54,7 @@ class Tracker:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise RegistryError(
                 f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); "
-                "check MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT"
+                f"check MLFLOW_EXPERIMENT; {remedy_for(tracking_uri, error)}"
             ) from error
 
     def _made(self, experiment: str) -> Any:

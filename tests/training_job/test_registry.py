@@ -1,15 +1,10 @@
 """MLflow's registry against a real SQLite database; its absence in the ways it is absent."""
 
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,40 +55,6 @@ def test_a_local_release_is_registered_by_its_absolute_address(
     register(tracking, "local", f"var/releases/local/releases/{ID_A}", ID_A, None)
     source = client.get_model_version_by_alias("local", "challenger").source
     assert source == (tmp_path / f"var/releases/local/releases/{ID_A}").as_uri()
-
-
-@pytest.fixture
-def server(tracking: str, client: Any, tmp_path: Path) -> Iterator[str]:
-    """The address of a tracking server over the module's database, which `client` has laid out."""
-    port = _free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    process = subprocess.Popen(
-        [*command, "--backend-store-uri", tracking, "--artifacts-destination", str(tmp_path / "artifacts")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(600):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
-                if answer.status == 200:
-                    break
-            assert process.poll() is None, "the tracking server ended"
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-def test_a_server_takes_releases_in_s3_and_in_local_folders(server: str, tmp_path: Path) -> None:
-    register(server, "served", f"s3://bucket/{ID_A}", ID_A, None)
-    version = register(server, "served", str(tmp_path / ID_B), ID_B, None)
-    client = connect(server)
-    found = client.get_model_version_by_alias("served", "challenger")
-    assert (str(found.version), found.tags["release_id"]) == (version, ID_B)
-    assert found.source == f"release-{(tmp_path / ID_B).as_uri()}"
-    assert register(server, "served", str(tmp_path / ID_B), ID_B, None) == version
 
 
 def _free_port() -> int:

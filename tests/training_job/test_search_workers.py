@@ -1,7 +1,6 @@
 """Several workers on one study: processes of their own, of which one is killed."""
 
 import contextlib
-import importlib.util
 import os
 import signal
 import subprocess
@@ -13,8 +12,8 @@ from typing import Any
 import optuna
 import pytest
 import searches
+from new_database import new_database
 from optuna.trial import TrialState
-from postgres import OwnServer, Postgres
 from searches import Silent, search_rows, search_settings
 from training_runs import no_settings_from_outside, threads_kept
 
@@ -25,7 +24,7 @@ from training_job.search import search
 from training_job.study import SharedStudy
 from training_job.tracking import Tracker
 
-__all__ = ["no_settings_from_outside", "threads_kept"]
+__all__ = ["new_database", "no_settings_from_outside", "threads_kept"]
 
 # A worker that takes a trial, has its first heartbeat written, and then does not come back.
 HANGING = """
@@ -64,27 +63,14 @@ def _go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def study_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/studies/optuna.db"
-    elif importlib.util.find_spec("psycopg") is None:
-        pytest.skip("a search in Postgres needs psycopg, which is not installed")
-    elif own := os.environ.get("TEST_POSTGRES_URL"):
-        yield OwnServer(own).new_database()
-    else:
-        with Postgres() as server:
-            yield server.new_database()
-
-
 @pytest.fixture(scope="module")
 def prepared() -> Prepared:
     return search_rows()
 
 
 @pytest.mark.timeout(900)  # three processes that load torch and MLflow
-def test_two_workers_that_begin_a_study_at_once_run_its_trials_together(study_uri: str, tmp_path: Path) -> None:
+def test_two_workers_that_begin_a_study_at_once_run_its_trials_together(new_database: str, tmp_path: Path) -> None:
+    study_uri = new_database
     mlflow_uri = f"sqlite:///{tmp_path}/mlflow.db"
     with _worker(study_uri, mlflow_uri, "4") as one, _worker(study_uri, mlflow_uri, "4") as two:
         for worker in (one, two):
