@@ -29,15 +29,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize("stage", ["export", "quantise to int8", "calibrate", "describe"])
-@pytest.mark.parametrize("leave", [0, 100_000])
+@pytest.mark.parametrize(
+    ("stage", "leave"),
+    [("export", 0), ("export", 100_000), ("quantise to int8", 0), ("quantise to int8", 50_000), ("describe", 0)],
+)
 def test_a_work_dir_that_fills_up_is_named_at_each_stage(disk: Path, tmp_path: Path, stage: str, leave: int) -> None:
     inputs = release_inputs(
         tmp_path / "inputs", work_dir=disk / "work", on_stage=lambda name, _: name == stage and fill(disk, leave)
     )
     needed = space_of(inputs.model)
-    if stage == "calibrate":  # it moves files alone; the next stage that writes meets the full disk
-        stage = "describe"
     with pytest.raises(WorkDirFull) as caught, full_named(disk / "work", needed):
         build_release(inputs)
     assert str(caught.value).startswith(f"WORK_DIR {disk / 'work'} is full: ")
