@@ -40,6 +40,13 @@ class TooLarge(ServingError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class TooSlow(ServingError):
+    """The request did not arrive in its time: the client's fault, unlike a deadline that passes in the queue."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 class UnsupportedCoding(ServingError):
     """A body in a content coding that is not offered."""
 
