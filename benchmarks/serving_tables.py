@@ -186,6 +186,32 @@ def log_cost(document: Document) -> str:
     return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + said
 
 
+def http_parsers(document: Document) -> str:
+    """CPU time and latency of each protocol class on each loop, and its answers to unusual requests."""
+    rows = document["servers"]
+    packages = ", ".join(f"{name} {version}" for name, version in document["packages"].items())
+    summary = (
+        f"{packages}; {document['rounds']} rounds of {document['requests']:,} requests to each server, one client. "
+    )
+    summary += (
+        "`ours` is on httptools too. The last columns are answers to valid requests, but for the one without Host, "
+    )
+    summary += "which HTTP/1.1 wants refused with 400:\n\n"
+    lines = [
+        [
+            row["parser"],
+            row["loop"],
+            row["cpu_us"],
+            ", ".join(map(str, row["cpu_us_by_round"])),
+            row["p50_us"],
+            *row["cases"].values(),
+        ]
+        for row in rows
+    ]
+    heads = ["protocol class", "loop", "server's CPU time of a request, µs", "by round", "latency p50, µs"]
+    return summary + markdown([*heads, *rows[0]["cases"]], lines)
+
+
 def _by_way(rows: Sequence[Document], ways: Sequence[str], key: str) -> list[str]:
     """What each way did of the rows of one load: texts a second and the share of the peak, or another figure."""
     found = {row["way"]: row for row in rows}

@@ -82,6 +82,24 @@ def read_answer(inbox: bytearray, ended: bool) -> tuple[int, bytes, bool] | None
     return status, bytes(inbox[head_end + 4 : head_end + 4 + size]), closing
 
 
+def receive(connection: socket.socket) -> tuple[int, bytes, float]:
+    """Status and body of the next answer on a blocking socket, and when the last of it was here.
+
+    A reset counts as the connection's end: a server that refuses a request early may cause one after its answer.
+    """
+    inbox, answer = bytearray(), None
+    while answer is None:
+        try:
+            chunk = connection.recv(READ_BYTES)
+        except ConnectionError:
+            chunk = b""
+        ended = time.perf_counter()
+        inbox += chunk
+        answer = read_answer(inbox, ended=not chunk)
+    status, body, _ = answer
+    return status, body, ended
+
+
 class _Connection:
     """A socket, the request that is under way on it and what has come of its answer."""
 

@@ -21,7 +21,7 @@ import numpy as np
 import setting
 from driving import EXPECT, milliseconds
 from harness import machine, save
-from load import READ_BYTES, post_requests, read_answer
+from load import post_requests, receive
 from rich.console import Console
 from roofline import bare_scorer
 from servers import INFER, Recipe, Running, ours
@@ -97,13 +97,7 @@ def served_half(recipe: Recipe, load: Load, order: Sequence[int], seconds: float
 def _ask(connection: socket.socket, request: bytes, load: str) -> float:
     """Send a request; when the last of its answer was here."""
     connection.sendall(request)
-    inbox, answer = bytearray(), None
-    while answer is None:
-        chunk = connection.recv(READ_BYTES)
-        ended = time.perf_counter()
-        inbox += chunk
-        answer = read_answer(inbox, ended=not chunk)
-    status, body, _ = answer
+    status, body, ended = receive(connection)
     if status != 200 or EXPECT.encode() not in body:
         raise RuntimeError(f"{load}: {status} {body[:200].decode(errors='replace')}")
     return ended
