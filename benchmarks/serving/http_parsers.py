@@ -119,9 +119,11 @@ def recipe(parser: str, loop: str) -> Recipe:
 def measure(servers: Iterable[tuple[str, str]], rounds: int, count: int, logs: Path) -> list[dict[str, Any]]:
     """A row for each pair of a protocol class and a loop."""
     with contextlib.ExitStack() as stack:
-        started = [(*pair, made := recipe(*pair), Running(made, logs / f"{made.name}.log")) for pair in servers]
-        for *_, running in started:
-            stack.push(running)
+        started = []
+        for parser, loop in servers:
+            made = recipe(parser, loop)
+            running = stack.enter_context(Running(made, logs / f"{made.name}.log"))
+            started.append((parser, loop, made, running))
         cpu: dict[str, list[float]] = {made.name: [] for _, _, made, _ in started}
         latencies: dict[str, list[float]] = {name: [] for name in cpu}
         for number in range(rounds):
