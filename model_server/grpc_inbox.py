@@ -29,6 +29,8 @@ class Inbox:
         """Give messages that are still arriving `STOPPING_SECONDS`: the server is stopping."""
         self._stopping = True
         for timer in self._timers:
+            if timer.expired():  # its call ends by itself, and it can be changed no more
+                continue
             timer.reschedule(asyncio.get_running_loop().time() + STOPPING_SECONDS)
 
     async def receive(self, context: Any) -> bytes:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
 from model_server.app import make_api, make_app
@@ -160,17 +161,27 @@ class Server:
         # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
         if loaded:
             await asyncio.sleep(LINGER_SECONDS)
-        self._inbox.stop()
-        grpc_stopped = asyncio.create_task(grpc_server.stop(settings.drain_seconds))
         rest.should_exit = True
-        await serving
-        await grpc_stopped
+        async with AsyncExitStack() as steps:  # the last is done first, and each whatever another raises
+            steps.push_async_callback(self._close_log)
+            steps.push_async_callback(self._close_switch)
+            steps.push_async_callback(_finished, serving)
+            steps.push_async_callback(_finished, asyncio.create_task(grpc_server.stop(settings.drain_seconds)))
+            steps.callback(self._inbox.stop)
+
+    async def _close_switch(self) -> None:
         self.left_behind = await self._switch.close()
+
+    async def _close_log(self) -> None:
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
         if self._tracing:
             await asyncio.to_thread(self._tracing.close)
         stats = self._writer.stats()
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)
+
+
+async def _finished(task: "asyncio.Task[None]") -> None:
+    await task
 
 
 def serve(settings: ServerSettings) -> None:
