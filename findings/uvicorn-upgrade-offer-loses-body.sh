@@ -8,7 +8,7 @@
 # Hurts:    whoever serves JSON by FastAPI, KServe's SDK or MLflow to `curl --http2` without TLS, or to Java's HttpClient,
 #           whose default offers h2c with every first POST: the answer is 400 or 422 for a body that was sent.
 # Versions: uvicorn 0.54.0, httptools 0.9.0, h11 0.16.0. In this project:
-#           tests/sentiment_common/test_http_protocol.py::test_an_upgrade_offer_is_ignored_and_its_request_answered.
+#           tests/sentiment_common/test_http_upgrade.py::test_an_upgrade_offer_is_ignored_and_its_request_answered.
 set -euo pipefail
 
 work=$(mktemp -d)

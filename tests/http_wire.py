@@ -15,6 +15,7 @@ from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.server import HttpServer, listen
 
 HOST = b"Host: a.example\r\n"
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 
 
 @dataclass
@@ -123,3 +124,47 @@ def running(app: Any, drain_seconds: float = 10, **limits: Any) -> Iterator[Runn
         yield server
     finally:
         server.stop()
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with what was asked; some paths do other things."""
+    if scope["path"] == "/fails":
+        raise ValueError("on purpose")
+    if scope["path"] == "/silent":
+        return
+    if scope["path"] == "/stream":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in (b"one ", b"two"):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+        return
+    body, more = b"", scope["path"] != "/unread"
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message["body"]
+        more = message["more_body"]
+    told = {
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope["query_string"].decode(),
+        "body": body.decode("latin-1"),
+        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
+    }
+    raw = json.dumps(told).encode()
+    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    await send({"type": "http.response.body", "body": raw})
+
+
+def post(path: bytes, body: bytes, fields: bytes = b"") -> bytes:
+    """The bytes of a POST."""
+    return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (path, HOST, fields, len(body), body)
+
+
+def told(answer: Any) -> tuple[str, str]:
+    """The path and the body that `echo` has answered with."""
+    assert answer.status == 200, answer
+    document = json.loads(answer.body)
+    return document["path"], document["body"]

@@ -51,8 +51,9 @@ class RequestParser(ABC):
         self._judged: list[tuple[bytes, bytes]] = []
         self._framing = Framing(0, False, False)
         self._head_bytes = self._fed = self._framed_bytes = self._body_bytes = 0
-        # An upgrade was offered: the parser skips the body, and is given the body's framing once more to read it.
-        self._skipped = self._restarting = False
+        self._gap_bytes = self._body_bytes_before = 0
+        # An upgrade was offered: the parser skips the body, and another is given the body's framing to read it.
+        self._skipped = self._restarting = self._head_keeps_alive = False
         self._ended = False  # a request has ended in the bytes that are parsed
 
     @abstractmethod
@@ -100,7 +101,9 @@ class RequestParser(ABC):
             return
         self._skipped, self._restarting = False, True
         size = b"transfer-encoding: chunked" if self._framing.chunked else b"content-length: %d" % self._framing.length
-        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + size + b"\r\n\r\n")
+        last = b"" if self._head_keeps_alive else b"connection: close\r\n"
+        self._parser = httptools.HttpRequestParser(self)  # the former one reads nothing behind a last request
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + last + size + b"\r\n\r\n")
         self._restarting = False
 
     def _check_unfinished(self, size: int, before: Reading) -> None:
@@ -119,6 +122,11 @@ class RequestParser(ABC):
                 raise too_large(f"the head has more than {self._limits.head} bytes; send fewer or shorter fields")
         elif self._reading is Reading.BODY and before is Reading.BODY and self._framing.chunked:
             self._framed_bytes += size
+            self._gap_bytes = self._gap_bytes + size if self._body_bytes == self._body_bytes_before else 0
+            self._body_bytes_before = self._body_bytes
+            if self._gap_bytes > self._limits.head:
+                message = f"the chunked body has more than {self._limits.head} bytes of framing in one place"
+                raise Refusal(400, f"{message}; send shorter extensions and trailers")
             if self._framed_bytes > self._limits.head + _CHUNK_OVERHEAD * self._body_bytes:
                 raise Refusal(400, "the chunked body has far more framing than content; send larger chunks")
 
@@ -164,10 +172,10 @@ class RequestParser(ABC):
         if method == "CONNECT":
             raise Refusal(501, "CONNECT is not offered: this server is not a proxy")
         self._skipped = parser.should_upgrade() and (self._framing.chunked or self._framing.length > 0)
-        self._framed_bytes = self._body_bytes = 0
+        self._framed_bytes = self._body_bytes = self._gap_bytes = self._body_bytes_before = 0
         self._fields = []  # trailers are bounded like fields, and are not fields of the head
         self._reading = Reading.BODY
-        keep_alive = version == "1.1" and parser.should_keep_alive()
+        keep_alive = self._head_keeps_alive = version == "1.1" and parser.should_keep_alive()
         self.head_ends(Head(method, version, *split_target(self._target), fields, self._framing, keep_alive))
 
     def on_body(self, piece: bytes) -> None:
@@ -177,5 +185,7 @@ class RequestParser(ABC):
     def on_message_complete(self) -> None:
         if self._skipped or self._restarting:
             return
+        if self._fields:
+            check_sizes(self._fields, self._limits)
         self._reading, self._ended = Reading.NOTHING, True
         self.request_ends()

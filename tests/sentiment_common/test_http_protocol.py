@@ -2,154 +2,24 @@
 
 import asyncio
 import json
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import uvicorn.server
-from http_wire import HOST, Running, ask, running, wire
+from http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentiment_common.http.connection import MAX_PIPELINED
-
-H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
-WEBSOCKET = (
-    b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
-
-
-async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with what was asked; some paths do other things."""
-    if scope["path"] == "/fails":
-        raise ValueError("on purpose")
-    if scope["path"] == "/silent":
-        return
-    if scope["path"] == "/stream":
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for piece in (b"one ", b"two"):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body"})
-        return
-    body, more = b"", scope["path"] != "/unread"
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body += message["body"]
-        more = message["more_body"]
-    told = {
-        "method": scope["method"],
-        "path": scope["path"],
-        "query": scope["query_string"].decode(),
-        "body": body.decode("latin-1"),
-        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
-    }
-    raw = json.dumps(told).encode()
-    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": fields})
-    await send({"type": "http.response.body", "body": raw})
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
     with running(echo) as one:
         yield one
-
-
-def post(path: bytes, body: bytes, fields: bytes = b"") -> bytes:
-    return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (path, HOST, fields, len(body), body)
-
-
-def told(answer: Any) -> tuple[str, str]:
-    assert answer.status == 200, answer
-    document = json.loads(answer.body)
-    return document["path"], document["body"]
-
-
-# ---------------------------------------------------------------------------------------------------------- upgrades
-
-
-@pytest.mark.parametrize("offer", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
-def test_an_upgrade_offer_is_ignored_and_its_request_answered(server, offer):
-    """Also with another request behind it, whose bytes are not the body, nor the body's a request."""
-    inner = b"POST /inner HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"
-    chunked = (
-        b"POST /2 HTTP/1.1\r\n" + HOST + offer + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
-    )
-    requests = [
-        post(b"/1", inner, offer),
-        chunked,
-        b"GET /3 HTTP/1.1\r\n" + HOST + offer + b"\r\n",
-        post(b"/4", b"", offer),
-        post(b"/5", b"last"),
-    ]
-    expected = [("/1", inner.decode()), ("/2", "abcde"), ("/3", ""), ("/4", ""), ("/5", "last")]
-    with wire(server.port, b"".join(requests)) as pipelined:
-        assert [told(pipelined.answer()) for _ in requests] == expected
-    with wire(server.port) as one_by_one:
-        assert [told(one_by_one.send(request).answer()) for request in requests] == expected
-    with wire(server.port) as slowly:
-        for number in requests[0]:
-            slowly.send(bytes([number]))
-        assert told(slowly.answer()) == expected[0]
-
-
-def test_curl_offers_http2(server):
-    curl = shutil.which("curl")
-    if curl is None:
-        pytest.skip("curl is not installed")
-    url = f"http://127.0.0.1:{server.port}"
-    command = [curl, "-sS", "--noproxy", "*", "--http2", "-d", '{"text":"good"}', f"{url}/1", f"{url}/2"]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-    answers = [json.loads(part) for part in out.replace("}{", "}\n{").splitlines()]
-    assert [(one["path"], one["body"]) for one in answers] == [("/1", '{"text":"good"}'), ("/2", '{"text":"good"}')]
-    assert ["upgrade", "h2c"] in answers[0]["headers"], "this curl offers no upgrade"
-
-
-JAVA = """
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-
-public class Ask {
-    public static void main(String[] arguments) throws Exception {
-        HttpClient client = HttpClient.newHttpClient();
-        for (String path : new String[] {"/1", "/2", "/3"}) {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(arguments[0] + path))
-                .POST(HttpRequest.BodyPublishers.ofString("{\\"text\\":\\"good\\"}")).build();
-            HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
-            System.out.println(answer.statusCode() + " " + answer.body());
-        }
-    }
-}
-"""
-
-
-def test_javas_default_client_offers_http2(server, tmp_path: Path):
-    java = shutil.which("java")
-    if java is None:
-        pytest.skip("Java is not installed")
-    (tmp_path / "Ask.java").write_text(JAVA)
-    command = [java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", str(tmp_path / "Ask.java")]
-    ended = subprocess.run(
-        [*command, f"http://127.0.0.1:{server.port}"], capture_output=True, text=True, timeout=240, check=False
-    )
-    if ended.returncode and "release version" in ended.stderr:
-        pytest.skip(f"this Java runs no single file: {ended.stderr[:100]}")
-    lines = ended.stdout.splitlines()
-    assert [line[:4] for line in lines] == ["200 "] * 3, ended.stderr
-    answers = [json.loads(line[4:]) for line in lines]
-    assert [(one["path"], one["body"]) for one in answers] == [(f"/{n}", '{"text":"good"}') for n in (1, 2, 3)]
-    assert ["upgrade", "h2c"] in answers[0]["headers"], "this Java offers no upgrade"
 
 
 # -------------------------------------------------------------------------------------------------------------- heads
@@ -257,6 +127,29 @@ def test_framing_that_never_ends_is_ended(server, framing):
         one.send(b"x" * 400_000)
         answer = one.answer()
     assert answer.status == 400 and "framing" in answer.error
+
+
+@pytest.mark.parametrize("framing", [b"0\r\nT: ", b"1;e="], ids=["trailer", "extension"])
+def test_a_large_body_buys_no_framing(server, framing):
+    request = b"POST /1 HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with wire(server.port, request + b"100000\r\n" + b"x" * 1_048_576 + b"\r\n" + framing) as one:
+        one.send(b"x" * 1_000_000)
+        answer = one.answer()
+    assert answer.status == 400 and "framing" in answer.error
+
+
+@pytest.mark.parametrize(
+    ("trailers", "says"),
+    [
+        (b"T: " + b"x" * 20_000 + b"\r\n", "16384"),
+        ((b"T: " + b"x" * 5000 + b"\r\n") * 8, "32768"),
+        (b"T: x\r\n" * 200, "100 header fields"),
+    ],
+)
+def test_trailers_are_bounded_as_fields_are(server, trailers, says):
+    request = b"POST /1 HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    answer = ask(server.port, request + trailers + b"\r\n")
+    assert answer.status == 431 and says in answer.error
 
 
 REQUESTS = (
