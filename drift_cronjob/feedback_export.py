@@ -73,10 +73,16 @@ def _exported(filesystem: Any, folder: str, end: datetime, keep: timedelta) -> t
     except FileNotFoundError:
         names = []
     stamps = {name: _stamp(name) for name in names if EXPORTED.match(name)}
-    since = max([end - keep, *(stamp - OVERLAP for stamp in stamps.values())])
-    # A file that was written since then may hold any label since then.
-    keys = [_keys(filesystem, f"{folder}/{name}") for name, stamp in stamps.items() if stamp >= since]
-    return since, set().union(*keys)
+    since, known = end - keep, set[Key]()
+    # The newest label counts, and not the file's stamp, which lies ahead of its labels where a check's clock was fast.
+    for name in sorted(stamps, key=stamps.__getitem__, reverse=True):
+        if stamps[name] < since:
+            break  # a file holds no label that is later than its stamp
+        keys = _keys(filesystem, f"{folder}/{name}")
+        known |= keys
+        given = (_EPOCH + timedelta(milliseconds=milliseconds) for _, milliseconds, _ in keys)
+        since = max([since, *(at - OVERLAP for at in given if at <= end)])
+    return since, known
 
 
 def export(settings: DriftSettings, end: datetime, releases: Collection[str]) -> str:

@@ -1,11 +1,14 @@
 """Settings of a drift check, from the environment or the command line."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from sentiment_common.settings import Settings
+
+_CLOCKS = timedelta(minutes=1)  # so far the clocks of two machines may differ
+_REMEDY = "give a time that has passed, or none for now"
 
 
 class DriftSettings(Settings):
@@ -24,7 +27,7 @@ class DriftSettings(Settings):
     hours: float = Field(24.0, validation_alias="DRIFT_HOURS", gt=0, le=24 * 366)
     """Length of the window in hours."""
     end: datetime | None = Field(None, validation_alias="DRIFT_END")
-    """End of the window (ISO 8601, UTC unless it says otherwise); now unless given."""
+    """End of the window (ISO 8601, UTC unless it says otherwise), not in the future; now unless given."""
     alpha: float = Field(0.05, validation_alias="DRIFT_ALPHA", gt=0, le=0.5)
     """Highest probability of the verdict `drift` when nothing changed."""
     min_rows: int = Field(100, validation_alias="DRIFT_MIN_ROWS", ge=10)
@@ -65,7 +68,11 @@ class DriftSettings(Settings):
     def _end_in_utc(cls, end: datetime | None) -> datetime | None:
         if end is None:
             return None
-        return end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+        end = end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+        now = datetime.now(UTC)
+        if end > now + _CLOCKS:
+            raise ValueError(f"{end:%Y-%m-%dT%H:%M:%SZ} is in the future (it is {now:%Y-%m-%dT%H:%M:%SZ}); {_REMEDY}")
+        return end
 
     @property
     def read_url(self) -> str:

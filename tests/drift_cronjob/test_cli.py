@@ -90,6 +90,8 @@ def test_an_option_overrides_the_environment(
         (("--alpha", "3"), "alpha: "),
         (("--min-rows", "1"), "min_rows: "),
         (("--end", "yesterday"), "end: "),
+        (("--end", "2999-01-01"), "is in the future (it is 20"),
+        (("--end", "2999-01-01"), "give a time that has passed, or none for now"),
         (("--release", "ffff"), "'ffff'"),
     ],
 )

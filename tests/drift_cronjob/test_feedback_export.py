@@ -116,6 +116,24 @@ def test_no_gap_where_a_commit_is_late_or_checks_did_not_run(url: str, tmp_path:
     assert len(files(releases)) == 3
 
 
+def test_no_gap_where_a_checks_clock_was_fast(url: str, tmp_path: Path) -> None:
+    """Its file has a stamp in the future; labels given meanwhile are exported, before that time and after it."""
+    releases = str(tmp_path / "releases")
+    rows = [record(NOW - 20 * DAY + n * HOUR, text=f"{n}") for n in range(5)]
+    write(url, rows)
+    label(url, rows[0], "positive", NOW - 12 * DAY)
+    export(settings(url, releases), NOW - 12 * DAY + HOUR, OURS)
+    label(url, rows[1], "positive", NOW - 11 * DAY)
+    export(settings(url, releases), NOW - DAY, OURS)  # by a clock that is ten days fast
+    label(url, rows[2], "positive", NOW - 10 * DAY)
+    assert export(settings(url, releases), NOW - 9 * DAY, OURS).startswith("exported 1 ")
+    label(url, rows[3], "positive", NOW - 8 * DAY)  # no check runs until the fast clock's stamp has passed
+    label(url, rows[4], "positive", NOW - HOUR)
+    assert export(settings(url, releases), NOW, OURS).startswith("exported 2 ")
+    assert exported(releases) == [(f"{n}", 1) for n in range(5)]
+    assert export(settings(url, releases), NOW, OURS).startswith("no feedback is new")
+
+
 def test_labels_of_other_models_are_left_out(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
     logged(url, ["of another model"], release_id="b" * 16)
