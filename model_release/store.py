@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from model_release.errors import ReleaseCorrupt, ReleaseError, ReleaseMisplaced, ReleaseNotFound, StoreFull
+from model_release.errors import (
+    ReleaseCorrupt,
+    ReleaseError,
+    ReleaseMisplaced,
+    ReleaseNotFound,
+    StoreFull,
+    StoreUnreachable,
+)
 from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
 from model_release.store_trouble import READING, trouble
 from sentiment_common.disk import free_bytes, megabytes
 from sentiment_common.object_store import open_store
 
+COMPLETING_ATTEMPTS = 3  # to upload again what another publisher of the same release has removed
 _ID = re.compile(r"^([0-9a-f]{16})$")
 _AUDITED = re.compile(r"^.*-([0-9a-f]{16})\.json$")
 
@@ -131,32 +139,74 @@ class ReleaseStore:
 
         Raises:
             ReleaseCorrupt: `folder` does not hold what the manifest promises.
-            StoreFull, StoreUnreachable: the store cannot be written; what was written is removed where possible, and
-                without a root manifest the release does not exist.
+            StoreFull, StoreUnreachable: the store cannot be written; what this call wrote is removed where possible,
+                and without a root manifest the release does not exist.
         """
         verify_files(folder, manifest.files)
         release_id = manifest.release_id
         root = self._path(manifest.name, "releases", release_id)
         raw = manifest.canonical()
+        parts: dict[str, Path | bytes] = {entry.path: folder / entry.path for entry in manifest.files}
+        parts[SERVING_MANIFEST] = raw
         with self._reaching("publishing to"):
             if self._fs.exists(f"{root}/{MANIFEST}"):
                 return release_id
+            written: list[str] = []
             try:
-                for entry in manifest.files:
-                    self._put(folder / entry.path, f"{root}/{entry.path}")
-                self._write(f"{root}/{SERVING_MANIFEST}", raw)
-                self._write(f"{root}/{MANIFEST}", raw)
+                for part in parts:
+                    self._upload(root, part, parts[part], written)
+                self._complete(root, parts, written)
+                self._upload(root, MANIFEST, raw, written)
+                self._complete(root, parts, written)
             except BaseException:
-                self._remove_parts(root)
+                self._remove_written(root, written)
                 raise
         return release_id
 
-    def _remove_parts(self, root: str) -> None:
-        """Remove a release that has no root manifest. A store that fails here too keeps the parts: the next attempt to
-        publish overwrites them."""
+    def _size(self, path: str) -> int | None:
+        """The bytes of a file; None when it does not exist."""
+        self._fs.invalidate_cache()
+        try:
+            return int(self._fs.info(path)["size"])
+        except FileNotFoundError:
+            return None
+
+    def _upload(self, root: str, part: str, source: Path | bytes, written: list[str]) -> None:
+        """Write one file of a release, and add its path to `written` unless it existed before."""
+        path = f"{root}/{part}"
+        if path not in written and self._size(path) is None:
+            written.append(path)
+        if isinstance(source, bytes):
+            self._write(path, source)
+        else:
+            self._put(source, path)
+
+    def _complete(self, root: str, parts: Mapping[str, Path | bytes], written: list[str]) -> None:
+        """Upload again what another publisher of the same release, which failed, has removed meanwhile."""
+        sizes = {
+            part: len(source) if isinstance(source, bytes) else source.stat().st_size for part, source in parts.items()
+        }
+        missing: list[str] = []
+        for _ in range(COMPLETING_ATTEMPTS):
+            missing = [part for part, size in sizes.items() if self._size(f"{root}/{part}") != size]
+            if not missing:
+                return
+            for part in missing:
+                self._upload(root, part, parts[part], written)
+        raise StoreUnreachable(
+            f"{root}/{missing[0]} is missing or incomplete after its upload; check that no other program removes files "
+            "there, and publish again"
+        )
+
+    def _remove_written(self, root: str, written: Sequence[str]) -> None:
+        """Remove the files that a failed call has written, unless another call has published the release meanwhile. A
+        store that fails here too keeps them: the next attempt to publish overwrites them."""
         with contextlib.suppress(Exception):
-            if not self._fs.exists(f"{root}/{MANIFEST}"):
-                self._fs.rm(root, recursive=True)
+            for path in reversed(written):  # the root manifest first, where it was written
+                if path != f"{root}/{MANIFEST}" and self._size(f"{root}/{MANIFEST}") is not None:
+                    return
+                if self._size(path) is not None:
+                    self._fs.rm_file(path)
 
     def list_releases(self, name: str) -> list[str]:
         """Ids of whole releases, the newest first by their manifests."""
