@@ -13,6 +13,8 @@ from chart.invariants import check
 from chart.objects import containers, pods_of
 from chart.rendering import CHART, Values, helm, one, render
 
+from drift_cronjob.check import INCOMPLETE
+
 ID = "0123456789abcdef"
 URI = f"s3://sentiment/sentiment/releases/{ID}/serving/"
 ROOT = CHART.parents[1]
@@ -151,6 +153,21 @@ def test_training_survives_disruptions() -> None:
     }
     state = next(volume for volume in spec["template"]["spec"]["volumes"] if volume["name"] == "state")
     assert state["persistentVolumeClaim"]["claimName"] == "sentiment-training"
+
+
+def test_a_drift_check_that_made_a_verdict_is_not_repeated() -> None:
+    """Exit code 3 fails its Job at once: another try would write another verdict into the log."""
+    spec = one(render(), "CronJob", "sentiment-drift")["spec"]["jobTemplate"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"  # Kubernetes refuses a podFailurePolicy otherwise
+    assert spec["podFailurePolicy"]["rules"] == [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": container["name"], "operator": "In", "values": [INCOMPLETE]},
+        },
+    ]
+    assert spec["backoffLimit"] == 2, "what ends before a verdict is tried again"
 
 
 def test_only_who_needs_it_has_a_token() -> None:
