@@ -58,7 +58,7 @@ async def _migrate_once(url: URL) -> None:
         if is_sqlite(url):
             await connection.execute(text("BEGIN EXCLUSIVE"))
         else:
-            # Others that migrate take their time; everybody else's locks are waited for a second at a time.
+            # Others that migrate take their time; everybody else's locks are waited for shortly.
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await set_limits(connection, lock_seconds=LOCK_SECONDS)
         await connection.run_sync(_migrate)

@@ -50,7 +50,8 @@ async def attached(connection: AsyncConnection) -> set[str]:
 
 async def one_at_a_time(connection: AsyncConnection) -> None:
     """Keep others from making and dropping partitions until the transaction ends; reads and writes go on."""
-    await connection.execute(text("LOCK TABLE predictions IN SHARE UPDATE EXCLUSIVE MODE"))
+    # Without ONLY each partition would be locked too, and any VACUUM of one would be in the way.
+    await connection.execute(text("LOCK TABLE ONLY predictions IN SHARE UPDATE EXCLUSIVE MODE"))
 
 
 async def today(url: URL) -> date:

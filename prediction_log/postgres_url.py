@@ -15,14 +15,15 @@ FORMS = (
     "give sqlite:///path/to/file.db or postgresql://user:password@host:5432/database (percent-encode special "
     "characters of the password)"
 )
+# A bare `@` stands only before the hosts: behind them it would be a password's, and what follows it would be shown.
 _URL = re.compile(
-    r"^(?:(?P<account>[^@/?]*)@)?(?P<hosts>[^/?]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?$", re.DOTALL
+    r"^(?:(?P<account>[^@/?]*)@)?(?P<hosts>[^/?]*)(?:/(?P<database>[^?@]*))?(?:\?(?P<query>.*))?$", re.DOTALL
 )
 # A password with a bare `/` or `?`, which psql would refuse.
 _LOOSE = re.compile(
-    r"^(?P<account>[^:/?@]*:[^@]*)@(?P<hosts>[^/?@]*)(?:/(?P<database>[^?]*))?(?:\?(?P<query>.*))?$", re.DOTALL
+    r"^(?P<account>[^:/?@]*:[^@]*)@(?P<hosts>[^/?@]*)(?:/(?P<database>[^?@]*))?(?:\?(?P<query>.*))?$", re.DOTALL
 )
-_HOST = re.compile(r"^(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>\d{0,5}))?$")
+_HOST = re.compile(r"^(?P<host>\[[^\]@]*\]|[^:\[\]@]*)(?::(?P<port>\d{0,5}))?$")
 
 
 def parse(rest: str) -> URL:

@@ -105,8 +105,8 @@ def maintain(
 ) -> Maintained:
     """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` days.
 
-    Each partition is made or dropped in a transaction of its own, which asks for a lock for a second at a time, so that
-    readers and writers never queue for longer.
+    Each partition is made or dropped in a transaction of its own, which asks for a lock for two seconds at a time, so
+    that readers and writers never queue for longer.
 
     Args:
         wait_seconds: how long locks are tried for in all; what is then still locked is in the result's `left`.

@@ -28,6 +28,14 @@ def _revisions(connection: Connection, table: str) -> list[str]:
     return sorted(str(row[0]) for row in connection.execute(text(f"SELECT version_num FROM {table}")))
 
 
+def _is_readable(connection: Connection, table: str) -> bool:
+    """Whether the role may read a table; what another role keeps to itself holds none of the log's rows."""
+    if connection.dialect.name == "sqlite" or not inspect(connection).has_table(table):
+        return True
+    allowed = text("SELECT has_table_privilege(CAST(:table AS text), 'SELECT')")
+    return bool(connection.execute(allowed, {"table": table}).scalar_one())
+
+
 def _has_our_tables(connection: Connection) -> bool:
     found = inspect(connection)
     return all(
@@ -38,8 +46,10 @@ def _has_our_tables(connection: Connection) -> bool:
 
 def _shared_revision(connection: Connection, known: Set[str]) -> str | None:
     """The log's revision in the shared table; None where every row there is another program's."""
+    if not _has_our_tables(connection) or not _is_readable(connection, SHARED_TABLE):
+        return None
     ours = [revision for revision in _revisions(connection, SHARED_TABLE) if revision in known]
-    return ours[0] if len(ours) == 1 and _has_our_tables(connection) else None
+    return ours[0] if len(ours) == 1 else None
 
 
 def current(connection: Connection, known: Set[str]) -> str | None:

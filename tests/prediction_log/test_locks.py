@@ -11,21 +11,22 @@ import asyncpg
 import pytest
 from alembic import command
 from log_rows import DAY, day_name, midnight, partitions, record, write
-from postgres import Server
+from postgres import Postgres, Server
 from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from prediction_log import LogError, WindowReader, add_feedback, maintain, save_report, upgrade
 from prediction_log.cli import app
 from prediction_log.database import connected, parse_url
+from prediction_log.locks import LOCK_SECONDS, holder
 from prediction_log.migrate import _config, head, revision
 from prediction_log.reports import DriftReportRow
 
 
 @asynccontextmanager
-async def session(url: str, statement: str) -> AsyncIterator[Any]:
+async def session(url: str, statement: str, program: str = "a BI query") -> AsyncIterator[Any]:
     """Another program's transaction, open after its statement."""
-    connection = await asyncpg.connect(url, server_settings={"application_name": "a BI query"})
+    connection = await asyncpg.connect(url, server_settings={"application_name": program})
     try:
         await connection.execute("BEGIN")
         await connection.execute(statement)
@@ -91,6 +92,60 @@ async def test_a_day_that_stays_locked_is_left_and_the_rest_is_done(
     after = await asyncio.to_thread(CliRunner().invoke, app, arguments)
     assert after.exit_code == 0, after.output
     assert "made 1 partitions; removed 1 predictions" in after.output
+
+
+async def test_retention_beside_a_vacuum_of_other_days(server: Server, postgres_url: str) -> None:
+    name = await asyncio.to_thread(old_day, server, postgres_url, 40)
+    vacuums = f"LOCK TABLE ONLY {day_name(midnight(0))} IN SHARE UPDATE EXCLUSIVE MODE"
+    lines: list[str] = []
+    async with session(postgres_url, vacuums):
+        done = await asyncio.to_thread(
+            maintain, postgres_url, ahead_days=8, keep_days=30, wait_seconds=0, report=lines.append
+        )
+    assert (done.made, done.predictions, done.left) == ([day_name(midnight(8))], 1, {})
+    assert lines[-1] == f"dropped {name} (1 predictions)"
+
+
+async def test_an_autovacuum_is_named_and_makes_way(stoppable: Postgres, postgres_url: str) -> None:
+    url = postgres_url
+    name = await asyncio.to_thread(old_day, stoppable, url, 40)
+    async with session(url, "SELECT 1") as other:
+        await other.execute("COMMIT")
+        wait = await other.fetchval("SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'")
+        assert wait < LOCK_SECONDS * 1000
+        await other.execute(
+            f"ALTER TABLE {name} SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, "
+            "autovacuum_vacuum_insert_threshold = 100)"
+        )
+        await other.execute(
+            f"INSERT INTO {name} SELECT (jsonb_populate_record(row, jsonb_build_object('id', gen_random_uuid()))).* "
+            f"FROM {name} row, generate_series(1, 3000)"
+        )
+        await other.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+        await other.execute("SELECT pg_reload_conf()")
+        try:
+            worker = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND query LIKE $1"
+            async with asyncio.timeout(60):
+                while not await other.fetchval(worker, f"%{name}%"):
+                    await asyncio.sleep(0.05)
+            blamed = await holder(parse_url(url))
+            assert "(autovacuum worker, active, since " in blamed
+            done = await asyncio.to_thread(maintain, url, keep_days=30, wait_seconds=0)
+        finally:
+            await other.execute("ALTER SYSTEM RESET autovacuum_naptime")
+            await other.execute("SELECT pg_reload_conf()")
+    assert (done.predictions, done.left) == (3001, {})
+
+
+async def test_only_a_session_that_is_in_the_way_is_named(server: Server, postgres_url: str) -> None:
+    name = await asyncio.to_thread(old_day, server, postgres_url, 40)
+    await asyncio.to_thread(server.execute, "CREATE TABLE notes (note text)", postgres_url)
+    async with (
+        session(postgres_url, "SELECT * FROM notes", "another program"),
+        session(postgres_url, "SELECT COUNT(*) FROM predictions"),
+    ):
+        done = await asyncio.to_thread(maintain, postgres_url, keep_days=30, wait_seconds=0)
+    assert "(a BI query, " in done.left[name]
 
 
 async def test_feedback_waits_for_a_lock_no_longer_than_its_limit(

@@ -162,6 +162,10 @@ def test_hosts_and_what_is_shown(url: str, hosts: list[tuple[str, str]], shows: 
         "postgresql://me:hunter2@host:port/log",
         "postgresql://me:hunter2@host/log?nonsense=hunter2",
         "postgresql://me:hun:ter2@ho:st:1/log?password",
+        "postgresql://me:secret@hunter2@127.0.0.1/log",
+        "postgresql://me:secret@hunter2/x@127.0.0.1:1/log",
+        "postgresql://me:12/hunter2@127.0.0.1:1/log",
+        "postgresql://me:secret@hunter2,b@127.0.0.1:1/log",
     ],
 )
 def test_no_password_is_printed(url: str) -> None:

@@ -4,12 +4,15 @@ import importlib.util
 import os
 import subprocess
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from log_rows import record, wait_until, write
+from postgres import PASSWORD, Server
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine import make_url
 
 from model_server.server import open_log
 from model_server.settings import ServerSettings
@@ -103,6 +106,31 @@ def test_beside_other_alembic_programs(empty_url: str, tmp_path: Path, program: 
     assert revision(empty_url) == head()
     assert statements(empty_url, "SELECT version_num FROM alembic_version") == [theirs]
     use(program, empty_url, tmp_path)
+
+
+def test_beside_a_program_of_another_role(server: Server) -> None:
+    """Its revision's table may not be read, and the log's migrations do not need it."""
+    url = server.new_database()
+    name, theirs, ours = make_url(url).database, f"theirs_{uuid.uuid4().hex}", f"ours_{uuid.uuid4().hex}"
+    try:
+        for role in (theirs, ours):
+            server.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+            server.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {role}", url)
+        their_url, our_url = (
+            make_url(url).set(username=role, password=PASSWORD).render_as_string(hide_password=False)
+            for role in (theirs, ours)
+        )
+        server.execute("CREATE TABLE alembic_version (version_num varchar(32))", their_url)
+        server.execute("INSERT INTO alembic_version VALUES ('0003')", their_url)
+        for _ in range(2):
+            upgrade(our_url)
+        assert is_used(our_url)
+        assert revision(our_url) == head()
+        assert statements(their_url, "SELECT version_num FROM alembic_version") == [[("0003",)]]
+    finally:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for role in (theirs, ours):
+            server.execute(f"DROP ROLE IF EXISTS {role}")
 
 
 def test_an_installation_of_before_is_taken_over(empty_url: str, tmp_path: Path) -> None:
