@@ -113,7 +113,7 @@ def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings
 
 
 class Steps:
-    """What follows a verdict: each step is tried, whatever became of the others, and leaves a sentence."""
+    """Runs the steps after a verdict: each is tried, whether or not another failed, and leaves a sentence."""
 
     def __init__(self, on_step: Callable[[str], None]) -> None:
         self._on_step = on_step

@@ -87,11 +87,22 @@ OTHERS = {
     "AWS_REGION": "the region of an `s3://` store",
     "HF_ENDPOINT": "the model hub's address, for data and bases by a hub's name; https://huggingface.co unless given",
     "HF_HOME": "where what was fetched from the hub is kept",
+    "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT": "seconds that the hub may take; 10 and 30 unless given",
+    "HF_HUB_OFFLINE": "`1`: no hub is asked, what HF_HOME holds is used; set where the hub does not answer",
     "HOSTNAME": "under which name a server's rows lie in SPILL_URI; the machine's name unless given",
+    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY": "the proxy that MLflow's server is reached through",
     "KUBECONFIG": "files by which `--cluster` finds the cluster; ~/.kube/config unless given",
     "KUBERNETES_SERVICE_HOST": "set by Kubernetes in every pod: programs then talk to the cluster that they run in, by "
     "the pod's own account, unless KUBECONFIG is given",
+    "MLFLOW_DISABLE_TELEMETRY": "whether MLflow keeps from reporting its use; `true` unless given",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT": "how often a request to MLflow's server is tried "
+    "again, and the seconds that it may take; 2 and 20 unless given",
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "read by MLflow's server: the host names that it may be called by",
+    "MLFLOW_TRACKING_TOKEN": "for an MLflow that asks for a bearer token",
     "MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD": "for an MLflow that asks for them",
+    "NO_PROXY": "hosts that are reached without that proxy",
+    "OTEL_*": "[traces](../serving.md#traces) and where they go; none unless an endpoint is given",
+    "PG*": "libpq's variables: what [DATABASE_URL](database-url.md) leaves out",
 }
 
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
@@ -119,7 +130,7 @@ def value_of(schema: dict[str, Any]) -> str:
         return f"{value_of(schema.get('items', {'type': 'string'}))}, several with commas between"
     parts = [_FORMATS.get(schema.get("format", ""), _TYPES[schema["type"]])]
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    parts += [f"{sign} {schema[key]:,}".replace(".0", "") for key, sign in signs.items() if key in schema]
+    parts += [f"{sign} {schema[key]:,}".removesuffix(".0") for key, sign in signs.items() if key in schema]
     if "pattern" in schema:
         parts.append(f"as {code(schema['pattern'])}")
     elif schema.get("minLength"):

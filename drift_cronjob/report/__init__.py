@@ -91,5 +91,8 @@ def write_report(
         page = render_page(findings, created, beside, seed).encode()
     except Exception as error:  # matplotlib's and jinja's
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DriftError(f"the report cannot be drawn ({reason})") from error
+        raise DriftError(
+            f"the report cannot be drawn ({reason}); the verdict stands: `sentiment doctor` checks the packages, and "
+            "--report-dir none draws none"
+        ) from error
     return write_file(directory, f"{name}.html", page)

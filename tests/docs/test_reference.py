@@ -77,6 +77,22 @@ def test_every_variable_that_is_read_is_told() -> None:
     assert {name: where for name, where in found.items() if name not in settings_reference.variables()} == {}
 
 
+def variables_named() -> Iterator[tuple[str, str]]:
+    """(variable, file) of what libraries and the surroundings set, as the code's texts name it."""
+    pattern = re.compile(r"\b(?:(?:AWS|HF|MLFLOW|OTEL)_[A-Z0-9_]*[A-Z0-9]|(?:HTTPS?|ALL|NO)_PROXY|PG[A-Z_]{4,})\b")
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for name in pattern.findall(node.value):
+                    yield name, str(path.relative_to(ROOT))
+
+
+def test_every_variable_that_a_text_names_is_told() -> None:
+    found, told = dict(variables_named()), settings_reference.variables()
+    assert {"MLFLOW_TRACKING_TOKEN", "NO_PROXY", "PGHOST"} <= found.keys(), "the search finds nothing"
+    assert {name for name in found if not any(fnmatch.fnmatch(name, each) for each in told)} == set()
+
+
 def metrics_declared() -> set[str]:
     """The metrics that the programs export, each with the names of its series."""
     literals = {name for path in sources() for name in re.findall(r'"(ml_[a-z_]+)"', path.read_text("utf-8"))}
@@ -112,6 +128,8 @@ def test_bounds_and_defaults_are_put_in_words() -> None:
         count: int | None = Field(None, validation_alias="A_COUNT", gt=0, le=9000)
         """How
         many."""
+        share: float = Field(0.5, ge=0.01, lt=1000.0)
+        """Which part."""
         place: Path = settings_reference.ROOT / "var/x"
         """Where."""
         needed: bool
@@ -120,6 +138,7 @@ def test_bounds_and_defaults_are_put_in_words() -> None:
     rows = list(settings_reference.rows_of(Told))
     assert [tuple(row) for row in rows] == [
         ("A_COUNT", "whole number, > 0, ≤ 9,000", "", "How many."),
+        ("SHARE", "number, ≥ 0.01, < 1,000", "`0.5`", "Which part."),
         ("PLACE", "path", "`var/x`", "Where."),
         ("NEEDED", "`true` or `false`", "must be given", "Whether."),
     ]
