@@ -109,12 +109,17 @@ def test_evidently_that_fails_costs_its_page_alone(system: System, monkeypatch: 
 def test_a_report_that_cannot_be_drawn_is_a_line_with_its_remedy(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)  # as where it is not installed
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError("no room for the picture")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
     system.log(LIKE)
     outcome = system.check(report=True)
     assert (outcome.exit_code, outcome.incomplete) == (outcome.verdict.exit_code, False)
     (problem,) = outcome.problems
-    assert problem.startswith("the report cannot be drawn (") and problem.endswith("--report-dir none draws none")
+    assert problem.startswith("the report cannot be drawn (MemoryError: no room") and problem.endswith(
+        "--report-dir none draws none"
+    )
 
 
 def test_a_log_that_may_only_be_read_still_gives_a_verdict(
