@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 from server_process import free_port, wait_for
 
+ROOT = Path(__file__).parents[1]
+
 
 class StockServer:
     """A program that ends in `kserve.ModelServer().start(...)`, its output in `output`."""
@@ -18,9 +20,14 @@ class StockServer:
         self.http_port, self.grpc_port, self._output = free_port(), free_port(), output
         self.url, self.grpc_target = f"http://127.0.0.1:{self.http_port}", f"127.0.0.1:{self.grpc_port}"
         ports = ["--http_port", str(self.http_port), "--grpc_port", str(self.grpc_port)]
+        # Beside a program of this folder stand folders of our packages' names, which hold tests.
+        packages = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
         with output.open("wb") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, *program, *ports], env=os.environ | environment, stdout=stream, stderr=stream
+                [sys.executable, *program, *ports],
+                env=os.environ | packages | environment,
+                stdout=stream,
+                stderr=stream,
             )
 
     @property

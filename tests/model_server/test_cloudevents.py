@@ -88,7 +88,7 @@ def test_other_formats_are_refused(media_type):
         (EVENT | {"data_base64": "?"}, "base64"),
         (EVENT | {"data_base64": 3}, "base64"),
         (EVENT | {"data_base64": "é"}, "base64"),
-        (EVENT | {"data_base64": "W10="}, "data_base64 is JSON"),
+        (EVENT | {"data_base64": "W10="}, "data_base64 is an array"),
     ],
 )
 def test_what_a_structured_event_lacks_is_named(event, said):

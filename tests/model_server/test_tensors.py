@@ -103,7 +103,7 @@ def test_outputs_asked_for_are_checked():
     for names, said in [
         (["score"], "'score'"),
         (["label", "label"], "twice"),
-        ([None], "None"),
+        ([None], "null"),
         ([["label"]], "label"),
     ]:
         with pytest.raises(InvalidInput, match=said):
