@@ -35,8 +35,8 @@ def make_database(url: str, name: str) -> None:
             try:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
                 print(f"made the database {name}")
-            except errors.DuplicateDatabase:
-                pass  # another pod was quicker
+            except (errors.DuplicateDatabase, errors.UniqueViolation):
+                pass  # another pod was quicker; the second error is that of two at the same moment
             except errors.InsufficientPrivilege:
                 sys.exit(f"the database's user may not create {name}: create it, or name another in mlflow.database")
     connection.close()
@@ -68,4 +68,5 @@ def main() -> None:
     os.execvp("mlflow", ["mlflow", "server", *arguments, *artifacts])
 
 
-main()
+if __name__ == "__main__":
+    main()
