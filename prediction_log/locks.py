@@ -20,7 +20,7 @@ Report = Callable[[str], None]
 LOCK_SECONDS = 2.0
 WAIT_SECONDS = 300.0
 PAUSE_SECONDS = (0.5, 15.0)  # first and longest pause between two tries
-_STATES = ("55P03", "40P01")  # lock_not_available, deadlock_detected
+_BLOCKED = ("55P03", "40P01")  # lock_not_available, deadlock_detected
 _HOLDER = text(
     "SELECT a.pid, COALESCE(NULLIF(a.application_name, ''), a.backend_type), a.usename, a.state, a.xact_start "
     "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND a.pid <> pg_backend_pid() "
@@ -36,10 +36,15 @@ class Blocked(LogError):
     """Another session held a lock for the whole time; the message names the session."""
 
 
+def state_of(error: LogError) -> str | None:
+    """The SQLSTATE with which Postgres ended a transaction, None where it was not Postgres."""
+    cause = error.__cause__
+    return getattr(cause.orig, "sqlstate", None) if isinstance(cause, DBAPIError) else None
+
+
 def is_blocked(error: LogError) -> bool:
     """Whether a transaction was ended because another session held a lock."""
-    cause = error.__cause__
-    return isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", None) in _STATES
+    return state_of(error) in _BLOCKED
 
 
 async def holder(url: URL, key: int | None = None) -> str:

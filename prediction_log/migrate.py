@@ -16,8 +16,8 @@ from sqlalchemy.engine import URL
 from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run, set_limits
 from prediction_log.errors import LogError, LogRefused
 from prediction_log.locks import LOCK_SECONDS, insist
-from prediction_log.partitions import AHEAD_DAYS, deadline, make_partitions
-from prediction_log.versions import current, take_over
+from prediction_log.partitions import AHEAD_DAYS, ClocksDiffer, deadline, make_partitions
+from prediction_log.versions import VERSION_TABLE, current, take_over
 
 log = logging.getLogger("prediction_log")
 
@@ -50,7 +50,10 @@ def _migrate(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise LogRefused(f"the prediction log cannot be migrated: {error}") from error
+        raise LogRefused(
+            f"the prediction log cannot be migrated ({error}); leave one revision in {VERSION_TABLE}, the one that the "
+            "database is at"
+        ) from error
 
 
 async def _migrate_once(url: URL) -> None:
@@ -58,9 +61,8 @@ async def _migrate_once(url: URL) -> None:
         if is_sqlite(url):
             await connection.execute(text("BEGIN EXCLUSIVE"))
         else:
-            # Others that migrate take their time; everybody else's locks are waited for shortly.
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await set_limits(connection, lock_seconds=LOCK_SECONDS)
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         await connection.run_sync(_migrate)
 
 
@@ -70,8 +72,12 @@ async def _upgrade(url: str) -> None:
         await _migrate_once(parsed)
         return
     end = deadline(LOCKED_SECONDS)
-    await insist(parsed, "the migration", partial(_migrate_once, parsed), end, log.warning)
-    made = await make_partitions(parsed, AHEAD_DAYS, end, log.warning)
+    await insist(parsed, "the migration", partial(_migrate_once, parsed), end, log.warning, _LOCK)
+    try:
+        made = await make_partitions(parsed, AHEAD_DAYS, end, log.warning)
+    except ClocksDiffer as error:
+        log.warning("no days are made, their rows go to predictions_default: %s", error)
+        return
     for name, reason in made.left.items():
         log.warning("%s is not made, its rows go to predictions_default: %s", name, reason)
 

@@ -26,6 +26,10 @@ _COLUMNS = text(
 )
 
 
+class ClocksDiffer(LogError):
+    """This machine's clock and the database's are too far apart to tell the day."""
+
+
 class Made(NamedTuple):
     """The names of the partitions made or attached again, and of those that could not be, each with the reason."""
 
@@ -58,13 +62,13 @@ async def today(url: URL) -> date:
     """The day in UTC, on which this machine's clock and the database's agree.
 
     Raises:
-        LogError: the clocks are more than an hour apart: a wrong one would drop days that are to be kept.
+        ClocksDiffer: by more than an hour: a wrong one would drop days that are to be kept.
     """
     async with connected(url, read_only=True, seconds=10.0) as connection:
         there: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
     here = datetime.now(UTC)
     if abs(there - here) > CLOCKS_APART:
-        raise LogError(
+        raise ClocksDiffer(
             f"the database's clock says {there:%Y-%m-%d %H:%M} UTC and this machine's {here:%Y-%m-%d %H:%M} UTC; "
             "set the wrong one before days are made or dropped"
         )
@@ -81,6 +85,7 @@ async def make_partitions(url: URL, ahead_days: int, end: float, report: Report)
         end: when tries for a lock end, of `time.monotonic()`.
 
     Raises:
+        ClocksDiffer: as `today`.
         LogError: the database cannot be used, or has no tables.
     """
     first = await today(url)

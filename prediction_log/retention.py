@@ -7,12 +7,14 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from prediction_log.database import connected, is_sqlite, parse_url, run
+from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
-from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Report, insist
+from prediction_log.locks import LOCK_SECONDS, WAIT_SECONDS, Report, insist, is_blocked, state_of
 from prediction_log.partitions import AHEAD_DAYS, attached, day_of, deadline, make_partitions, one_at_a_time, today
 from prediction_log.schema import drift_reports, feedback, predictions, predictions_default
 
+_ROWS = text("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(:name)")
+_CANCELED, _NO_TABLE = "57014", "42P01"
 _TABLES = text("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)")
 
 
@@ -35,17 +37,32 @@ class Maintained(NamedTuple):
 async def _old_days(url: URL, oldest: date, report: Report) -> dict[str, int]:
     """The partitions of days before `oldest` and the rows of each; nothing is locked against writers."""
     counts = {}
-    async with connected(url, read_only=True) as connection:
+    async with connected(url, read_only=True, seconds=STATEMENT_SECONDS) as connection:
         partitions = await attached(connection)
-        for name in sorted(partitions.union((await connection.execute(_TABLES)).scalars())):
-            day = day_of(name)
-            if day is None or day >= oldest:
-                continue
-            if name in partitions:
-                counts[name] = int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
-            else:
-                report(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
+        tables = partitions.union((await connection.execute(_TABLES)).scalars())
+    for name in sorted(tables):
+        day = day_of(name)
+        if day is None or day >= oldest:
+            continue
+        if name not in partitions:
+            report(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
+        elif (rows := await _rows(url, name)) is not None:
+            counts[name] = rows
     return counts
+
+
+async def _rows(url: URL, name: str) -> int | None:
+    """The rows of a partition, as Postgres estimates them where they cannot be counted; None when it was dropped."""
+    try:
+        async with connected(url, read_only=True, seconds=STATEMENT_SECONDS, lock_seconds=LOCK_SECONDS) as connection:
+            return int((await connection.execute(text(f"SELECT COUNT(*) FROM {name}"))).scalar_one())
+    except LogError as error:
+        if state_of(error) == _NO_TABLE:
+            return None
+        if state_of(error) != _CANCELED and not is_blocked(error):
+            raise
+    async with connected(url, read_only=True, seconds=STATEMENT_SECONDS) as connection:
+        return (await connection.execute(_ROWS, {"name": name})).scalar()
 
 
 async def _drop(url: URL, name: str) -> bool:

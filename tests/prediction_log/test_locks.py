@@ -19,7 +19,7 @@ from prediction_log import LogError, WindowReader, add_feedback, maintain, save_
 from prediction_log.cli import app
 from prediction_log.database import connected, parse_url
 from prediction_log.locks import LOCK_SECONDS, holder
-from prediction_log.migrate import _config, head, revision
+from prediction_log.migrate import _LOCK, _config, head, revision
 from prediction_log.reports import DriftReportRow
 
 
@@ -209,7 +209,9 @@ def test_a_table_in_the_way_is_named_and_the_other_days_are_made(
         assert WindowReader(postgres_url).summary(midnight(8), midnight(11)).predictions % 3 == 0
 
 
-def test_a_wrong_clock_drops_nothing(server: Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_clock_drops_nothing_and_holds_no_migration_up(
+    server: Server, postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     class Ahead(datetime):
         @classmethod
         def now(cls, tz: object = None) -> "Ahead":  # type: ignore[override]
@@ -221,7 +223,13 @@ def test_a_wrong_clock_drops_nothing(server: Server, postgres_url: str, monkeypa
         LogError, match=r"the database's clock says .* UTC and this machine's .* UTC; set the wrong one"
     ):
         maintain(postgres_url, keep_days=30)
+    empty = server.new_database()
+    done = CliRunner().invoke(app, ["upgrade", "--database-url", empty])
+    assert (done.exit_code, done.output) == (0, f"the prediction log is at revision {head()}\n")
+    assert "no days are made, their rows go to predictions_default: the database's clock says " in caplog.text
     monkeypatch.undo()
+    write(empty, [record()])
+    assert partitions(server, empty) == {"predictions_default": 1}
     assert WindowReader(postgres_url).summary(midnight(0), midnight(1)).predictions == 1
     upgrade(postgres_url)
 
@@ -243,3 +251,68 @@ async def test_a_migration_tries_for_a_lock_and_names_who_holds_it(
         assert await asyncio.to_thread(revision, postgres_url) == "0001"
     await asyncio.to_thread(upgrade, postgres_url)
     assert await asyncio.to_thread(revision, postgres_url) == head()
+
+
+async def test_a_migration_beside_one_that_hangs_ends_in_time(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = await asyncio.to_thread(server.new_database)
+    async with session(url, f"SELECT pg_advisory_xact_lock({_LOCK})") as hung, asyncio.timeout(60):
+        work = asyncio.create_task(asyncio.to_thread(upgrade, url))
+        while "the migration waits for process " not in caplog.text:
+            assert not work.done()
+            await asyncio.sleep(0.05)
+        await hung.execute("COMMIT")
+        await work
+    assert await asyncio.to_thread(revision, url) == head()
+    monkeypatch.setattr("prediction_log.migrate.LOCKED_SECONDS", 0.0)
+    async with (
+        session(url, "SELECT COUNT(*) FROM predictions", "another program"),
+        session(url, f"SELECT pg_advisory_xact_lock({_LOCK})"),
+        asyncio.timeout(60),
+    ):
+        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; try again"):
+            await asyncio.to_thread(upgrade, url)
+
+
+async def test_a_day_that_is_dropped_while_it_is_counted(server: Server, postgres_url: str) -> None:
+    names = [await asyncio.to_thread(old_day, server, postgres_url, days) for days in (41, 40)]
+    lines: list[str] = []
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::oid"
+    async with session(postgres_url, "SELECT 1") as other:
+        number = await other.fetchval(f"SELECT '{names[0]}'::regclass::oid")
+        await other.execute(f"DROP TABLE {names[0]}")
+        work = asyncio.create_task(
+            asyncio.to_thread(maintain, postgres_url, keep_days=30, wait_seconds=600, report=lines.append)
+        )
+        async with asyncio.timeout(60):
+            while not await other.fetchval(waiting, number):
+                await asyncio.sleep(0.02)
+        await other.execute("COMMIT")
+        done = await work
+    assert (done.predictions, done.left) == (1, {})
+    assert lines[-1] == f"dropped {names[1]} (1 predictions)"
+
+
+async def test_a_day_that_cannot_be_counted_is_dropped_when_its_lock_is_free(server: Server, postgres_url: str) -> None:
+    names = [await asyncio.to_thread(old_day, server, postgres_url, days) for days in (41, 40)]
+    lines: list[str] = []
+    waits = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def report(line: str) -> None:
+        lines.append(line)
+        if line.startswith(f"dropping {names[0]} waits for process "):
+            loop.call_soon_threadsafe(waits.set)
+
+    await asyncio.to_thread(server.execute, f"ANALYZE {names[0]}", postgres_url)
+    async with session(postgres_url, f"LOCK TABLE {names[0]}") as other:
+        work = asyncio.create_task(
+            asyncio.to_thread(maintain, postgres_url, keep_days=30, wait_seconds=600, report=report)
+        )
+        async with asyncio.timeout(60):
+            await waits.wait()
+        await other.execute("COMMIT")
+        done = await work
+    assert (done.predictions, done.left) == (2, {})
+    assert lines[-2:] == [f"dropped {name} (1 predictions)" for name in names]

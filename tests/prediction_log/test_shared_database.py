@@ -204,6 +204,12 @@ def test_a_newer_revision_is_refused_in_one_line(url: str) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
+def test_two_revisions_are_refused_with_the_remedy(url: str) -> None:
+    statements(url, "INSERT INTO prediction_log_version VALUES ('0001')")
+    with pytest.raises(LogRefused, match=r"cannot be migrated \(.*\); leave one revision in prediction_log_version"):
+        upgrade(url)
+
+
 def test_the_writer_spills_beside_another_program_s_table(empty_url: str, tmp_path: Path) -> None:
     statements(empty_url, "CREATE TABLE predictions (id INTEGER, body TEXT)")
     writer = LogWriter(empty_url, tmp_path / "spill", flush_seconds=0.02)
