@@ -11,6 +11,7 @@ from model_release.features import text_hash
 from model_release.reference import REFERENCE, read_reference
 
 SEEN = "training/seen.npy"
+KNOWN_NEW = "training/known-new.npy"
 Keys = npt.NDArray[np.uint64]
 _DIGITS = 16  # of a text's hash: 64 bits, of which two among a million texts are equal once in 10 million files
 
@@ -46,15 +47,34 @@ def read_seen(path: Path) -> Keys:
 
 
 def are_seen(texts: Sequence[str], seen: Keys) -> npt.NDArray[np.bool_]:
-    """Whether each text is among those that `read_seen` returned, b[n]."""
+    """Whether the hash of each text is among `seen`, b[n]."""
     return np.isin(_keys([text_hash(text) for text in texts]), seen)
 
 
-def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Whether each text is known to be new to a release: neither trained nor validated on, b[n].
+def known_new_to(release: Path) -> Keys | None:
+    """Hashes of the only texts that are known to be new to a release; None where `training/seen.npy` is complete.
 
-    A release without `training/seen.npy` comes from an earlier version; its reference sample holds test rows, which
-    are new to it, and no other text is known to be.
+    A release without that file comes from an earlier version, which recorded only its test rows, in the reference
+    sample. A release that was trained from such a release keeps these hashes in `training/known-new.npy`.
+
+    Raises:
+        ReleaseCorrupt: a file is damaged.
+    """
+    if (release / KNOWN_NEW).is_file():
+        return read_seen(release / KNOWN_NEW)
+    if (release / SEEN).is_file():
+        return None
+    return _keys(read_reference(release / REFERENCE).text_hash if (release / REFERENCE).is_file() else [])
+
+
+def write_known_new(keys: Keys, path: Path) -> None:
+    """Write the hashes that `known_new_to` returned for the network that a training started from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.unique(keys), allow_pickle=False)
+
+
+def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether each text is known to be new to a release and its base: neither trained nor validated on, b[n].
 
     Args:
         release: its folder with `training/` and `reference/`, where it has them.
@@ -62,7 +82,8 @@ def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
     Raises:
         ReleaseCorrupt: a file in them is damaged.
     """
+    known = known_new_to(release)
+    new = np.ones(len(texts), dtype=np.bool_) if known is None else are_seen(texts, known)
     if (release / SEEN).is_file():
-        return ~are_seen(texts, read_seen(release / SEEN))
-    tested = set(read_reference(release / REFERENCE).text_hash) if (release / REFERENCE).is_file() else set()
-    return np.array([text_hash(text) in tested for text in texts], dtype=np.bool_)
+        new &= ~are_seen(texts, read_seen(release / SEEN))
+    return new

@@ -9,7 +9,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from model_release.seen import SEEN, Keys, read_seen
+from model_release.manifest import MANIFEST
+from model_release.seen import SEEN, Keys, known_new_to, read_seen
 from training_job.errors import BaseModelError
 from training_job.minilm import distilbert_config, distilbert_weights, packaged_minilm
 
@@ -37,6 +38,8 @@ class Base:
         learning_rate: the peak that suits it.
         notes: choices that a person should know of, one sentence each.
         seen: hashes of the texts that a base which is a release's network was made from; None for another base.
+        known_new: hashes of the only texts that are known to be new to a base whose release has no complete record of
+            what it was made from; None for another base.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Base:
     learning_rate: float
     notes: tuple[str, ...] = ()
     seen: Keys | None = None
+    known_new: Keys | None = None
 
     @property
     def pad_id(self) -> int:
@@ -167,9 +171,15 @@ def _from_folder(name: str, folder: Path) -> Base:
             "model.safetensors and tokenizer.json (or vocab.txt). BASE_MODEL=minilm needs no hub"
         ) from error
     notes = tuple(f"{name}: {note}" for note in (head, case) if note)
-    beside = folder.resolve().parent / SEEN
-    seen = read_seen(beside) if beside.is_file() else None
-    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5, notes, seen)
+    seen, known_new = _history(folder.resolve().parent)
+    return Base(name, model, tokenizer, 2e-4 if model.config.dim < SMALL_WIDTH else 5e-5, notes, seen, known_new)
+
+
+def _history(release: Path) -> tuple[Keys | None, Keys | None]:
+    """`seen` and `known_new` of a base in a release's folder; None twice in any other folder."""
+    seen = read_seen(release / SEEN) if (release / SEEN).is_file() else None
+    is_release = seen is not None or (release / MANIFEST).is_file()
+    return seen, known_new_to(release) if is_release else None
 
 
 def _head_note(labels: int | None, kept: bool) -> str:

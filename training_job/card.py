@@ -125,7 +125,7 @@ def _identity(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def _training(inputs: CardInputs) -> str:
-    facts = [(f"`{name}`", value) for name, value in sorted(inputs.training_facts.items())]
+    facts = [(f"`{name}`", "null" if value is None else value) for name, value in sorted(inputs.training_facts.items())]
     table = _table(("Fact", "Value"), facts) if facts else "No facts about the training were recorded."
     return f"""## Data and training
 

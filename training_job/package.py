@@ -18,7 +18,7 @@ from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scorer import load_tokenizer
-from model_release.seen import SEEN, Keys, write_seen
+from model_release.seen import KNOWN_NEW, SEEN, Keys, write_known_new, write_seen
 from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline
 from training_job.calibrate import fit_temperature
@@ -69,6 +69,7 @@ class ReleaseInputs:
         on_stage: told each stage's name and its number of rows (None where it has no count).
         on_progress: told how many rows of the stage were done since the last call.
         inherited: hashes of the texts that the base had seen, where it is a release's network.
+        known_new: hashes of the only texts known to be new to the base, where its record is incomplete.
         say: told of each part that a release can do without and that could not be made; logged when None.
     """
 
@@ -96,6 +97,7 @@ class ReleaseInputs:
     on_stage: Callable[[str, int | None], None] | None = None
     on_progress: Callable[[int], None] | None = None
     inherited: Keys | None = None
+    known_new: Keys | None = None
     say: Callable[[str], None] | None = None
 
 
@@ -335,6 +337,8 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
     write_reference(reference, builder.root / REFERENCE)
     write_seen([*inputs.train.texts, *inputs.validation.texts], builder.root / SEEN, inputs.inherited)
+    if inputs.known_new is not None:
+        write_known_new(inputs.known_new, builder.root / KNOWN_NEW)
     scorer.engine.close()
     told = _training_facts(inputs)
     update = {

@@ -7,7 +7,7 @@ import pytest
 from factories import make_release, make_texts
 
 from model_release import ReleaseCorrupt, ReleaseStore
-from model_release.seen import SEEN, is_new_to, read_seen, write_seen
+from model_release.seen import KNOWN_NEW, SEEN, is_new_to, known_new_to, read_seen, write_known_new, write_seen
 
 
 def test_copies_in_another_layout_are_seen_too(tmp_path: Path) -> None:
@@ -36,3 +36,16 @@ def test_a_damaged_record_is_named(array: object, tmp_path: Path) -> None:
         np.save(path, array, allow_pickle=True)
     with pytest.raises(ReleaseCorrupt, match=r"seen\.npy is not a list of .*publish the release again"):
         is_new_to(tmp_path, ["a"])
+
+
+def test_a_release_made_from_an_older_one_knows_new_texts_by_that_ones_reference_alone(tmp_path: Path) -> None:
+    release_id = make_release(tmp_path / "store", rows=30, seed=4)
+    older = ReleaseStore(str(tmp_path / "store")).fetch("sentiment", release_id, tmp_path, ("reference/",))
+    texts, known = make_texts(30, 4)[0], known_new_to(older)
+    assert known is not None
+    heir = tmp_path / "heir"
+    write_seen([texts[3]], heir / SEEN)
+    assert known_new_to(heir) is None
+    write_known_new(known, heir / KNOWN_NEW)
+    assert is_new_to(heir, [texts[2], texts[3], "another text"]).tolist() == [True, False, False]
+    assert np.array_equal(np.sort(known), known_new_to(heir))  # which the next heir takes over

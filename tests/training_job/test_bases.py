@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import make_model, make_texts, make_tokenizer
+from factories import make_model, make_release, make_texts, make_tokenizer
 from hub_standin import hub
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import DistilBertConfig
 
-from model_release.seen import SEEN, write_seen
+from model_release import ReleaseStore
+from model_release.reference import REFERENCE
+from model_release.seen import SEEN, are_seen, write_seen
 from training_job import bases
 from training_job.bases import Base, load_base
 from training_job.errors import BaseModelError
@@ -215,6 +217,18 @@ def test_what_a_releases_network_had_seen_is_known_to_its_heir(folder: Path, tmp
     write_seen(["a warm film"], tmp_path / SEEN)
     seen = _load(str(tmp_path / "torch")).seen
     assert seen is not None and len(seen) == 1
+
+
+def test_of_an_older_releases_network_only_the_reference_sample_is_known_to_be_new(tmp_path: Path) -> None:
+    store = ReleaseStore(str(tmp_path / "store"))
+    release = store.fetch("sentiment", make_release(store.base, rows=30, seed=4), tmp_path, ("",))
+    (release / "serving/tokenizer.json").rename(release / "torch/tokenizer.json")
+    base = _load(str(release / "torch"))
+    assert base.seen is None and base.known_new is not None
+    assert are_seen([*make_texts(30, 4)[0], "another"], base.known_new).tolist() == [True] * 30 + [False]
+    (release / REFERENCE).unlink()
+    without = _load(str(release / "torch")).known_new
+    assert without is not None and not len(without)
 
 
 def test_a_bert_with_a_classifier_gets_a_new_one(tmp_path: Path) -> None:

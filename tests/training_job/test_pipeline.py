@@ -24,6 +24,7 @@ from training_runs import (
 
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
+from model_release.seen import is_new_to
 from training_job import package, pipeline
 from training_job.baseline import CHARACTERS
 from training_job.errors import DataError, TrainingError
@@ -96,6 +97,23 @@ def test_the_log_tells_what_was_done_and_nothing_is_left_behind(trained: tuple[T
     assert set(outcome.seconds) == {"load", "train", "evaluation", "release"}
     assert all(seconds > 0 for seconds in outcome.seconds.values())
     assert list((folder / "work").iterdir()) == []
+
+
+def test_a_base_that_does_not_record_its_rows_makes_the_seen_test_rows_unknown(
+    trained: tuple[TrainOutcome, Path], files: tuple[str, str], tmp_path: Path
+) -> None:
+    store = ReleaseStore(str(trained[1] / "releases"))
+    older = store.fetch("sentiment", trained[0].release_id, tmp_path, ("torch/", "serving/tokenizer.json"))
+    (older / "serving/tokenizer.json").rename(older / "torch/tokenizer.json")
+    settings = make_settings(tmp_path, files, base_model=str(older / "torch"), epochs=0.2, mlflow_tracking_uri="none")
+    outcome = train(settings, make_progress(tmp_path))
+    store = ReleaseStore(settings.releases_uri)
+    assert store.manifest("sentiment", outcome.release_id).facts["test_rows_seen_by_base"] is None
+    assert "warning: the base is a release of an earlier version" in (tmp_path / "progress.txt").read_text()
+    heir = store.fetch("sentiment", outcome.release_id, tmp_path / "heir", ("training/", "reference/"))
+    assert not is_new_to(heir, make_texts(60, 2)[0]).any()
+    card = store.fetch("sentiment", outcome.release_id, tmp_path / "card", ("MODEL_CARD",)) / "MODEL_CARD.md"
+    assert "| `test_rows_seen_by_base` | null |" in card.read_text()
 
 
 def test_a_search_comes_first_when_asked(tmp_path: Path, files: tuple[str, str]) -> None:
