@@ -7,7 +7,6 @@ import grpc
 from model_release.features import replace_surrogates
 from sentiment_common.http.refusal import Refusal
 
-INTERNAL = "internal error; the server's log says more"  # to a client, for what is no `ServingError`
 _MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150
 
 

@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from model_server import encodings, v2
 from model_server.errors import (
-    INTERNAL,
     ClientGone,
     DeadlineExceeded,
     InvalidInput,
@@ -22,6 +21,7 @@ from model_server.errors import (
     TooLarge,
     UnsupportedCoding,
 )
+from sentiment_common.http.refusal import INTERNAL
 from sentiment_common.http.request import claim, refusal
 
 log = logging.getLogger("model_server")

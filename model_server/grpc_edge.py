@@ -11,7 +11,7 @@ import grpc
 
 from model_server.about import EXTENSIONS, NAME, version
 from model_server.classification import make_outputs, read_classes
-from model_server.errors import INTERNAL, InvalidInput, ServingError, Unavailable
+from model_server.errors import InvalidInput, ServingError, Unavailable
 from model_server.grpc_guard import KeyInterceptor, ended_early, retry_metadata
 from model_server.grpc_handlers import add_inference_service
 from model_server.grpc_inbox import Inbox
@@ -26,6 +26,7 @@ from model_server.state import Phase, ServerState
 from model_server.switch import ReleaseSwitch
 from model_server.tensors import check_input, check_outputs, decode_text, unpack_texts, with_attributions
 from sentiment_common.client_address import grpc_client_address
+from sentiment_common.http.refusal import INTERNAL
 
 log = logging.getLogger("model_server")
 Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do not export

@@ -17,11 +17,9 @@ from sentiment_common.http.refusal import NO_MEMORY, Refusal
 
 NEVER = float("inf")
 MAX_PIPELINED = 32
-MAX_REFUSED = 64  # connections over the limit that are answered at once; any more are dropped
-# A client that ends its sending side this soon after its request waits for the answer; later, it has left.
-HALF_CLOSED_SECONDS = 0.02
-DRAIN_LINGER_SECONDS = 1.0  # as `HttpLimits.linger`, while the server stops
-CLOSING_SECONDS = 60.0  # an answer that ends the connection may take so long to be taken
+# While the server stops, as `linger` and `answer_stall` of `HttpLimits`.
+DRAIN_LINGER_SECONDS = 1.0
+DRAIN_STALL_SECONDS = 5.0
 
 
 class Connection(RequestParser, asyncio.Protocol):
@@ -48,10 +46,11 @@ class Connection(RequestParser, asyncio.Protocol):
         self._running: Exchange | None = None
         self._waiting: deque[Exchange | Refusal] = deque()
         # Times in monotonic seconds.
-        self.idle_since = self._began = self._completed = 0.0
+        self.idle_since = self._began = 0.0
         self._deadline = self._retire_at = self._stalled_at = self._left_when_paused = NEVER
         self._retiring = self._draining = self._ending = self._paused = self._secure = False
-        self._dropped_bytes = 0
+        self._dropped_bytes = self._unsent_bytes = 0
+        self._answers_in_parting = self._completed_at = 0
         self.can_write: asyncio.Event | None = None
 
     # ---------------------------------------------------------------------------------------------- asyncio.Protocol
@@ -74,10 +73,10 @@ class Connection(RequestParser, asyncio.Protocol):
             self._retire_at = now + self._limits.connection_age * random.uniform(0.9, 1.1)
         if self.door.enter(self):
             self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes
-        elif len(self.door.guests) > self._limits.connections + MAX_REFUSED:
-            self.abort()
-        else:
+        elif self.door.turn_away(self):
             self._refuse(Refusal(503, "the server has as many connections as it may; connect again in a moment", 1))
+        else:
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)
@@ -97,7 +96,7 @@ class Connection(RequestParser, asyncio.Protocol):
         """Go on for a client that sent its request and ended its sending side at once; any other has left."""
         if self._ending or self._running is None or self._reading is not Reading.NOTHING or self._secure:
             return False
-        if time.monotonic() - self._completed > HALF_CLOSED_SECONDS:
+        if self.door.is_past(self._completed_at):
             return False
         self._last = True
         return True
@@ -114,7 +113,8 @@ class Connection(RequestParser, asyncio.Protocol):
             self._refuse(refusal)
 
     def pause_writing(self) -> None:
-        self._stalled_at = time.monotonic() + self._limits.answer_stall
+        self._stalled_at = time.monotonic() + self._stall_seconds
+        self._unsent_bytes = self._transport.get_write_buffer_size()
         self.can_write = asyncio.Event()
 
     def resume_writing(self) -> None:
@@ -135,7 +135,9 @@ class Connection(RequestParser, asyncio.Protocol):
 
     def head_ends(self, head: Head) -> None:
         length, chunked, expects = head.framing
-        if length and not self.door.has_room_for(length, length):
+        if length and not self._limits.streams and not self.door.has_room_for(length, length):
+            if length > self._limits.body:
+                raise Refusal(413, f"the body has {length} bytes; the limit is {self._limits.body}")
             raise Refusal(503, NO_MEMORY, 1)
         scope = {
             **self._base,
@@ -173,7 +175,7 @@ class Connection(RequestParser, asyncio.Protocol):
         assert exchange is not None
         exchange.more_body = False
         exchange.wake()
-        self._deadline, self._completed = NEVER, time.monotonic()
+        self._deadline, self._completed_at = NEVER, self.door.stamp()
         if not exchange.keep_alive:
             self._last = True
         if exchange.answered and self._running is None:
@@ -194,7 +196,8 @@ class Connection(RequestParser, asyncio.Protocol):
         if self._ending:
             return
         if not exchange.keep_alive:
-            self._end(linger=exchange.refusal is not None)
+            # Where the client did not ask for the end, its next requests may be on their way.
+            self._end(linger=exchange.refusal is not None or not self._last)
             return
         if self._waiting:
             following = self._waiting.popleft()
@@ -245,7 +248,15 @@ class Connection(RequestParser, asyncio.Protocol):
         return self._server.default_headers
 
     def ends_after_answer(self) -> bool:
-        return self._retiring or self._draining or (self._last and not self._waiting)
+        """Does the connection end? What was sent in advance is answered first, within a bound."""
+        if not (self._retiring or self._draining or self._last):
+            return False
+        if not self._waiting:
+            return True
+        if self._last:
+            return False
+        self._answers_in_parting += 1
+        return self._answers_in_parting > MAX_PIPELINED
 
     # ----------------------------------------------------------------------------------------------------------- time
 
@@ -257,6 +268,11 @@ class Connection(RequestParser, asyncio.Protocol):
             self._left_when_paused = seconds
         else:
             self._deadline = now + seconds
+
+    @property
+    def _stall_seconds(self) -> float:
+        stall = self._limits.answer_stall
+        return min(stall, DRAIN_STALL_SECONDS) if self._draining else stall
 
     def _pause(self) -> None:
         """Read no further for now; the time in which the request must arrive stands still."""
@@ -275,9 +291,18 @@ class Connection(RequestParser, asyncio.Protocol):
             self._transport.resume_reading()
 
     def look(self, now: float) -> None:
-        """Act on the deadlines that have passed."""
+        """Act on the deadlines that have passed; a client that takes its answer slowly has not stalled."""
         if now > self._retire_at:
             self._retiring = True
+        closing = self._ending and self._transport.is_closing()
+        if closing or self._stalled_at != NEVER:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent < self._unsent_bytes:
+                if closing:
+                    self._deadline = now + self._stall_seconds
+                if self._stalled_at != NEVER:
+                    self._stalled_at = now + self._stall_seconds
+            self._unsent_bytes = unsent
         if now > self._stalled_at:
             self.abort()
         elif now > self._deadline:
@@ -289,7 +314,8 @@ class Connection(RequestParser, asyncio.Protocol):
         elif self._ending or self._reading is Reading.NOTHING:
             self.leave()
         elif self._draining:
-            self._refuse(Refusal(503, f"the server stops, and the request's {self._reading.value} is incomplete", 1))
+            message = f"the server stops, and the request's {self._reading.value} is incomplete"
+            self._refuse(Refusal(503, f"{message}; send it again to another replica", 1))
         else:
             seconds = self._limits.head_time if self._reading is Reading.HEAD else self._limits.body_time
             message = f"the request's {self._reading.value} did not arrive in {seconds:g} s; send it faster"
@@ -320,7 +346,8 @@ class Connection(RequestParser, asyncio.Protocol):
     def leave(self) -> None:
         """Close once what was written is taken."""
         self._ending = True
-        self._deadline = time.monotonic() + CLOSING_SECONDS
+        self._deadline = time.monotonic() + self._stall_seconds
+        self._unsent_bytes = self._transport.get_write_buffer_size()
         self._transport.close()
 
     def abort(self) -> None:
@@ -332,8 +359,9 @@ class Connection(RequestParser, asyncio.Protocol):
         """End when idle, and with the next answer otherwise: uvicorn's server stops."""
         self._draining = True
         if self._ending:
-            return
-        if self._reading is not Reading.NOTHING:
+            seconds = self._stall_seconds if self._transport.is_closing() else DRAIN_LINGER_SECONDS
+            self._deadline = min(self._deadline, time.monotonic() + seconds)
+        elif self._reading is not Reading.NOTHING:
             self._deadline = min(self._deadline, time.monotonic() + self._limits.drain_upload)
         elif self._running is None:
             self.leave()

@@ -9,6 +9,9 @@ from sentiment_common.http.limits import HttpLimits
 
 SWEEP_SECONDS = 0.25
 SMALL_BODY = 65_536
+MAX_REFUSED = 64  # connections over the limit that are answered at once; any more are dropped
+# A client that ends its sending side so soon after its request, or up to twice as late, waits for the answer.
+TICK_SECONDS = 0.02
 _SILENT_SECONDS = 1.0  # a connection may make room for another once it has been silent for so long
 
 
@@ -30,26 +33,36 @@ class Door:
     def __init__(self, limits: HttpLimits) -> None:
         self.limits = limits
         self.guests: set[Guest] = set()
+        self.refused: set[Guest] = set()  # over the limit, until their refusal has arrived
         self.fresh: dict[Guest, None] = {}  # no request yet, the oldest first
         self.idle: dict[Guest, None] = {}  # between two requests, the longest idle first
         self.body_bytes = 0
         self._inflated = 0
         self._lock = threading.Lock()
         self._sweep: asyncio.TimerHandle | None = None
+        self._tick = self._stamped = 0
+        self._ticking = False
 
     def enter(self, guest: Guest) -> bool:
         """Take a new connection, in place of an idle one if need be; False where there is no room."""
         room = len(self.guests) < self.limits.connections or self._make_room()
-        self.guests.add(guest)
         if room:
+            self.guests.add(guest)
             self.fresh[guest] = None
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._look)
+        self._look_soon()
         return room
+
+    def turn_away(self, guest: Guest) -> bool:
+        """Take a connection for its refusal alone; False where too many are taken so."""
+        if len(self.refused) >= MAX_REFUSED:
+            return False
+        self.refused.add(guest)
+        return True
 
     def leave(self, guest: Guest) -> None:
         """Forget a connection that has ended."""
         self.guests.discard(guest)
+        self.refused.discard(guest)
         self.busy(guest)
 
     def busy(self, guest: Guest) -> None:
@@ -71,10 +84,32 @@ class Door:
         """Act on every deadline that has passed: one timer for all connections costs a request nothing."""
         self._sweep = None
         now = time.monotonic()
-        for guest in list(self.guests):
+        for guest in (*self.guests, *self.refused):
             guest.look(now)
-        if self.guests:
+        if self.guests or self.refused:
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._look)
+
+    def stamp(self) -> int:
+        """The present tick, for `is_past`."""
+        self._stamped = self._tick
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._next_tick)
+        return self._tick
+
+    def _next_tick(self) -> None:
+        self._tick += 1
+        self._ticking = self._tick <= self._stamped + 1
+        if self._ticking:
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._next_tick)
+
+    def is_past(self, stamp: int) -> bool:
+        """Have two ticks gone by? The event loop has looked at its sockets between them, however busy it is."""
+        return self._tick > stamp + 1
 
     def has_room_for(self, size: int, body: int) -> bool:
         """Do `size` more bytes of a body of `body` bytes fit beside the others?
@@ -84,10 +119,10 @@ class Door:
         kept = 0 if body <= SMALL_BODY else self.limits.bodies // 8
         return self.body_bytes + self._inflated + size <= self.limits.bodies - kept
 
-    def claim(self, size: int) -> bool:
-        """Count bytes that a body has grown to as it was inflated, on any thread; False where they do not fit."""
+    def claim(self, size: int, body: int) -> bool:
+        """Count `size` more bytes of a body that grows to `body` bytes, on any thread; False where they do not fit."""
         with self._lock:
-            if not self.has_room_for(size, size):
+            if not self.has_room_for(size, body):
                 return False
             self._inflated += size
             return True

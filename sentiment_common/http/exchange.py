@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from sentiment_common.http.door import Door
-from sentiment_common.http.refusal import Refusal, status_line
+from sentiment_common.http.refusal import INTERNAL, Refusal, status_line
 
 log = logging.getLogger("sentiment_common.http")
 HIGH_WATER = 65_536  # bytes of a body that wait for the application before its connection is read no further
@@ -86,11 +86,11 @@ class Exchange:
             self._fail(Refusal(503, "the server stopped before the answer was ready; send the request again", 1))
         except Exception as error:  # the last resort of every application
             log.exception("a request failed", exc_info=error)
-            self._fail(Refusal(500, f"internal error ({type(error).__name__}); the server's log says more"))
+            self._fail(Refusal(500, INTERNAL))
         else:
             if not self.answered and not self.disconnected:
                 log.error("the application returned without a complete answer")
-                self._fail(Refusal(500, "internal error (no answer); the server's log says more"))
+                self._fail(Refusal(500, INTERNAL))
         finally:
             self.release()
 
@@ -125,7 +125,7 @@ class Exchange:
 
     def claim(self, size: int) -> bool:
         """Count bytes that the body has grown to, on any thread; False where there is no memory for them."""
-        if not self._wire.door.claim(size):
+        if not self._wire.door.claim(size, self.held + self._inflated + size):
             return False
         self._inflated += size
         return True

@@ -15,6 +15,8 @@ class HttpLimits:
     connections: int = 1000
     head_time: float = 20.0
     body_time: float = 60.0
+    body: int = 8 << 20
+    """One request body, which the application checks; here it decides what is said of a body that cannot fit."""
     bodies: int = 64 << 20
     """All request bodies in memory at once."""
     streams: bool = False
@@ -34,12 +36,15 @@ class HttpLimits:
     @classmethod
     def of(cls, settings: HttpSettings, *, streams: bool = False) -> Self:
         """The bounds that the settings give."""
+        bodies = {}
+        if isinstance(settings, BodySettings):
+            bodies = {"body": settings.max_body_bytes, "bodies": settings.all_bodies_bytes}
         return cls(
             keep_alive=settings.keep_alive_seconds,
             connection_age=settings.connection_age_seconds,
             connections=settings.max_connections,
             head_time=settings.request_head_seconds,
             body_time=settings.request_body_seconds,
-            bodies=settings.all_bodies_bytes if isinstance(settings, BodySettings) else 64 << 20,
             streams=streams,
+            **bodies,
         )

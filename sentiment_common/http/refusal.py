@@ -4,6 +4,7 @@ import http
 import json
 
 JSON = b"application/json"
+INTERNAL = "internal error; the server's log says more"  # what a client is told of a fault of ours
 NO_MEMORY = "the bodies of other requests fill the memory that there is for them; send it again later"
 
 

@@ -12,6 +12,7 @@ import pytest
 from http_wire import HOST, Wire, ask, running, wire
 from server_process import wait_for
 
+from sentiment_common.http.door import MAX_REFUSED
 from sentiment_common.http.request import claim, refusal
 
 NEVER = 3600.0
@@ -48,6 +49,11 @@ class App:
             self.left.set()
         if scope["path"] == "/inflate":
             raw = str(claim(scope, 50_000)).encode()
+        if scope["path"] == "/inflate-on":
+            pieces = 0
+            while claim(scope, 50_000):
+                pieces += 1
+            raw = str(pieces * 50_000).encode()
         if scope["path"] == "/large":
             raw = b"x" * 20_000_000
         headers = [(b"content-length", str(len(raw)).encode())]
@@ -167,6 +173,27 @@ def test_memory_that_a_body_grows_to_counts_until_its_answer(app):
         wait_for(lambda: server.server.door.has_room_for(60_000, 1), "free memory")
 
 
+def test_a_body_that_can_never_fit_is_too_large_rather_than_too_early(app):
+    with running(app, body=50_000, bodies=125_000) as server:
+        refused = ask(server.port, upload(120_000))
+        assert (refused.status, "retry-after" in refused.headers) == (413, False)
+        assert "120000" in refused.error and "50000" in refused.error
+
+
+def test_an_application_that_passes_bodies_on_takes_what_memory_would_not_hold(app):
+    with running(app, bodies=1_000_000, streams=True) as server:
+        assert ask(server.port, upload(3_000_000, 3_000_000)).body == b"3000000"
+
+
+def test_the_part_for_small_bodies_is_not_for_large_ones_that_inflate_in_pieces(app):
+    with running(app, bodies=800_000, body_time=NEVER) as server, ExitStack() as open_ones:
+        for _ in range(6):
+            open_ones.enter_context(wire(server.port, upload(100_000, 99_999)))
+        wait_for(lambda: server.server.door.body_bytes == 6 * 99_999, "large uploads that stall")
+        assert ask(server.port, upload(5, 5, b"/inflate")).body == b"True"
+        assert ask(server.port, upload(5, 5, b"/inflate-on")).body == b"100000"
+
+
 def test_a_client_that_leaves_in_its_upload_frees_the_memory(app):
     with running(app, bodies=100_000) as server:
         with wire(server.port, upload(80_000, 60_000)):
@@ -210,6 +237,20 @@ def test_where_no_connection_is_idle_a_new_one_is_refused(app):
         assert [one.send(HOST + b"\r\n").answer().status for one in busy] == [200, 200]
         busy[0].close()
         wait_for(lambda: len(server.server.door.guests) < 2, "room")
+        assert ask(server.port, GET).status == 200
+
+
+def test_connections_that_were_refused_take_no_place(app):
+    with running(app, connections=2, head_time=NEVER, linger=NEVER) as server, ExitStack() as open_ones:
+        door = server.server.door
+        busy = [open_ones.enter_context(wire(server.port, b"GET / HTTP/1.1\r\n")) for _ in range(2)]
+        wait_for(lambda: not door.fresh and len(door.guests) == 2, "both")
+        refused = [open_ones.enter_context(wire(server.port)) for _ in range(MAX_REFUSED + 5)]
+        assert [one.answer().status for one in refused[:MAX_REFUSED]] == [503] * MAX_REFUSED
+        assert all(one.ended() for one in refused)
+        assert (len(door.guests), len(door.refused)) == (2, MAX_REFUSED)
+        busy[0].close()
+        wait_for(lambda: len(door.guests) < 2, "room")
         assert ask(server.port, GET).status == 200
 
 
