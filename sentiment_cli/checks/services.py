@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
 from sentiment_cli.settings import absent_sqlite
+from sentiment_common.addresses import without_password
+from sentiment_common.propagators import drop_missing_propagators
 
 HTTP_SECONDS = 5.0
 
@@ -110,17 +112,34 @@ def _mlflow_sqlite(path: Path) -> Check:
     return ok("mlflow", f"{count} runs in {path}")
 
 
-def _mlflow_http(uri: str) -> Check:
-    import httpx
+def _innermost(error: BaseException) -> str:
+    """What is at the root of a library's error, without an address, which may hold a password."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    reason = plain(error)
+    return type(error).__name__ if "://" in reason or "@" in reason else reason
 
+
+def _mlflow_http(uri: str) -> Check:
+    """Ask as a training does: by MLflow's own client, with its login, certificates and proxy."""
+    drop_missing_propagators()  # MLflow's import fails on them
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    shown = without_password(uri)
     try:
-        answer = httpx.get(f"{uri}/health", timeout=HTTP_SECONDS)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        creds = get_default_host_creds(uri)
+        answer = http_request(creds, "/health", "GET", max_retries=0, timeout=HTTP_SECONDS, raise_on_status=False)
+    except (MlflowException, OSError, ValueError) as error:  # requests' errors are OSErrors
         remedy = "start it, or set MLFLOW_TRACKING_URI; serving and rollback work without it"
-        return fail("mlflow", f"{uri}: {plain(error)}", remedy)
+        return fail("mlflow", f"{shown}: {_innermost(error)}", remedy)
+    if answer.status_code == 401:
+        remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        return fail("mlflow", f"{shown}/health answered 401", remedy)
     if answer.status_code == 403:
         remedy = "its MLFLOW_SERVER_ALLOWED_HOSTS must list the host name that you call it by"
-        return fail("mlflow", f"{uri}/health answered 403", remedy)
-    if answer.is_error:
-        return fail("mlflow", f"{uri}/health answered {answer.status_code}", "is it an MLflow server? See its log")
-    return ok("mlflow", f"{uri} answers")
+        return fail("mlflow", f"{shown}/health answered 403", remedy)
+    if not answer.ok:
+        return fail("mlflow", f"{shown}/health answered {answer.status_code}", "is it an MLflow server? See its log")
+    return ok("mlflow", f"{shown} answers")

@@ -161,7 +161,8 @@ def test_mlflow_over_http(stranger):
     assert services.check_mlflow(stranger).state is State.OK
     forbidden = services.check_mlflow(f"{stranger}/forbidden")
     assert "MLFLOW_SERVER_ALLOWED_HOSTS" in forbidden.remedy
-    assert services.check_mlflow("http://127.0.0.1:9").state is State.FAIL
+    away = services.check_mlflow("http://ana:s3cret@127.0.0.1:9")
+    assert away.state is State.FAIL and away.found.startswith("http://…@127.0.0.1:9: ") and "s3cret" not in away.found
 
 
 def test_a_port_that_another_program_uses(stranger):

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from http_proxy import PREFIX, Proxy, proxy_to
 
+from sentiment_cli.checks.check import State
+from sentiment_cli.checks.services import check_mlflow
 from training_job import registry, tracking
 from training_job.registry import RegistryError, connect, register
 from training_job.tracking import Tracker
@@ -153,6 +155,8 @@ def test_a_server_under_a_prefix_with_a_login(login: str, proxy: Proxy, monkeypa
     uri = proxy.url + PREFIX
     with pytest.raises(RegistryError, match=r"401.* MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or"):
         Tracker(uri, "with a login")
+    refused = check_mlflow(uri)
+    assert refused.found.endswith("/health answered 401") and "MLFLOW_TRACKING_TOKEN" in refused.remedy
     if login == "token":
         monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
     elif login == "basic":
@@ -161,4 +165,6 @@ def test_a_server_under_a_prefix_with_a_login(login: str, proxy: Proxy, monkeypa
     else:
         uri = uri.replace("://", "://ana:s3cret@")
     assert Tracker(uri, "with a login").experiment_id
+    taken = check_mlflow(uri)
+    assert (taken.state, "s3cret" in taken.found) == (State.OK, False), taken.found
     assert int(register(uri, "prefixed", f"s3://bucket/{ID_B}", ID_B, None)) == 1
