@@ -26,7 +26,7 @@ class Background:
 
     @property
     def running(self) -> bool:
-        """Whether a thread has not ended."""
+        """True while a thread has not ended."""
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:

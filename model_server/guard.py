@@ -11,7 +11,7 @@ _REASONS = {Unauthenticated: "unauthenticated", Forbidden: "forbidden", Overload
 
 
 class Need(enum.Enum):
-    """What a request asks of its key: to be known, room for texts, or an administrator's rights."""
+    """A request's demand on its key: to be known, room for texts, or an administrator's rights."""
 
     KNOWN = "known"
     TEXTS = "texts"

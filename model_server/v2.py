@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from model_release.features import replace_surrogates
-from model_server.classification import class_count, make_outputs
+from model_server.classification import make_outputs, read_classes
 from model_server.errors import InvalidInput
 from model_server.options import DEFAULT, Options, check_content_type, parse_options
 from model_server.service import Prediction
@@ -161,16 +161,14 @@ def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str],
     everything = _flag(parameters, "binary_data_output", False, "parameters")
     if not asked:
         return names, frozenset(names if everything else ()), {}
-    binary, classes = set(), {}
-    for index, output in enumerate(asked):
-        where = f"outputs[{index}].parameters"
-        parameters = _object(output.get("parameters"), where)
-        if "shared_memory_region" in parameters:
-            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
-        if "classification" in parameters:
-            classes[str(output["name"])] = class_count(output["name"], parameters["classification"], where)
-        if _flag(parameters, "binary_data", everything, where):
-            binary.add(str(output["name"]))
+    wheres = [f"outputs[{index}].parameters" for index in range(len(asked))]
+    described = [_object(output.get("parameters"), where) for output, where in zip(asked, wheres, strict=True)]
+    classes = read_classes(zip(names, described, strict=True))
+    binary = {
+        name
+        for name, parameters, where in zip(names, described, wheres, strict=True)
+        if _flag(parameters, "binary_data", everything, where)
+    }
     return names, frozenset(binary), classes
 
 

@@ -24,7 +24,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def reports_full(error: BaseException) -> bool:
-    """Whether an error, or one that it came from, states that a disk or a quota is full."""
+    """Tell if an error, or a cause of it, reports a full disk or quota."""
     return any(
         (isinstance(cause, OSError) and cause.errno in _FULL) or any(words in str(cause) for words in _WORDS)
         for cause in causes(error)
@@ -32,7 +32,7 @@ def reports_full(error: BaseException) -> bool:
 
 
 def is_full(folder: Path) -> bool:
-    """Whether a folder takes no further megabyte, by writing one: free blocks do not show a quota."""
+    """Test by writing a megabyte if a folder is full: free blocks do not show a quota."""
     try:
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(PROBE_BYTES))

@@ -7,7 +7,7 @@ _TYPES = ((bool, "a boolean"), (int | float, "a number"), (str, "a string"), (li
 
 
 def json_type(value: object) -> str:
-    """What a parsed JSON value is: `null`, `a boolean`, `a number`, `a string`, `an array` or `an object`."""
+    """Name the type of a parsed JSON value: `null`, `a boolean`, `a number`, `a string`, `an array` or `an object`."""
     if value is None:
         return "null"
     return next((name for kind, name in _TYPES if isinstance(value, kind)), "not JSON")

@@ -69,7 +69,7 @@ def render(document: Mapping[str, Any], model: str) -> str:
 
 
 def _order(item: tuple[str, Any]) -> tuple[bool, bool, str]:
-    """What carries a body comes first, the friendly routes before the protocol's."""
+    """Sort key of a path: paths that take a body first, the friendly routes before the protocol's."""
     path, methods = item
     return "post" not in methods, path.startswith(("/v1", "/v2")), path
 

@@ -56,7 +56,7 @@ app.add_exception_handler(Refusal, _answer)
 
 
 def as_kserves(error: ServingError, *, grpc: bool) -> Exception:
-    """What to raise in KServe's edges for an error of ours."""
+    """Convert an error of this server to the exception that KServe's edges understand."""
     match error:
         case InvalidInput():
             invalid: Exception = theirs.InvalidInput(str(error))
