@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -83,7 +84,7 @@ class Servicer:
         """Turn errors into status codes, and count the call where it has a route."""
         started = time.perf_counter()
         error: Exception | None = None
-        code, said = grpc.StatusCode.OK, ""
+        code, message = grpc.StatusCode.OK, ""
         try:
             yield
         except asyncio.CancelledError:
@@ -91,15 +92,14 @@ class Servicer:
                 self._state.finished(route, ended_early(context).name, started)
             raise
         except ServingError as caught:
-            error, code, said = caught, caught.code, str(caught)
+            error, code, message = caught, caught.code, str(caught)
         except Exception as caught:  # as in `rest.counted`: the last resort is INTERNAL
             log.exception("a call failed")
-            error, code = caught, grpc.StatusCode.INTERNAL
-            said = INTERNAL
+            error, code, message = caught, grpc.StatusCode.INTERNAL, INTERNAL
         if route:
             self._state.finished(route, code.name, started, error)
         if error is not None:
-            await context.abort(code, said, retry_metadata(error))
+            await context.abort(code, message, retry_metadata(error))
 
     async def ServerLive(self, request: Any, context: Context) -> Any:  # noqa: N802
         return pb.ServerLiveResponse(live=True)
@@ -177,6 +177,6 @@ def make_grpc_server(state: ServerState, switch: ReleaseSwitch, inbox: Inbox, in
         interceptors=[*interceptors, *guards],
         maximum_concurrent_rpcs=state.settings.grpc_max_calls,
     )
-    add_inference_service(Servicer(state, switch), server, inbox)
-    add_standard_services(server, state)
+    add_inference_service(Servicer(state, switch), server, inbox, partial(state.finished, "v2-grpc"))
+    add_standard_services(server, state, inbox)
     return server

@@ -71,12 +71,15 @@ class ServerSettings(BodySettings):
     """How long such a ping may stay unanswered; then the connection is closed and its calls are cancelled."""
     grpc_max_connections: int = Field(1000, ge=1, le=100_000)
     """gRPC connections at once; one more is closed before it is read."""
-    grpc_max_streams: int = Field(1000, ge=1, le=2_147_483_647)
-    """Calls that one gRPC connection may have open; its client holds further ones back."""
+    grpc_max_streams: int = Field(100, ge=1, le=2_147_483_647)
+    """Calls that one gRPC connection may have open; its client holds further ones back. Less than GRPC_MAX_CALLS, so
+    that one client cannot take them all."""
     grpc_max_calls: int = Field(1000, ge=1, le=1_000_000)
-    """gRPC calls at once, over all connections; one more ends with RESOURCE_EXHAUSTED before its message is read."""
+    """gRPC calls at once, over all connections; one more ends with RESOURCE_EXHAUSTED before its message is read. A
+    tenth of them may be Watch and reflection."""
     grpc_max_uploads: int = Field(32, ge=1, le=100_000)
-    """gRPC messages that are received at once, of up to MAX_BODY_BYTES each; further calls wait for their turn."""
+    """Messages of ModelInfer that are received at once, of up to MAX_BODY_BYTES each; further calls wait for their
+    turn. As many again of the other calls, which get 2 seconds, and a quarter as many of reflection."""
     grpc_max_metadata_bytes: int = Field(16_384, ge=1024, le=1_048_576)
     """Metadata of one gRPC call, each entry counted with 32 bytes more; a call with more ends with
     RESOURCE_EXHAUSTED."""

@@ -30,7 +30,8 @@ class BodySettings(HttpSettings):
     """Bytes of one request's body, REST and gRPC."""
     max_bodies_bytes: int = Field(0, ge=0)
     """Bytes of all HTTP bodies in memory at once, counted after gzip is undone; above it requests are answered 503.
-    An eighth is kept for bodies up to 64 KiB. 0 takes eight times MAX_BODY_BYTES; the least is two and a half times."""
+    Messages of gRPC, where it is served, have as much until their calls end; above it calls end with UNAVAILABLE. An
+    eighth is kept for bodies up to 64 KiB. 0 takes eight times MAX_BODY_BYTES; the least is two and a half times."""
 
     @property
     def all_bodies_bytes(self) -> int:

@@ -140,7 +140,7 @@ def test_a_connection_reaches_its_age_and_no_call_is_lost(short_lived: ModelServ
 def stalled(serving: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     """Room for few calls, and two seconds for a message."""
     work = tmp_path_factory.mktemp("stalled")
-    few = {"GRPC_MAX_CALLS": str(MAX_CALLS), "GRPC_MAX_UPLOADS": "1", "REQUEST_BODY_SECONDS": "2"}
+    few = {"GRPC_MAX_CALLS": str(MAX_CALLS), "REQUEST_BODY_SECONDS": "2"}
     with model_server(serving, work, HOST="::" if DUAL else "127.0.0.1", **few) as running:
         yield running
 
@@ -210,7 +210,7 @@ def _never(stop: threading.Event) -> Iterator[bytes]:
 
 
 def test_a_message_that_does_not_arrive_is_given_up(stalled: ModelServer):
-    """More uploads than there are places, more calls than are allowed; afterwards the server answers as before."""
+    """More calls than are allowed; afterwards the server answers as before."""
     stop = threading.Event()
     with grpc.insecure_channel(stalled.grpc_target) as channel:
         infer = channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
