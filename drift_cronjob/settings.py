@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from sentiment_common.settings import Settings
 
@@ -11,12 +12,23 @@ _CLOCKS = timedelta(minutes=1)  # so far the clocks of two machines may differ
 _REMEDY = "give a time that has passed, or none for now"
 
 
+def _address(url: str) -> str:
+    """Raise LogError, which names the variable, for an address that cannot be read."""
+    from prediction_log.database import parse_url
+
+    parse_url(url, "DATABASE_READ_URL")
+    return url
+
+
+ReadUrl = Annotated[str, AfterValidator(_address)]
+
+
 class DriftSettings(Settings):
     """Settings of a drift check."""
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
-    database_read_url: str | None = Field(None, validation_alias="DATABASE_READ_URL")
+    database_read_url: ReadUrl | None = Field(None, validation_alias="DATABASE_READ_URL")
     """Where the prediction log is read: a replica, or a role that may only read; `DATABASE_URL` unless given."""
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
     """Where releases live: a folder or `s3://bucket/prefix`."""

@@ -48,25 +48,25 @@ _HINTS = {
 }
 
 
-def parse_url(url: str) -> URL:
-    """DATABASE_URL with the driver that the log uses.
+def parse_url(url: str, source: str = "DATABASE_URL") -> URL:
+    """The address that `source` gives, with the driver that the log uses.
 
     Raises:
         LogError: neither a Postgres address as psql takes it nor sqlite:/// with a file.
     """
     match = _SCHEME.match(url.strip())
     if match is None:
-        raise LogError(f"DATABASE_URL cannot be read; {FORMS}")
+        raise LogError(f"{source} cannot be read; {FORMS}")
     if match["family"] in ("postgresql", "postgres"):
-        return postgres_url.parse(match["rest"])
+        return postgres_url.parse(match["rest"], source)
     if match["family"] != "sqlite":
-        raise LogError(f"DATABASE_URL of kind {match['family']!r} cannot be used; {FORMS}")
+        raise LogError(f"{source} of kind {match['family']!r} cannot be used; {FORMS}")
     try:
         parsed = make_url(url.strip())
     except (ArgumentError, ValueError):
-        raise LogError(f"DATABASE_URL cannot be read; {FORMS}") from None
+        raise LogError(f"{source} cannot be read; {FORMS}") from None
     if not parsed.database or parsed.database == ":memory:":
-        raise LogError(f"DATABASE_URL names no file; {FORMS}")
+        raise LogError(f"{source} names no file; {FORMS}")
     return parsed.set(drivername="sqlite+aiosqlite")
 
 

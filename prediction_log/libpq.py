@@ -32,6 +32,7 @@ class Parameter:
         note: the reason for a person, or the remedy of one that is refused.
         variable: the environment variable that gives it where the address does not.
         values: the values that are taken; any unless given.
+        pattern: of the numbers that are taken, with an `example`.
     """
 
     name: str
@@ -40,19 +41,20 @@ class Parameter:
     variable: str | None = None
     values: tuple[str, ...] | None = None
     pattern: re.Pattern[str] | None = None
+    example: str = ""
 
-    def check(self, value: str) -> None:
+    def check(self, value: str, source: str) -> None:
         """Raise LogError for a value that cannot be used; an empty one means that it is not given."""
         if not value or self.use == "ignored":
             return
         if self.values is not None and value not in self.values:
             if self.use == "refused":
-                raise LogError(f"DATABASE_URL: {self.name}={value} cannot be used: {self.note}")
-            raise LogError(f"DATABASE_URL: {self.name}={value} is unknown; give one of {', '.join(self.values)}")
+                raise LogError(f"{source}: {self.name}={value} cannot be used: {self.note}")
+            raise LogError(f"{source}: {self.name}={value} is unknown; give one of {', '.join(self.values)}")
         if self.values is None and self.use == "refused":
-            raise LogError(f"DATABASE_URL: {self.name} cannot be used: {self.note}")
+            raise LogError(f"{source}: {self.name} cannot be used: {self.note}")
         if self.pattern is not None and not self.pattern.match(value):
-            raise LogError(f"DATABASE_URL: {self.name} is not a number")
+            raise LogError(f"{source}: {self.name} is not a number; give digits, such as {self.name}={self.example}")
 
 
 _TIMES = "the log has time limits of its own for every use of a connection"
@@ -62,7 +64,7 @@ PARAMETERS: dict[str, Parameter] = {
     for one in (
         Parameter("host", "used", "names, addresses or folders of sockets; several are tried in turn", "PGHOST"),
         Parameter("hostaddr", "used", "addresses, instead of `host`; not both", "PGHOSTADDR"),
-        Parameter("port", "used", "one for all hosts, or one each", "PGPORT", pattern=_PORTS),
+        Parameter("port", "used", "one for all hosts, or one each", "PGPORT", None, _PORTS, "5432"),
         Parameter("dbname", "used", "the database", "PGDATABASE"),
         Parameter("user", "used", "the role", "PGUSER"),
         Parameter("password", "used", "never printed", "PGPASSWORD"),
@@ -79,6 +81,7 @@ PARAMETERS: dict[str, Parameter] = {
             "seconds for each host; 5 unless given or 0",
             "PGCONNECT_TIMEOUT",
             pattern=_NUMBER,
+            example="10",
         ),
         Parameter("application_name", "used", "shown in pg_stat_activity", "PGAPPNAME"),
         Parameter("fallback_application_name", "used", "where `application_name` is not given"),
@@ -147,18 +150,21 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
-def checked(name: str, value: str) -> str:
-    """The value of a parameter that an address gives.
+def checked(name: str, value: str, source: str) -> str:
+    """The value of a parameter that an address, a service or the environment gives.
+
+    Args:
+        source: its name for a person.
 
     Raises:
         LogError: libpq has no such parameter, or the log cannot use this value.
     """
     if name not in PARAMETERS:
         raise LogError(
-            f"DATABASE_URL: {name!r} is no parameter of a Postgres address; leave it out (a server's setting goes "
+            f"{source}: {name!r} is not a parameter of a Postgres address; leave it out (a server's setting goes "
             "into options, such as options=-c%20search_path%3Dlog)"
         )
-    PARAMETERS[name].check(value)
+    PARAMETERS[name].check(value, source)
     return value
 
 
@@ -170,19 +176,20 @@ def fill(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, 
     """
     found = {name: value for name, value in given.items() if value}
 
-    def add(parameters: Callable[[str], str | None]) -> None:
+    def add(parameters: Callable[[str], str | None], source: Callable[[str], str]) -> None:
         for name in PARAMETERS:
             taken = name in found or (name in _ADDRESSES and not _ADDRESSES.isdisjoint(found))
             if not taken and (value := parameters(name)):
-                found[name] = checked(name, value)
+                found[name] = checked(name, value, source(name))
 
     def variable(name: str) -> str | None:
         return environment.get(PARAMETERS[name].variable or "")
 
     service = found.get("service") or variable("service")
     if service:
-        add(_service(service, found.get("servicefile") or variable("servicefile"), environment).get)
-    add(variable)
+        parameters = _service(service, found.get("servicefile") or variable("servicefile"), environment)
+        add(parameters.get, lambda _: f"the service {service!r}")
+    add(variable, lambda name: PARAMETERS[name].variable or name)
     return found
 
 
@@ -194,14 +201,16 @@ def _service(name: str, file: str | None, environment: Mapping[str, str]) -> dic
         try:
             parser.read(path.expanduser())
         except (ConfigError, UnicodeDecodeError) as error:
-            raise LogError(f"DATABASE_URL: the service file {path} cannot be read; check its form") from error
+            raise LogError(f"the service file {path} cannot be read; check its form") from error
         if parser.has_section(name):
             unknown = next((key for key in parser[name] if key not in PARAMETERS), None)
             if unknown is not None:
-                raise LogError(f"DATABASE_URL: {unknown!r} in the service file {path} is no parameter; leave it out")
+                raise LogError(
+                    f"the service file {path}: {unknown!r} is not a parameter of a Postgres address; leave it out"
+                )
             return dict(parser[name])
     looked = " and ".join(str(path) for path in files)
-    raise LogError(f"DATABASE_URL: the service {name!r} is not defined in {looked}; check service and PGSERVICEFILE")
+    raise LogError(f"the service {name!r} is not defined in {looked}; check service and PGSERVICEFILE")
 
 
 def environment() -> Mapping[str, str]:

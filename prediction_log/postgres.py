@@ -118,12 +118,14 @@ def _given(url: URL) -> dict[str, str]:
 
 def _hosts(parameters: Mapping[str, str]) -> list[tuple[str | None, int | None]]:
     if parameters.get("host") and parameters.get("hostaddr"):
-        raise LogError("DATABASE_URL: host and hostaddr are both given; give one of them")
+        raise LogError("the database address: host and hostaddr are both given; give one of them")
     named = parameters.get("hostaddr") or parameters.get("host") or ""
     ports = parameters.get("port", "").split(",")
     hosts = named.split(",")
     if len(ports) not in (1, len(hosts)):
-        raise LogError(f"DATABASE_URL: port names {len(ports)} ports for {len(hosts)} hosts; give one, or one each")
+        raise LogError(
+            f"the database address: port names {len(ports)} ports for {len(hosts)} hosts; give one, or one each"
+        )
     many = ports * len(hosts) if len(ports) == 1 else ports
     # asyncpg looks for a socket, then for localhost, where no host is given.
     return [(host or None, int(port or 5432)) for host, port in zip(hosts, many, strict=True)]
@@ -133,7 +135,7 @@ def _arguments(parameters: Mapping[str, str], application_name: str, patience: f
     for name in _FILES:
         path = parameters.get(name)
         if path and path != "system" and not Path(path).is_file():
-            raise LogError(f"DATABASE_URL: the file {path} of {name} does not exist; check the path")
+            raise LogError(f"the database address: the file {path} of {name} does not exist; check the path")
     name = parameters.get("application_name") or parameters.get("fallback_application_name") or application_name
     settings = {"application_name": name}
     if options := parameters.get("options"):
@@ -164,12 +166,16 @@ def _verified(encryption: dict[str, str], parameters: Mapping[str, str]) -> dict
     if parameters.get("channel_binding") == "require":
         hosts = (parameters.get("hostaddr") or parameters.get("host") or "/").split(",")
         if mode == "disable" or any(host.startswith("/") for host in hosts):  # a socket has no TLS
-            raise LogError("DATABASE_URL: channel_binding=require needs TLS; leave it out, or give sslmode=verify-full")
+            raise LogError(
+                "the database address: channel_binding=require needs TLS; leave it out, or give sslmode=verify-full"
+            )
         mode = "verify-full"
         encryption.setdefault("sslrootcert", "system")
     if encryption.get("sslrootcert") == "system":
         if mode not in ("", "verify-full"):
-            raise LogError(f"DATABASE_URL: sslmode={mode} is too weak for sslrootcert=system; give sslmode=verify-full")
+            raise LogError(
+                f"the database address: sslmode={mode} is too weak for sslrootcert=system; give sslmode=verify-full"
+            )
         mode = "verify-full"
         encryption["sslrootcert"] = _system_authorities()
     return encryption | ({"sslmode": mode} if mode else {"sslmode": "prefer"})

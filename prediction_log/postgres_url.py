@@ -26,10 +26,13 @@ _LOOSE = re.compile(
 _HOST = re.compile(r"^(?P<host>\[[^\]@]*\]|[^:\[\]@]*)(?::(?P<port>\d{0,5}))?$")
 
 
-def parse(rest: str) -> URL:
+def parse(rest: str, source: str) -> URL:
     """The address behind `postgresql://`; what its query says of user, password and database stands in their places.
 
     Several hosts stand in the query's `host`, each with its port.
+
+    Args:
+        source: the variable that gives the address.
 
     Raises:
         LogError: it has no such form, or a parameter that cannot be used; no part of a password is in the message.
@@ -40,13 +43,13 @@ def parse(rest: str) -> URL:
         match = _LOOSE.match(rest)
         hosts = _authority(match["hosts"]) if match else None
     if match is None or hosts is None:
-        raise LogError(f"DATABASE_URL cannot be read; {FORMS}")
+        raise LogError(f"{source} cannot be read; {FORMS}")
     user, _, password = (match["account"] or "").partition(":")
-    query = _query(match["query"] or "")
+    query = _query(match["query"] or "", source)
     ports = query.pop("port", "").split(",")
     if "host" in query:
         hosts = _hosts(query.pop("host")) or []
-    hosts = _with_ports(hosts, [port for port in ports if port or len(ports) > 1])
+    hosts = _with_ports(hosts, [port for port in ports if port or len(ports) > 1], source)
     many = len(hosts) > 1
     if many:
         query["host"] = ",".join(_place(host, port) for host, port in hosts)
@@ -104,31 +107,31 @@ def _authority(text: str) -> list[tuple[str, str]] | None:
     return None if found is None else [(unquote(host), port) for host, port in found]
 
 
-def _with_ports(hosts: list[tuple[str, str]], ports: list[str]) -> list[tuple[str, str]]:
+def _with_ports(hosts: list[tuple[str, str]], ports: list[str], source: str) -> list[tuple[str, str]]:
     if not ports:
         return hosts
     hosts = hosts or [("", "")]
     if len(ports) not in (1, len(hosts)):
-        raise LogError(f"DATABASE_URL: port names {len(ports)} ports for {len(hosts)} hosts; give one, or one each")
+        raise LogError(f"{source}: port names {len(ports)} ports for {len(hosts)} hosts; give one, or one each")
     many = ports * len(hosts) if len(ports) == 1 else ports
     return [(host, port or own) for (host, own), port in zip(hosts, many, strict=True)]
 
 
-def _pairs(text: str) -> Iterable[tuple[str, str]]:
+def _pairs(text: str, source: str) -> Iterable[tuple[str, str]]:
     for part in text.split("&") if text else []:
         name, mark, value = part.partition("=")
         if not mark:
-            raise LogError("DATABASE_URL: a parameter behind the ? has no value; give name=value, joined by &")
+            raise LogError(f"{source}: a parameter behind the ? has no value; give name=value, joined by &")
         # JDBC's way to ask for TLS, which libpq takes.
         yield ("sslmode", "require") if part == "ssl=true" else (unquote(name), unquote(value))
 
 
-def _query(text: str) -> dict[str, str]:
+def _query(text: str, source: str) -> dict[str, str]:
     """The parameters of the query; the last of several counts, and several hosts add up."""
     found: dict[str, str] = {}
-    for name, value in _pairs(text):
-        checked(name, value)
+    for name, value in _pairs(text, source):
+        checked(name, value, source)
         found[name] = f"{found[name]},{value}" if name == "host" and name in found else value
     if found.get("host") and _hosts(found["host"]) is None:
-        raise LogError("DATABASE_URL: host in the query cannot be read; give names or addresses, joined by commas")
+        raise LogError(f"{source}: host in the query cannot be read; give names or addresses, joined by commas")
     return found

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from drift_cronjob.settings import ReadUrl
 from sentiment_common.http.settings import HttpSettings
 
 
@@ -12,7 +13,7 @@ class MonitorSettings(HttpSettings):
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
-    database_read_url: str | None = Field(None, validation_alias="DATABASE_READ_URL")
+    database_read_url: ReadUrl | None = Field(None, validation_alias="DATABASE_READ_URL")
     """Where the prediction log is read: a replica, or a role that may only read; `DATABASE_URL` unless given."""
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
     """Where releases live: a folder or `s3://bucket/prefix`."""

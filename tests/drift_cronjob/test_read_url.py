@@ -6,7 +6,7 @@ from drift_systems import LIKE, System
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import LogSource
 from drift_cronjob.settings import DriftSettings
-from prediction_log import add_feedback, latest_reports, upgrade
+from prediction_log import LogError, add_feedback, latest_reports, upgrade
 
 
 def test_a_check_reads_there_and_writes_here(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +24,19 @@ def test_a_check_reads_there_and_writes_here(system: System, monkeypatch: pytest
     monkeypatch.setenv("DATABASE_READ_URL", " ")
     assert DriftSettings(database_url=primary).read_url == primary
     assert len(LogSource(MonitorSettings(database_url=primary)).checks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://replica/log", "DATABASE_READ_URL of kind 'mysql' cannot be used"),
+        ("postgresql://replica:port/log", "DATABASE_READ_URL cannot be read"),
+        ("postgresql://replica/log?pgbouncer=true", "DATABASE_READ_URL: 'pgbouncer' is not a parameter"),
+        ("postgresql://replica/log?port=1,2", "DATABASE_READ_URL: port names 2 ports for 1 hosts"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_named(url: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_READ_URL", url)
+    for settings in (DriftSettings, MonitorSettings):
+        with pytest.raises(LogError, match=message):
+            settings()

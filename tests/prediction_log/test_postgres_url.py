@@ -99,11 +99,14 @@ def test_an_address_that_psql_takes(stoppable: Postgres, change: object) -> None
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("nonsense=1", "'nonsense' is no parameter"),
-        ("pgbouncer=true", "'pgbouncer' is no parameter"),
+        ("nonsense=1", "'nonsense' is not a parameter"),
+        ("pgbouncer=true", "'pgbouncer' is not a parameter"),
         ("sslmode=maybe", "sslmode=maybe is unknown; give one of disable"),
         ("target_session_attrs=best", "target_session_attrs=best is unknown"),
-        ("connect_timeout=soon", "connect_timeout is not a number"),
+        (
+            "connect_timeout=soon",
+            "DATABASE_URL: connect_timeout is not a number; give digits, such as connect_timeout=10",
+        ),
         ("port=1,2", "2 ports for 1 hosts"),
         ("require_auth=none", "require_auth cannot be used"),
         ("gssencmode=require", "gssencmode=require cannot be used"),
@@ -203,6 +206,21 @@ def test_what_the_address_leaves_out_comes_from_its_service_and_the_environment(
     monkeypatch.setenv("PGREQUIREAUTH", "none")
     with pytest.raises(LogError, match="require_auth cannot be used"):
         ask(address)
+
+
+def test_the_source_of_a_parameter_that_is_refused_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = tmp_path / "services"
+    services.write_text("[log]\nport=many\n[other]\nnonsense=1\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "soon")
+    for url, message in (
+        ("postgresql://me@127.0.0.1:1/log", "PGCONNECT_TIMEOUT: connect_timeout is not a number; give digits"),
+        ("postgresql://me@127.0.0.1/log?service=log", "the service 'log': port is not a number; give digits"),
+        ("postgresql://me@127.0.0.1/log?service=other", f"the service file {services}: 'nonsense' is not a parameter"),
+    ):
+        with pytest.raises(LogError) as caught:
+            ask(url)
+        assert str(caught.value).startswith(message)
 
 
 def test_hosts_that_do_not_fit_are_passed_over(stoppable: Postgres) -> None:
