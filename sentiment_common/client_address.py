@@ -1,9 +1,11 @@
 """A client's address as logs hold it, whichever transport reports it."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
 
+@lru_cache(maxsize=4096)  # every request of a connection asks for the same address
 def client_address(reported: str | None) -> str | None:
     """The address in its usual form; None for what is no IP address, such as a Unix socket's name.
 
