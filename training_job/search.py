@@ -137,7 +137,7 @@ def _ended(shared: SharedStudy, trial: optuna.Trial, run: Run) -> Iterator[None]
         run.tags({"trial_state": "diverged"})
         run.status = "FAILED"
     except BaseException:
-        with suppress(TrialLost):
+        with suppress(TrialLost, SearchError):
             shared.tell(trial, state=TrialState.FAIL)
         run.tags({"trial_state": "interrupted"})
         raise
@@ -218,7 +218,7 @@ def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progre
     interruption leaves the study as it is: the trial that it met counts for nothing and another takes its place.
 
     Raises:
-        SearchError: the study cannot be used, or no trial ran to its end.
+        SearchError: the study's database cannot be used at any moment, or no trial ran to its end.
     """
     shared = SharedStudy(settings, about := describe(settings, prepared))
     closed = close_stale(shared, tracker)
@@ -227,7 +227,7 @@ def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progre
         f"search {study.study_name}: {before} of {settings.n_trials} trials are done"
         + (f", {closed} were cut off and are run again" if closed else "")
     )
-    with ExitStack() as stack:
+    with shared.errors_named(), ExitStack() as stack:
         with shared.alone():  # or two workers would make a parent each
             known = study.user_attrs.get(_PARENT)
             parent = stack.enter_context(tracker.run(f"search {study.study_name}", resume=known))

@@ -63,7 +63,7 @@ class SharedStudy:
         self._settings = settings
         self._closed: list[FrozenTrial] = []
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with _database_errors(settings), _loggers_kept(), self.alone():
+        with _database_errors(settings, opening=True), _loggers_kept(), self.alone():
             self._storage = self._open_storage()
             self.study = optuna.create_study(
                 storage=self._storage,
@@ -96,9 +96,19 @@ class SharedStudy:
                 heartbeat_stale_trial_callback=lambda _, trial: self._closed.append(trial),
             )
 
-    def alone(self) -> AbstractContextManager[bool]:
-        """The context that one worker at a time is in."""
-        return only_process(self._settings.study_uri, "optuna")
+    def errors_named(self) -> AbstractContextManager[None]:
+        """The context that turns any error of the database into a `SearchError` which names it and the remedy."""
+        return _database_errors(self._settings)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The context that one worker at a time is in.
+
+        Raises:
+            SearchError: the database cannot be used any more, or another process does not release it.
+        """
+        with self.errors_named(), only_process(self._settings.study_uri, "optuna") as exclusive:
+            yield exclusive
 
     def take(self, total: int) -> optuna.Trial | None:
         """The next trial; None while the finished and the running ones make up `total`.
@@ -106,7 +116,7 @@ class SharedStudy:
         Raises:
             SearchError: the database cannot be used any more.
         """
-        with _database_errors(self._settings), self.alone():
+        with self.errors_named(), self.alone():
             if len(self.finished()) + len(self.running()) >= total:
                 return None
             # By the trial's number: workers that begin at once must not propose the same.
@@ -150,7 +160,7 @@ class SharedStudy:
             SearchError: the database cannot be used any more.
         """
         self._closed.clear()
-        with _database_errors(self._settings), self.alone() as exclusive, _experimental():
+        with self.errors_named(), self.alone() as exclusive, _experimental():
             optuna.storages.fail_stale_trials(self.study)
             # A worker alone writes the first heartbeat: no live worker is between its trial and that.
             unmarked = [trial for trial in self.running() if exclusive and _ALIVE not in trial.user_attrs]
@@ -163,23 +173,36 @@ class SharedStudy:
 
         Raises:
             TrialLost: another worker has closed the trial.
+            SearchError: the database cannot be used any more.
         """
-        try:
-            self.study.tell(trial, value, state)
-        except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
-            if self._storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
-                raise
-            raise TrialLost from error
+        with self.errors_named():
+            try:
+                self.study.tell(trial, value, state)
+            except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
+                if self._storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
+                    raise
+                raise TrialLost from error
 
     def running(self) -> list[FrozenTrial]:
-        """Trials that some worker runs now, or ran when it was killed."""
-        return list(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        """Trials that some worker runs now, or ran when it was killed.
+
+        Raises:
+            SearchError: the database cannot be used any more.
+        """
+        with self.errors_named():
+            return list(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def finished(self) -> list[FrozenTrial]:
-        """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again."""
+        """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again.
+
+        Raises:
+            SearchError: the database cannot be used any more.
+        """
+        with self.errors_named():
+            trials = self.study.get_trials(deepcopy=False)
         return [
             trial
-            for trial in self.study.get_trials(deepcopy=False)
+            for trial in trials
             if trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(OUTCOME) == "diverged"
         ]
 
@@ -205,23 +228,55 @@ def _loggers_kept() -> Iterator[None]:
             logger.disabled = logger in silent
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """The first line of the error; of the driver's own where Optuna raised a sentence that fits any failure."""
+    if isinstance(error, optuna.exceptions.StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def _of_database(error: Exception) -> bool:
+    families = ("sqlalchemy", "sqlite3", "psycopg", "pymysql", "alembic")
+    return isinstance(error, (DatabaseBusy, optuna.exceptions.StorageInternalError)) or type(
+        error
+    ).__module__.startswith(families)
+
+
 @contextmanager
-def _database_errors(settings: TrainSettings) -> Iterator[None]:
-    """Turn what Optuna, SQLAlchemy and the drivers raise into one error that names STUDY_URI."""
+def _database_errors(settings: TrainSettings, *, opening: bool = False) -> Iterator[None]:
+    """Turn what Optuna, SQLAlchemy and the drivers raise into one error that names STUDY_URI.
+
+    Args:
+        opening: an address or a driver that does not fit is one of these errors too.
+    """
     try:
         yield
-    except (ImportError, ValueError, DatabaseBusy, optuna.exceptions.OptunaError) as error:
-        raise _unusable(settings, error) from error
     except Exception as error:
-        if not type(error).__module__.startswith(("sqlalchemy", "sqlite3", "psycopg", "pymysql", "alembic")):
+        unfit = opening and isinstance(error, (ImportError, ValueError, optuna.exceptions.OptunaError))
+        if not unfit and not _of_database(error):
             raise
         raise _unusable(settings, error) from error
 
 
+def _remedy(uri: str, error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "install the database's driver"
+    if isinstance(error, DatabaseBusy):
+        return "end that process, and run the same command again"
+    if "://" not in uri:
+        return "give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+    if uri.startswith("sqlite"):
+        return (
+            "give a file in a folder that can be written and has space, or set another STUDY_URI; the same command "
+            "resumes the search"
+        )
+    return (
+        "check that the server is up, and the host, user, password and database in STUDY_URI; the same command resumes "
+        "the search"
+    )
+
+
 def _unusable(settings: TrainSettings, error: Exception) -> SearchError:
-    remedy = "install the database's driver" if isinstance(error, ImportError) else "check it"
-    return SearchError(f"STUDY_URI {without_password(settings.study_uri)} cannot be used ({_reason(error)}); {remedy}")
+    reason = _reason(error).removesuffix("; end that process")
+    uri = settings.study_uri
+    return SearchError(f"STUDY_URI {without_password(uri)} cannot be used ({reason}); {_remedy(uri, error)}")
