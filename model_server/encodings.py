@@ -82,7 +82,7 @@ def _add_member(
                 f"the body has more than {limit} bytes once its {coding} is undone; send less in one request"
             )
         if not piece and not given:
-            raise InvalidInput(f"the body's {coding} ends too soon")
+            raise InvalidInput(f"the body's {coding} ends too soon; send it whole")
     return position - len(stream.unused_data)
 
 

@@ -13,7 +13,7 @@ _OPEN = re.compile(
     r"/|/metrics|/health|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/v1/models/[^/:]+"
 )
 _ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
-_TEXTS = re.compile(r"/predict/?|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/:]+:(predict|explain)")
+_TEXTS = re.compile(r"/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/:]+:(predict|explain)")
 
 
 def _need(path: str) -> Need:

@@ -23,8 +23,8 @@ TIMEOUT = httpx.Timeout(60.0, connect=3.0)
 PREDICTOR_PATHS = ("/v2/{rest:path}", "/predict", "/feedback", "/health")
 CLIENT_GONE = 499  # nobody reads the answer
 # The predictor says which of them a path has.
-_WITH_BODY = ("POST", "PUT", "PATCH")
-_METHODS = ("GET", "DELETE", "OPTIONS", *_WITH_BODY)
+_METHODS = ("GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH")
+_OF_A_BODY = ("content-length", "transfer-encoding")  # a request has a body where it has one of them
 # A connection's own headers (RFC 9110, 7.6.1), which end at a proxy, and those that each server gives its own answers.
 _OWN = frozenset("connection keep-alive proxy-connection te trailer transfer-encoding upgrade host date".split())
 
@@ -56,7 +56,7 @@ class Forward:
             request.method,
             f"{self._upstream.url}{path}{query}",
             headers=headers,
-            content=request.stream() if request.method in _WITH_BODY else None,
+            content=request.stream() if any(name in request.headers for name in _OF_A_BODY) else None,
         )
         try:
             answer = await self._client.send(asked, stream=True)

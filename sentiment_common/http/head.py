@@ -39,7 +39,8 @@ def framing(version: str, fields: Fields) -> Framing:
             length = int(value)  # the parser lets only one through, of digits
         elif name == b"transfer-encoding":
             if value.lower() != b"chunked":
-                raise Refusal(501, "Transfer-Encoding is not offered but for 'chunked'; send the body with it alone")
+                shown = ascii(value[:64].decode("latin-1"))
+                raise Refusal(501, f"Transfer-Encoding is {shown}; send chunked alone, or Content-Length")
             chunked = True
         elif value.lower() == b"100-continue":
             expects = version != "1.0"

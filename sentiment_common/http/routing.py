@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sentiment_common.http.refusal import INTERNAL
+
 _REASONS = {404: "no such path", 405: "this method is not allowed here"}
 
 
@@ -67,7 +69,12 @@ async def unrouted(request: Request, error: Exception) -> Response:
     return Response(content, status, headers, media_type="application/json")
 
 
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return Response(json.dumps({"error": INTERNAL}), 500, media_type="application/json")
+
+
 def route_without_redirects(app: Starlette) -> None:
-    """Turn the application's redirects off, and answer in JSON what it has no route for."""
+    """Turn the application's redirects off, and answer in JSON what it has no route for and what it fails at."""
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(Exception, _failed)

@@ -45,7 +45,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_PUT = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -95,6 +95,13 @@ def test_requests_are_passed_on_as_they_are(client: TestClient) -> None:
     assert (asked.json()["method"], asked.json()["body"]) == ("POST", '{"text": "é"}')
     busy = client.get("/v2/busy")
     assert (busy.status_code, busy.headers["retry-after"]) == (429, "7")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PUT"])
+def test_a_body_is_passed_on_with_any_method(client: TestClient, method: str) -> None:
+    asked = client.request(method, "/v2/models/a", content=b"some words")
+    assert (asked.json()["method"], asked.json()["body"]) == (method, "some words")
+    assert client.request(method, "/v2/models/a").json()["body"] == ""
 
 
 def test_a_server_that_is_away_is_told_as_502(client: TestClient) -> None:

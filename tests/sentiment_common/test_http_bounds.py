@@ -276,7 +276,7 @@ def test_a_request_that_is_incomplete_at_the_end_is_answered_503(app, sent, capl
             server.end_soon()
             answer = one.answer()
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-            assert "stops" in answer.error
+            assert "stops" in answer.error and "send it again to another replica" in answer.error
         server.stop()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 

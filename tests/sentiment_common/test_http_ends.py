@@ -13,7 +13,7 @@ import pytest
 from http_wire import HOST, Running, ask, running, wire
 from server_process import wait_for
 
-from sentiment_common.http import door
+from sentiment_common.http import connection, door
 from sentiment_common.http.connection import MAX_PIPELINED
 
 NEVER = 3600.0
@@ -152,7 +152,8 @@ def test_a_refusal_that_lingers_does_not_hold_up_the_servers_end(app, caplog):
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_client_that_takes_nothing_does_not_hold_up_the_servers_end(app):
+def test_a_client_that_takes_nothing_does_not_hold_up_the_servers_end(app, monkeypatch):
+    monkeypatch.setattr(connection, "DRAIN_STALL_SECONDS", 0.3)
     with (
         running(app, answer_stall=NEVER, drain_seconds=600) as server,
         large_answer(server, b"Connection: close\r\n"),

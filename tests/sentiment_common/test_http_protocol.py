@@ -64,7 +64,7 @@ def server() -> Iterator[Running]:
         (
             b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             501,
-            "Transfer-Encoding",
+            "Transfer-Encoding is 'gzip, chunked'; send",
         ),
         (b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "Transfer-Encoding"),
         (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nz\r\n", 400, "RFC 9112"),
@@ -199,6 +199,12 @@ def test_many_requests_in_advance(server):
 def test_an_application_that_fails_is_answered_for_in_json(server, path):
     answer = ask(server.port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
     assert answer.status == 500 and "internal error" in answer.error and "on purpose" not in answer.error
+
+
+@pytest.mark.parametrize("path", [b"/fails", b"/silent"])
+def test_a_failure_names_no_type_of_ours(server, path):
+    answer = ask(server.port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert answer.error == "internal error; the server's log says more"
 
 
 def test_a_streamed_answer_is_chunked_but_for_http_1_0(server):

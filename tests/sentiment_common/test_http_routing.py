@@ -122,3 +122,23 @@ def test_one_slash_at_the_end_is_dropped(path: str, routed: str) -> None:
 
 def test_allow_has_head_beside_get_in_a_fixed_order() -> None:
     assert (allowed("POST"), allowed("GET"), allowed("HEAD, GET")) == ("POST", "GET, HEAD", "GET, HEAD")
+
+
+@pytest.mark.parametrize(
+    ("server", "path", "broken"),
+    [
+        ("averager", "/v2", "model_server.averager.json_response"),
+        ("monitor", "/api/status", "drift_cronjob.monitor.app._shown"),
+        ("page", "/health", "httpx.AsyncClient.build_request"),
+    ],
+)
+def test_a_failure_is_json_without_its_reason(
+    clients: dict[str, TestClient], monkeypatch: pytest.MonkeyPatch, server: str, path: str, broken: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr(broken, fail)
+    asking = TestClient(clients[server].app, "https://front.example", raise_server_exceptions=False)
+    answer = asking.get(path)
+    assert (answer.status_code, answer.json()) == (500, {"error": "internal error; the server's log says more"})
