@@ -74,6 +74,13 @@ def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
     missing = [name for label, name in ((0, "negative"), (1, "positive")) if not np.any(labels[new] == label)]
     if rows >= FEWEST_ROWS and not missing:
         return None
+    if len(new) < FEWEST_ROWS:
+        return Gate(
+            False,
+            f"there are {len(new):,} test rows; {FEWEST_ROWS} are needed to compare with the champion {champion}. Give "
+            "more test rows (TEST_ROWS, TEST_DATA), or compare the cards and promote by hand",
+            champion,
+        )
     lack = f", none of them {' or '.join(missing)}" if rows and missing else ""
     return Gate(
         False,

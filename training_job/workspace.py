@@ -86,13 +86,16 @@ def scratch(work_dir: Path) -> Iterator[Path]:
 def release_kept(folder: Path, manifest: Manifest, work_dir: Path) -> Iterator[None]:
     """Keep a finished release when it cannot be published, with its manifests, beside the trainings' own folders.
 
+    A release that a training before this one kept under the same id is removed once it is published.
+
     Raises:
         ReleaseKept: in place of the store's error, with the command that publishes the release later.
     """
+    kept = work_dir / f"{KEPT}{manifest.release_id}"
     try:
         yield
+        shutil.rmtree(kept, ignore_errors=True)
     except BaseException as error:
-        kept = work_dir / f"{KEPT}{manifest.release_id}"
         try:
             for name in (MANIFEST, SERVING_MANIFEST):
                 (folder / name).write_bytes(manifest.canonical())

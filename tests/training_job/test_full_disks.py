@@ -1,7 +1,9 @@
 """WORK_DIR or the store is full: real small file systems, at each stage of a training."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from training_job.package import build_release
 from training_job.pipeline import train
 from training_job.publish import publish
 from training_job.settings import StoreSettings
-from training_job.workspace import ReleaseKept, WorkDirFull, full_named, space_of
+from training_job.workspace import ReleaseKept, WorkDirFull, full_named, release_kept, space_of
 
 __all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
@@ -109,3 +111,14 @@ def test_a_release_that_the_store_has_no_space_for_is_kept_and_published_later(
     challenger = MlflowClient(settings.mlflow_tracking_uri).get_model_version_by_alias("sentiment", "challenger")
     assert (str(challenger.version), challenger.tags["release_id"]) == (done.registry_version, done.release_id)
     assert challenger.run_id == store.manifest("sentiment", done.release_id).mlflow_run_id
+
+
+def test_a_kept_release_is_removed_once_a_later_training_publishes_it(tmp_path: Path) -> None:
+    manifest: Any = SimpleNamespace(release_id="abcd", canonical=lambda: b"{}")
+    for number, outcome in enumerate((StoreFull("the store is full"), None)):
+        built = tmp_path / f"built-{number}"
+        (built / "serving").mkdir(parents=True)
+        with contextlib.suppress(ReleaseKept), release_kept(built, manifest, tmp_path):
+            if outcome:
+                raise outcome
+        assert (tmp_path / "kept-abcd").exists() == bool(outcome)

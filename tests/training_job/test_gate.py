@@ -108,3 +108,5 @@ def test_too_few_common_rows_are_refused_by_number() -> None:
     assert none is not None and none.reason.startswith(
         "0 of 120 test rows are known to be new to both it and the champion abcd; 50"
     )
+    small = refuse_rows("abcd", np.ones(40, dtype=bool), labels[:40])
+    assert small is not None and small.reason.startswith("there are 40 test rows; 50 are needed")
