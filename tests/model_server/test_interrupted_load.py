@@ -33,7 +33,8 @@ def test_a_store_that_stalls_at_the_start(serving: Path, tmp_path: Path, stallin
     server = ModelServer(serving, tmp_path, VARIANT="torch", TMPDIR=str(temporary), **stalling.environment)
     try:
         wait_for(lambda: stalling.stalled.is_set() or server.process.poll() is not None, "the stall", 240)
-        assert list(temporary.glob("release-*/*/torch/.model.safetensors.*")), server.output
+        # The store has sent its half of the file; the server may not have written any of it yet.
+        wait_for(lambda: bool(list(temporary.glob("release-*/*/torch/.model.safetensors.*"))), "a part of the file")
         assert server.stop() == 0, server.output
         assert not stalling.released.is_set()
     finally:
