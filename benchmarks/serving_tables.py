@@ -131,6 +131,22 @@ def memory(document: Document) -> str:
     return markdown(["figure", "mixed load"], [*lines, ["growth once settled", _share(document["growth_share"])]])
 
 
+def flooded(document: Document) -> str:
+    """Memory and probes of a server under a flood."""
+    resident, quiet, loud = document["resident_mib"], document["probes_quiet"], document["probes_flooded"]
+    rows = [
+        *([f"resident {moment.replace('_', ' ')}, MiB", value] for moment, value in resident.items()),
+        ["probes late or failed, quiet", f"{quiet['late'] + quiet['failed']} of {quiet['asked']}"],
+        ["probes late or failed, flooded", f"{loud['late'] + loud['failed']} of {loud['asked']}"],
+        ["slowest probe, quiet and flooded, ms", f"{quiet['largest_ms']}, {loud['largest_ms']}"],
+        *(
+            [kind.replace("_", " "), ", ".join(f"{n} x {end}" for end, n in ends.items())]
+            for kind, ends in document["outcomes"].items()
+        ),
+    ]
+    return markdown(["figure", f"commit {document['commit']}"], rows)
+
+
 def _interval(share: Document) -> str:
     return f"{share['share']:.2%} ({share['low']:.2%} to {share['high']:.2%})"
 

@@ -153,6 +153,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "serving_footprint": ("Cold start and memory at DistilBERT's size", serving_tables.footprint),
     "serving_memory": ("Memory over a long run", serving_tables.memory),
     "serving_http_parsers": ("HTTP parsers beside each other", serving_tables.http_parsers),
+    "serving_flooded_before": ("A flooded server, the commit before", serving_tables.flooded),
+    "serving_flooded": ("A flooded server", serving_tables.flooded),
     "serving_checkouts": ("Two commits of the server side by side", serving_tables.checkouts),
     "serving_log_cost": ("What the prediction log costs", serving_tables.log_cost),
     "serving_int8": ("int8 beside fp32, and on other processors", serving_tables.int8),
