@@ -5,8 +5,8 @@
 
 Both servers run at once from the same release, and one of them is under load at a time (`pairs`). A share is the later
 checkout's figure over the earlier one's, less one. The release is built by the earlier checkout: a later program reads
-the releases of an earlier one. The interpreter is the same for both, so a difference of their locked packages is none
-of the figures.
+the releases of an earlier one. Both run on the same interpreter, so the figures do not show a difference between their
+locked packages.
 """
 
 import subprocess

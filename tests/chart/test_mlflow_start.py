@@ -2,13 +2,15 @@
 
 import importlib.util
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
 from chart.rendering import CHART
-from postgres import NoPostgres, Postgres
+from own_postgres import postgres
+from postgres import Postgres
+
+__all__ = ["postgres"]
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'pg_database'::regclass AND NOT granted"
 
@@ -21,15 +23,6 @@ def start() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    try:
-        with Postgres() as server:
-            yield server
-    except NoPostgres as error:
-        pytest.skip(f"no Postgres here: {error}")
 
 
 def test_two_pods_at_once_make_one_database(start: ModuleType, postgres: Postgres) -> None:

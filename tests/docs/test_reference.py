@@ -14,19 +14,11 @@ import settings_reference
 from pydantic import Field
 
 from prediction_log import WriterStats
+from sentiment_cli.lazy import OWN_PACKAGES
 from sentiment_common.settings import Settings
 
 from .fences import ROOT, pages
 
-PACKAGES = (
-    "sentiment_common",
-    "model_release",
-    "prediction_log",
-    "training_job",
-    "model_server",
-    "drift_cronjob",
-    "sentiment_cli",
-)
 _SET = "environment()"  # what sentiment_common.settings reads for everybody
 
 
@@ -46,7 +38,7 @@ def settings_classes() -> Iterator[str]:
 
 
 def sources() -> Iterator[Path]:
-    for package in PACKAGES:
+    for package in sorted(OWN_PACKAGES):
         yield from (ROOT / package).rglob("*.py")
 
 

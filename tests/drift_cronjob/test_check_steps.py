@@ -9,12 +9,15 @@ import kube_config
 import pytest
 from drift_systems import FOREIGN, LIKE, System
 from kube_api import KubeApi
-from postgres import NoPostgres, Postgres
+from own_postgres import postgres
+from postgres import Postgres
 
 from drift_cronjob.check import INCOMPLETE, check
 from drift_cronjob.cli import app
 from prediction_log import add_feedback, latest_reports, upgrade
 from sentiment_common.console import run
+
+__all__ = ["postgres"]
 
 JOBS = "/apis/batch/v1/namespaces/ns/jobs"
 CRON_JOBS = "/apis/batch/v1/namespaces/ns/cronjobs"
@@ -44,15 +47,6 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeApi
         api.put(CRON_JOBS, cron_job)
         api.objects.setdefault(JOBS, {})
         yield api
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    try:
-        with Postgres() as server:
-            yield server
-    except NoPostgres as error:
-        pytest.skip(f"no Postgres here: {error}")
 
 
 def test_a_report_that_cannot_be_written_is_a_line(system: System, cluster: KubeApi) -> None:

@@ -11,25 +11,17 @@ import pytest
 import settings_reference
 from pydantic_settings import BaseSettings
 
+from sentiment_cli.lazy import OWN_PACKAGES
 from sentiment_common.settings import Settings, environment, variable_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "sentiment_common",
-    "model_release",
-    "prediction_log",
-    "training_job",
-    "model_server",
-    "drift_cronjob",
-    "sentiment_cli",
-)
 BASE = "sentiment_common/settings.py"
 STORE = "sentiment_common/object_store.py"
 CLASSES = sorted({one for section in settings_reference.SECTIONS for one in section.settings}, key=lambda c: c.__name__)
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    for package in PACKAGES:
+    for package in sorted(OWN_PACKAGES):
         for path in (ROOT / package).rglob("*.py"):
             yield str(path.relative_to(ROOT)), ast.parse(path.read_text("utf-8"))
 
