@@ -1,7 +1,10 @@
 """Connections to an SQLite file: to write for several processes, or to read without a trace."""
 
+import asyncio
 import os
+import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from prediction_log.errors import LogError
 
 BUSY_SECONDS = 10.0
+_SWITCH_PAUSE = 0.02  # seconds
 _STEPS = 10_000  # of its virtual machine, between two looks at the clock
 
 
@@ -23,7 +27,11 @@ def sqlite_engine(url: URL, seconds: float | None, *, read_only: bool) -> AsyncE
     engine = create_async_engine(address, poolclass=NullPool)
 
     def prepare(connection: Any, _record: Any) -> None:
-        set_pragmas(connection, read_only=read_only, lock_seconds=min(BUSY_SECONDS, seconds or BUSY_SECONDS))
+        def wait(length: float) -> None:
+            connection.run_async(lambda _driver: asyncio.sleep(length))
+
+        lock_seconds = min(BUSY_SECONDS, seconds or BUSY_SECONDS)
+        set_pragmas(connection, read_only=read_only, lock_seconds=lock_seconds, wait=wait)
         if seconds is not None:
             end = time.monotonic() + seconds
             connection.run_async(lambda driver: driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS))
@@ -51,10 +59,39 @@ def _reading(path: Path) -> URL:
     return URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
 
-def set_pragmas(connection: Any, *, read_only: bool = False, lock_seconds: float = BUSY_SECONDS) -> None:
-    """Wait for a lock for that long; a writer also lets readers go on beside it."""
+def set_pragmas(
+    connection: Any,
+    *,
+    read_only: bool = False,
+    lock_seconds: float = BUSY_SECONDS,
+    wait: Callable[[float], object] = time.sleep,
+) -> None:
+    """Wait for a lock for that long; a writer also lets readers go on beside it.
+
+    Raises:
+        sqlite3.OperationalError: another process has held the file for `lock_seconds`.
+    """
     cursor = connection.cursor()
-    writing = () if read_only else ("journal_mode=WAL", "synchronous=NORMAL")
-    for pragma in (f"busy_timeout={round(lock_seconds * 1000)}", *writing):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout={round(lock_seconds * 1000)}")
+        if not read_only:
+            _switch_to_wal(cursor, lock_seconds, wait)
+            cursor.execute("PRAGMA synchronous=NORMAL")
+    finally:
+        cursor.close()
+
+
+def _switch_to_wal(cursor: Any, seconds: float, wait: Callable[[float], object]) -> None:
+    """Set the file's journal mode, which the file keeps.
+
+    SQLite does not apply its busy timeout to this switch where another process writes or switches.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                raise
+        wait(_SWITCH_PAUSE)

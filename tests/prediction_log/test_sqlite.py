@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,3 +121,19 @@ def test_rows_that_wait_beside_a_file_are_not_passed_over(folder: Path) -> None:
         revision(f"sqlite:///{copy}/x.db")
     copy.chmod(0o755)
     assert revision(f"sqlite:///{copy}/x.db") == head()
+
+
+def test_a_new_file_is_opened_while_another_process_writes_its_first_rows(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE another_program (x)")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("INSERT INTO another_program VALUES (1)")
+        with ThreadPoolExecutor(1) as pool:
+            opening = pool.submit(upgrade, f"sqlite:///{path}")
+            assert not wait((opening,), timeout=1).done
+            other.execute("COMMIT")
+            opening.result()
+        assert revision(f"sqlite:///{path}") == head()
+    with contextlib.closing(sqlite3.connect(path)) as later:
+        assert later.execute("PRAGMA journal_mode").fetchone() == ("wal",)
