@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
+TEST_WORKERS ?= 2
 export VENV
 
 .DEFAULT_GOAL := help
@@ -22,8 +23,8 @@ setup: ## Make .venv (PYTHON=..., TORCH_INDEX=...); a second run takes seconds
 demo: setup ## Train, release, serve, log and watch on this machine (TRAIN_DATA=x.csv TEST_DATA=y.csv for your own)
 	@$(BIN)/sentiment demo
 
-test: setup ## Run the tests
-	@$(BIN)/python -m pytest
+test: setup ## Run the tests (TEST_WORKERS=1 for one process)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 # tritonclient has an environment of its own: it defines the protobufs that kserve defines too.
 $(VENV)-triton: tests/conformance/requirements.txt

@@ -90,6 +90,7 @@ def test_an_unknown_prediction_is_refused_unless_its_row_may_be_on_its_way(url: 
 @pytest.mark.parametrize(
     ("prediction_id", "label", "message"),
     [(new_id(), "great", "negative, positive"), ("17", "positive", "uuid of version 7"), ("", "positive", "uuid")],
+    ids=["label", "id", "empty-id"],
 )
 def test_feedback_that_makes_no_sense(tmp_path: object, prediction_id: str, label: str, message: str) -> None:
     with pytest.raises(LogError, match=message):
