@@ -40,6 +40,17 @@ def test_no_other_host_is_asked(site: Path) -> None:
         assert not re.search(r"(?:@import|url\()\s*['\"]?(?:https?:)?//", style.read_text("utf-8"))
 
 
+def test_a_wrapped_line_does_not_begin_a_list() -> None:
+    """A line that begins with a number and a full stop, such as `503.`, becomes an item of a list and loses the number."""
+    begun = [
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in (ROOT / "docs").rglob("*.md")
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), 1)
+        if re.match(r"\s*\d{2,}[.)] ", line)
+    ]
+    assert begun == []
+
+
 def test_links_outside_lead_to_the_forge(site: Path) -> None:
     assert '/blob/main/charts/sentiment/README.md"' in (site / "kubernetes.html").read_text("utf-8")
 
