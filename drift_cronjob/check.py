@@ -86,7 +86,7 @@ def remarks(traffic: Traffic, battery: Battery) -> list[str]:
 
 def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings) -> tuple[Battery, Decision]:
     """Every statistic, judged, and the decision; no statistics when either side has too few rows."""
-    from model_release.features import DESCRIPTORS
+    from model_release.scoring.features import DESCRIPTORS
 
     if len(traffic.sample) < settings.min_rows:
         copies = " different texts" if traffic.read > len(traffic.sample) else " rows"

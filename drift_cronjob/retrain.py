@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drift_cronjob.errors import DriftError
-from model_release.kubernetes_api import NoCluster, connect, own_namespace, said
+from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
 
 TRIGGER = {"sentiment/trigger": "drift"}
 COMPONENT = "app.kubernetes.io/component"

@@ -13,8 +13,8 @@ from drift_cronjob.errors import DriftError, NothingServed
 from drift_cronjob.sample import Sample, first_copies
 from drift_cronjob.statistic import FloatArray
 from model_release import Manifest, ReleaseStore
-from model_release.features import DESCRIPTORS
 from model_release.reference import REFERENCE, Reference, read_reference
+from model_release.scoring.features import DESCRIPTORS
 
 if TYPE_CHECKING:
     from prediction_log import Window

@@ -1,6 +1,5 @@
 """Contract 1: a model release. Its manifest, its content address, its store, and how its answers are computed."""
 
-from model_release.engine import Engine, OpenVINOEngine, available_cpus
 from model_release.errors import (
     GoldenMismatch,
     ReleaseCorrupt,
@@ -10,7 +9,8 @@ from model_release.errors import (
     StoreUnreachable,
 )
 from model_release.manifest import EngineVariant, FileEntry, Manifest, Metric, fill_manifest_files
-from model_release.scorer import Encoding, Judgement, Scorer, Scores, calibrated
+from model_release.scoring.engine import Engine, OpenVINOEngine, available_cpus
+from model_release.scoring.scorer import Encoding, Judgement, Scorer, Scores, calibrated
 from model_release.store import Champion, ReleaseStore
 
 __all__ = [

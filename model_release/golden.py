@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_release.errors import GoldenMismatch, ReleaseCorrupt
-from model_release.scorer import Scorer
+from model_release.scoring.scorer import Scorer
 
 MAX_TOKENS = 32
 

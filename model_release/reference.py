@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.errors import ReleaseCorrupt
-from model_release.features import DESCRIPTORS, SKETCH_SIZE, describe, sketch, text_hash
-from model_release.scorer import Scores
+from model_release.scoring.features import DESCRIPTORS, SKETCH_SIZE, describe, sketch, text_hash
+from model_release.scoring.scorer import Scores
 
 REFERENCE = "reference/reference.parquet"
 

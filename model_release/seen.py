@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.errors import ReleaseCorrupt
-from model_release.features import text_hash
 from model_release.reference import REFERENCE, read_reference
+from model_release.scoring.features import text_hash
 
 SEEN = "training/seen.npy"
 KNOWN_NEW = "training/known-new.npy"

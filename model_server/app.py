@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_release.features import replace_surrogates
+from model_release.scoring.features import replace_surrogates
 from model_server.about import version
 from model_server.api_page.page import headers, render
 from model_server.deadlines import HEADER, deadline_of

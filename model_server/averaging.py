@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from model_release.features import replace_surrogates
+from model_release.scoring.features import replace_surrogates
 from model_server.errors import BadGateway, InvalidInput
 from model_server.tensors import INPUT, OUTPUTS, Output
 from model_server.v2 import InferRequest

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import grpc
 
-from model_release.features import replace_surrogates
+from model_release.scoring.features import replace_surrogates
 from sentiment_common.http.refusal import Refusal
 
 _MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150

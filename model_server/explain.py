@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_release import Encoding, Scorer
-from model_release.features import replace_surrogates
-from model_release.scorer import cut
-from model_release.windows import window_starts
+from model_release.scoring.features import replace_surrogates
+from model_release.scoring.scorer import cut
+from model_release.scoring.windows import window_starts
 from model_server.occlusion import OcclusionPlan, Span
 from model_server.options import Truncation
 from model_server.outcome import Row

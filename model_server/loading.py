@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_release import Engine, Manifest, Scorer
-from model_release.engine import OpenVINOEngine, available_cpus
 from model_release.golden import read_golden, replay
-from model_release.scorer import WIDTH_MULTIPLE, read_manifest
+from model_release.scoring.engine import OpenVINOEngine, available_cpus
+from model_release.scoring.scorer import WIDTH_MULTIPLE, read_manifest
 from model_server.errors import StartError
 from model_server.settings import ServerSettings
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from model_release import Encoding, Scorer
-from model_release.engine import FloatArray
+from model_release.scoring.engine import FloatArray
 
 
 class Outcome(NamedTuple):

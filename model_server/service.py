@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from model_release import Encoding, Scorer
-from model_release.features import describe, sketch, text_hash
-from model_release.tokens import INLINE_CHARACTERS
+from model_release.scoring.features import describe, sketch, text_hash
+from model_release.scoring.tokens import INLINE_CHARACTERS
 from model_server.batcher import Batcher
 from model_server.cache import AnswerCache, text_key
 from model_server.deadlines import within

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from model_release.features import replace_surrogates
+from model_release.scoring.features import replace_surrogates
 from model_server.classification import make_outputs, read_classes
 from model_server.errors import InvalidInput
 from model_server.options import DEFAULT, Options, check_content_type, parse_options

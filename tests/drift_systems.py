@@ -9,7 +9,7 @@ from factories import make_release, make_texts
 from drift_cronjob.check import DriftOutcome, check
 from drift_cronjob.settings import DriftSettings
 from model_release import ReleaseStore, Scorer
-from model_release.features import describe, sketch, text_hash
+from model_release.scoring.features import describe, sketch, text_hash
 from prediction_log import LogWriter, PredictionRecord, new_id, upgrade
 
 REFERENCE_ROWS = 400

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from model_release.features import replace_surrogates
 from model_release.manifest import Truncation
-from model_release.scorer import cut
+from model_release.scoring.features import replace_surrogates
+from model_release.scoring.scorer import cut
 from training_job.data import Rows
 
 IntArray = npt.NDArray[np.int64]

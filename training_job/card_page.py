@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from model_release import look
+from sentiment_common import look
 
 _RULES = """\
 main h1 { margin-bottom: 12px; }

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model_release.features import describe
 from model_release.manifest import Metric
-from model_release.scorer import calibrated
+from model_release.scoring.features import describe
+from model_release.scoring.scorer import calibrated
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from model_release.features import text_hash
+from model_release.scoring.features import text_hash
 from training_job.data import FeedbackCounts, Parts, Rows, need_both_classes
 from training_job.errors import DataError
 from training_job.reading import open_source, read_labelled

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from model_release.kubernetes_api import NoCluster, connect, own_namespace, said
-from training_job.pod_trouble import trouble_of
+from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
+from sentiment_common.pod_trouble import trouble_of
 from training_job.progress import show_step
 from training_job.promote import RollOut
 from training_job.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out

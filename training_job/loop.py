@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from model_release.scorer import length_batches
+from model_release.scoring.scorer import length_batches
 from training_job.batching import IntArray, TokenisedRows, batches_per_epoch, epoch_batches
 from training_job.calibrate import fit_temperature, negative_log_likelihood
 from training_job.checkpoint import Checkpoints, Tensors

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release import EngineVariant, Manifest, Metric, OpenVINOEngine, Scorer, Scores, fill_manifest_files
-from model_release.engine import Precision
 from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
-from model_release.scorer import load_tokenizer
+from model_release.scoring.engine import Precision
+from model_release.scoring.scorer import load_tokenizer
 from model_release.seen import KNOWN_NEW, SEEN, Keys, write_known_new, write_seen
 from training_job import card_page, findings, plots
 from training_job.baseline import Baseline, measure_baseline

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from model_release import Metric, look
-from model_release.pictures import figure, in_percent, styled
+from model_release import Metric
+from sentiment_common import look
+from sentiment_common.pictures import figure, in_percent, styled
 from training_job.evaluate import Confusion, Evaluation, ReliabilityBin, Slice, proportion
 from training_job.findings import Curves, Titles, is_weak
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release import Encoding, Metric
-from model_release.scorer import pad
-from model_release.signal_stack import kept_signal_stack
+from model_release.scoring.scorer import pad
+from model_release.scoring.signal_stack import kept_signal_stack
 from training_job.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
 from training_job.export import save_ir
 

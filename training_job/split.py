@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from model_release.features import text_hash
+from model_release.scoring.features import text_hash
 from training_job.data import IntArray, Parts, Rows, SplitCounts, need_both_classes
 from training_job.errors import DataError
 
@@ -67,7 +67,7 @@ class Merged:
 def merge_copies(rows: Rows, without: Collection[str] = ()) -> Merged:
     """One row for each text, with the label that the text has most often.
 
-    Texts are compared in NFC with white space collapsed (`model_release.features.text_hash`). Of copies that differ in
+    Texts are compared in NFC with white space collapsed (`model_release.scoring.features.text_hash`). Of copies that differ in
     layout the smallest is kept, so the result is the same for every order of the rows.
 
     Args:

@@ -34,7 +34,7 @@ from drift_cronjob.sources import choose_release
 from drift_cronjob.thresholds import judge
 from drift_cronjob.verdict import Verdict, decide
 from model_release import ReleaseStore, Scorer
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
 
 console = Console()
 SHARES = (0.10, 0.25, 0.50, 1.0)

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from drift_cronjob.sample import Sample
 from model_release import Scorer
-from model_release.features import DESCRIPTORS, describe, sketch
+from model_release.scoring.features import DESCRIPTORS, describe, sketch
 
 CACHE = Path("var/benchmarks")
 

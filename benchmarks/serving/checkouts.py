@@ -25,7 +25,7 @@ from servers import Recipe, Running, ours
 from setting import Setting, numbers
 from texts import Load
 
-from model_release.engine import available_cpus
+from model_release.scoring.engine import available_cpus
 
 console = Console()
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from model_release import Manifest, ReleaseStore
-from model_release.scorer import read_manifest
+from model_release.scoring.scorer import read_manifest
 from training_job.bases import load_base
 from training_job.data import Rows
 from training_job.package import INT8, ReleaseInputs, build_release

@@ -22,7 +22,7 @@ import torch
 from roofline import batched, in_batches, one_at_a_time
 
 from model_release import Encoding, Scorer
-from model_release.scorer import load_tokenizer, pad, read_manifest
+from model_release.scoring.scorer import load_tokenizer, pad, read_manifest
 from model_server.engines.buckets import Bucket, make_buckets
 from model_server.engines.torch import TorchEngine, choose_device
 from model_server.settings import Device

@@ -29,7 +29,7 @@ from servers import Recipe, Running, ours
 from setting import Setting
 from texts import Load
 
-from model_release.features import describe, text_hash
+from model_release.scoring.features import describe, text_hash
 from prediction_log import LogWriter, PredictionRecord, new_id, upgrade
 from prediction_log.record import SKETCH_BYTES
 

@@ -28,7 +28,7 @@ from servers import INFER, Recipe, Running, ours
 from texts import Load
 
 from model_release import Encoding, Scorer
-from model_release.engine import available_cpus
+from model_release.scoring.engine import available_cpus
 from training_job.package import INT8
 
 console = Console()

@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from model_release import Encoding, Scorer
-from model_release.engine import OpenVINOEngine, available_cpus
-from model_release.scorer import length_batches
+from model_release.scoring.engine import OpenVINOEngine, available_cpus
+from model_release.scoring.scorer import length_batches
 from model_server.loading import KERNELS_KEPT
 
 PEAK_LAYERS = 4

@@ -24,7 +24,7 @@ from environments import Skipped
 from full_size import FullSize
 from harness import free_port
 
-from model_release.engine import available_cpus
+from model_release.scoring.engine import available_cpus
 from prediction_log import upgrade
 from training_job.package import INT8
 

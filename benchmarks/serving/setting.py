@@ -15,7 +15,7 @@ from full_size import FullSize
 from harness import read_texts
 from texts import LENGTHS, MIX, Load, make_loads
 
-from model_release.scorer import load_tokenizer
+from model_release.scoring.scorer import load_tokenizer
 
 
 def names(text: str) -> list[str]:

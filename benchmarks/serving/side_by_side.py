@@ -29,7 +29,7 @@ from rich.console import Console
 from servers import DEFAULT_SERVERS, SERVERS, Running, Skipped, start, startable
 from texts import MIX, Load
 
-from model_release.engine import available_cpus
+from model_release.scoring.engine import available_cpus
 from model_server.settings import ServerSettings
 from training_job.package import INT8
 

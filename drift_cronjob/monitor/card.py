@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from drift_cronjob.intervals import wilson
 from drift_cronjob.monitor.figures import Interval
 from model_release import Manifest
-from model_release.features import DESCRIPTORS
 from model_release.reference import Reference
+from model_release.scoring.features import DESCRIPTORS
 
 Bools = npt.NDArray[np.bool_]
 BINS = 10

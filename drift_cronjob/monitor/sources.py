@@ -22,8 +22,8 @@ from drift_cronjob.monitor.figures import (
 )
 from drift_cronjob.monitor.settings import MonitorSettings
 from model_release import ReleaseStore
-from model_release.kubernetes_api import connect
 from prediction_log import WindowReader, database_size, latest_reports
+from sentiment_common.kubernetes_api import connect
 
 log = logging.getLogger("drift_cronjob.monitor")
 REPORTS = 200

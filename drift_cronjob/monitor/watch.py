@@ -23,7 +23,7 @@ from drift_cronjob.monitor.figures import (
 )
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import ClusterSource, LogSource, StoreSource
-from model_release.kubernetes_api import own_namespace
+from sentiment_common.kubernetes_api import own_namespace
 
 log = logging.getLogger("drift_cronjob.monitor")
 HOURS = 24 * 7

@@ -8,7 +8,7 @@ import pandas as pd
 
 from drift_cronjob.sample import Sample
 from drift_cronjob.wording import title
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
 
 _MAX_ROWS = 5_000  # the page holds every row it draws
 

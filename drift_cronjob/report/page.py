@@ -13,8 +13,8 @@ from drift_cronjob.report import plots, titles
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.verdict import Verdict
 from drift_cronjob.wording import number, title
-from model_release import look
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
+from sentiment_common import look
 
 if TYPE_CHECKING:
     from drift_cronjob.check import Findings

@@ -13,8 +13,8 @@ from drift_cronjob.intervals import Interval, wilson
 from drift_cronjob.sample import Sample
 from drift_cronjob.statistic import FloatArray
 from drift_cronjob.wording import middles, phrase_of
-from model_release import look
-from model_release.pictures import figure, in_percent, styled
+from sentiment_common import look
+from sentiment_common.pictures import figure, in_percent, styled
 
 _SCATTER_ROWS = 1_000
 _WIDE, _HALF = 9.5, 4.7  # inches: a picture over the page's width, and one over half of it

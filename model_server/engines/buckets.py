@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model_release.engine import IntArray
-from model_release.scorer import WIDTH_MULTIPLE
+from model_release.scoring.engine import IntArray
+from model_release.scoring.scorer import WIDTH_MULTIPLE
 from model_server.batching import whole_rows
 
 MAX_ROWS = 512  # more rows than this are computed without a graph

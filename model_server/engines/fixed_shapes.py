@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from model_release.engine import FloatArray, IntArray
+from model_release.scoring.engine import FloatArray, IntArray
 from model_server.engines.buckets import Bucket, BucketTable, fill
 
 

@@ -11,7 +11,7 @@ from transformers import DistilBertForSequenceClassification
 from transformers.utils.logging import disable_progress_bar
 
 from model_release import ReleaseCorrupt
-from model_release.engine import FloatArray, IntArray, available_cpus
+from model_release.scoring.engine import FloatArray, IntArray, available_cpus
 from model_server.engines.buckets import Bucket
 from model_server.engines.fixed_shapes import FixedShapes
 from model_server.errors import StartError

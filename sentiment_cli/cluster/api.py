@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from model_release import kubernetes_api
-from model_release.kubernetes_api import said
 from sentiment_cli.errors import CliError
+from sentiment_common import kubernetes_api
+from sentiment_common.kubernetes_api import said
 
 ANSWER_SECONDS = 30
 

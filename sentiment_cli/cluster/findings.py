@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
-from training_job.pod_trouble import containers_of, last_words
+from sentiment_common.pod_trouble import containers_of, last_words
 
 Object = dict[str, Any]
 PROMOTES = "INFERENCE_SERVICE"  # a container with this variable may change what is served

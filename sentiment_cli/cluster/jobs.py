@@ -6,7 +6,7 @@ from typing import Any
 
 from sentiment_cli.cluster.api import ANSWER_SECONDS, ClusterError, Installation, refusals_named
 from sentiment_cli.cluster.pod_findings import explained
-from training_job.pod_trouble import trouble_of
+from sentiment_common.pod_trouble import trouble_of
 
 POLL_SECONDS = 1.0
 JOB_LABEL = "batch.kubernetes.io/job-name"

@@ -5,8 +5,8 @@ import http.client
 import json
 from collections.abc import Sequence
 
-from model_release.kubernetes_api import said
 from sentiment_cli.cluster.findings import Object, name_of
+from sentiment_common.kubernetes_api import said
 
 PORT = 8090
 ANSWER_SECONDS = 10

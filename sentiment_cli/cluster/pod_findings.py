@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
 from sentiment_cli.cluster.findings import Object, name_of, time_of, words_of
-from training_job.pod_trouble import Trouble, containers_of, trouble_of
+from sentiment_common.pod_trouble import Trouble, containers_of, trouble_of
 
 # A first mount may fail before its Secret has come round to the node.
 MOUNTED_WITHIN = timedelta(seconds=30)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_release.features import text_hash
+from model_release.scoring.features import text_hash
 from sentiment_cli.errors import CliError
 
 LABELS = ("negative", "positive")

@@ -9,7 +9,7 @@ from drift_cronjob.battery import BatteryLimits, run_battery
 from drift_cronjob.sample import Sample, first_copies
 from drift_cronjob.thresholds import judge
 from drift_cronjob.verdict import Decision, Verdict, decide
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
 
 ALPHA = 0.05
 

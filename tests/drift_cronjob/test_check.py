@@ -9,7 +9,7 @@ from pathlib import Path
 from drift_systems import FOREIGN, LIKE, System
 
 from drift_cronjob.verdict import Verdict
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
 from prediction_log import add_feedback, latest_reports
 
 

@@ -8,7 +8,7 @@ import pytest
 from drift_systems import FOREIGN, LIKE, System
 
 from drift_cronjob.cli import app
-from model_release.features import DESCRIPTORS
+from model_release.scoring.features import DESCRIPTORS
 from prediction_log import add_feedback
 from sentiment_common.console import run
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release.features import DESCRIPTORS, SKETCH_SIZE, describe, sketch, text_hash
+from model_release.scoring.features import DESCRIPTORS, SKETCH_SIZE, describe, sketch, text_hash
 
 
 @given(st.text())

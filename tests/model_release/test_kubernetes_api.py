@@ -7,8 +7,8 @@ import pytest
 from kubernetes import client, config
 from kubernetes.client import ApiException
 
-from model_release import kubernetes_api
-from model_release.kubernetes_api import NoCluster, connect, in_cluster, own_namespace, said
+from sentiment_common import kubernetes_api
+from sentiment_common.kubernetes_api import NoCluster, connect, in_cluster, own_namespace, said
 
 BAD_CERTIFICATE = """
 current-context: c

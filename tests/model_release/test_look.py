@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from model_release import look
-from model_release.pictures import figure, styled
+from sentiment_common import look
+from sentiment_common.pictures import figure, styled
 
 PAGE_STYLE = Path(__file__).parents[2] / "frontend/src/index.css"
 
@@ -62,5 +62,5 @@ def test_a_long_title_lies_inside_of_the_picture(width: float) -> None:
 
 
 def test_a_program_that_draws_nothing_loads_no_drawing_library() -> None:
-    code = "import sys, model_release.look, model_release.pictures; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, sentiment_common.look, sentiment_common.pictures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import GoldenMismatch, Judgement, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
-from model_release.engine import OpenVINOEngine
 from model_release.golden import build_golden, read_golden, replay, write_golden
 from model_release.reference import build_reference, read_reference, write_reference
-from model_release.scorer import length_batches, pad
+from model_release.scoring.engine import OpenVINOEngine
+from model_release.scoring.scorer import length_batches, pad
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_release import ReleaseStore
-from model_release.signal_stack import _Stack, kept_signal_stack
+from model_release.scoring.signal_stack import _Stack, kept_signal_stack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sigaltstack is called as Linux has it")
 

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 
-from model_release import tokens
-from model_release.scorer import load_tokenizer
-from model_release.tokens import TokenIds
+from model_release.scoring import tokens
+from model_release.scoring.scorer import load_tokenizer
+from model_release.scoring.tokens import TokenIds
 
 WORDS = sorted({word for text in make_texts(200)[0] for word in text.split()})
 PIECES = (

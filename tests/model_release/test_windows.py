@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release.windows import window_starts
+from model_release.scoring.windows import window_starts
 
 overlaps = st.floats(0, 0.9)
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_release import OpenVINOEngine, ReleaseCorrupt, Scorer
-from model_release.engine import IntArray
+from model_release.scoring.engine import IntArray
 from model_server.engines.buckets import MAX_ROWS, Bucket, BucketTable, fill, make_buckets, row_counts, widths
 from model_server.engines.torch import TorchEngine, choose_device
 from model_server.errors import StartError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_job.pod_trouble import LONGEST, last_words, trouble_of
+from sentiment_common.pod_trouble import LONGEST, last_words, trouble_of
 
 
 def container(name: str = "c", restarts: int = 0, **more: Any) -> dict[str, Any]:

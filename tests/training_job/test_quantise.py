@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import Encoding, Metric, OpenVINOEngine
-from model_release.scorer import load_tokenizer, pad
+from model_release.scoring.scorer import load_tokenizer, pad
 from training_job.export import export_openvino
 from training_job.quantise import Comparison, calibration_rows, choose_default, compare, quantise
 

@@ -6,7 +6,7 @@ from factories import make_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_release.features import text_hash
+from model_release.scoring.features import text_hash
 from training_job.data import Parts, Rows
 from training_job.errors import DataError
 from training_job.split import balanced_order, merge_copies, part_of, proportional_order, split

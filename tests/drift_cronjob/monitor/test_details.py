@@ -21,7 +21,7 @@ from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.watch import Watch
 from drift_cronjob.novelty import novelty
 from model_release import ReleaseStore, Scorer
-from model_release.features import sketch, text_hash
+from model_release.scoring.features import sketch, text_hash
 from prediction_log import DriftReportRow, PredictionRecord, save_report, upgrade
 from training_job.evaluate import evaluate
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from model_release.engine import Engine, FloatArray, IntArray, OpenVINOEngine
 from model_release.errors import ReleaseCorrupt, ReleaseError
-from model_release.features import replace_surrogates
 from model_release.manifest import MANIFEST, Manifest, Truncation, verify_files
-from model_release.tokens import TokenIds
-from model_release.windows import window_starts
+from model_release.scoring.engine import Engine, FloatArray, IntArray, OpenVINOEngine
+from model_release.scoring.features import replace_surrogates
+from model_release.scoring.tokens import TokenIds
+from model_release.scoring.windows import window_starts
 
 BoolArray = npt.NDArray[np.bool_]
 WIDTH_MULTIPLE = 16

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.errors import ReleaseCorrupt
-from model_release.signal_stack import kept_signal_stack
+from model_release.scoring.signal_stack import kept_signal_stack
 
 # `import openvino` reports its use to Google Analytics, from a forked process; without this module it does not.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

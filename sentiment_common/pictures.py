@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from model_release import look
+from sentiment_common import look
 
 _LINE_INCHES = 0.22  # a title's line with its leading
 _PAD_INCHES = 0.08  # between the title and what stands below it

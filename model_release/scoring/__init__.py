@@ -1,0 +1,1 @@
+"""How answers are computed: texts, tokens, engine, calibrated scores."""
