@@ -77,7 +77,7 @@ def make_release(
     """
     import tempfile
 
-    from training_job.export import export_openvino
+    from training_job.build.export import export_openvino
 
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         folder = Path(scratch)

@@ -7,8 +7,8 @@ from typing import Any
 from factories import make_model, make_texts, make_tokenizer
 from tokenizers import Tokenizer
 
-from training_job.data import Rows
-from training_job.package import ReleaseInputs
+from training_job.build.release import ReleaseInputs
+from training_job.data.rows import Rows
 
 
 def release_inputs(folder: Path, rows: int = 120, **changes: Any) -> ReleaseInputs:

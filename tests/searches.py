@@ -5,10 +5,10 @@ from typing import Any
 
 from factories import make_texts
 
-from training_job.data import Rows
-from training_job.fitting import Prepared, prepare
+from training_job.data.rows import Rows
+from training_job.data.split import split
+from training_job.fit.prepare import Prepared, prepare
 from training_job.settings import TrainSettings
-from training_job.split import split
 
 
 class Silent:
@@ -51,7 +51,7 @@ def search_rows() -> Prepared:
 def main() -> None:
     """Print `ready`, wait for a line, search, print the trials that this worker ran and the total."""
     from training_job.search import search
-    from training_job.tracking import Tracker
+    from training_job.tracking.run import Tracker
 
     study_uri, mlflow_uri, trials = sys.argv[1:]
     prepared, progress = search_rows(), Silent()

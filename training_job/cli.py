@@ -69,9 +69,9 @@ def promote(
 ) -> None:
     """Make a release the champion, after a check that it loads and answers as it did when it was made."""
     from model_release import ReleaseStore
-    from training_job.kserve_cluster import cluster_of
     from training_job.progress import show_promotion
-    from training_job.promote import promote as move
+    from training_job.promotion.kserve import cluster_of
+    from training_job.promotion.promote import promote as move
 
     store = ReleaseStore(settings.releases_uri)
     show_promotion(
@@ -93,9 +93,9 @@ def promote(
 def rollback(settings: PromotionSettings) -> None:
     """Make the release that was champion before this one the champion again; once more goes one further back."""
     from model_release import ReleaseStore
-    from training_job.kserve_cluster import cluster_of
     from training_job.progress import show_promotion
-    from training_job.promote import rollback as move
+    from training_job.promotion.kserve import cluster_of
+    from training_job.promotion.promote import rollback as move
 
     store = ReleaseStore(settings.releases_uri)
     show_promotion(

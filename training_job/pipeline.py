@@ -8,26 +8,26 @@ from typing import Any
 from model_release import Metric, ReleaseError, ReleaseStore
 from model_release.manifest import Fact
 from model_release.seen import are_seen
-from training_job.auto_promote import AutoPromotion
-from training_job.checkpoint import Checkpoints
-from training_job.course import Fitted, Validation, peak_memory_mib
-from training_job.data import Parts
+from training_job.build.release import BuiltRelease, ReleaseInputs, build_release
+from training_job.build.source_commit import source_commit
+from training_job.data.rows import Parts
+from training_job.data.split import SCHEME
 from training_job.errors import TrainingError, system_limits_named
 from training_job.extras import Extras
-from training_job.fitting import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
-from training_job.gate import Gate
-from training_job.loop import Recipe, StepReport, step_count
-from training_job.package import BuiltRelease, ReleaseInputs, build_release
+from training_job.fit.checkpoint import Checkpoints
+from training_job.fit.course import Fitted, Validation, peak_memory_mib
+from training_job.fit.loop import Recipe, StepReport, step_count
+from training_job.fit.prepare import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
+from training_job.measure.gate import Gate
 from training_job.progress import Progress
-from training_job.promote import Promotion
-from training_job.registry import RegistryError, register
+from training_job.promotion.auto import AutoPromotion
+from training_job.promotion.promote import Promotion
 from training_job.search import SearchOutcome
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
-from training_job.source_commit import source_commit
-from training_job.split import SCHEME
 from training_job.stopping import Interruptions
-from training_job.tracking import Run, Tracker, system_figures
+from training_job.tracking.registry import RegistryError, register
+from training_job.tracking.run import Run, Tracker, system_figures
 from training_job.workspace import check_space, full_named, release_kept, scratch, space_of
 
 

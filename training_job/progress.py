@@ -13,7 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from training_job.pipeline import TrainOutcome
-    from training_job.promote import Promotion
+    from training_job.promotion.promote import Promotion
     from training_job.publish import Publication
     from training_job.search import SearchOutcome
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from model_release import Manifest, ReleaseCorrupt, ReleaseStore
 from model_release.manifest import MANIFEST
-from training_job.registry import RegistryError, register
 from training_job.settings import StoreSettings
+from training_job.tracking.registry import RegistryError, register
 
 
 @dataclass(frozen=True, slots=True)

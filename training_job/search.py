@@ -10,13 +10,13 @@ import optuna
 from optuna.trial import TrialState
 
 from sentiment_common.addresses import without_password
-from training_job.course import Validation
 from training_job.errors import Diverged
-from training_job.fitting import Prepared, fit, recipe_of
-from training_job.loop import StepReport, validate
+from training_job.fit.course import Validation
+from training_job.fit.loop import StepReport, validate
+from training_job.fit.prepare import Prepared, fit, recipe_of
 from training_job.settings import TrainSettings
 from training_job.study import OUTCOME, STALE_SECONDS, SearchError, SharedStudy, TrialLost
-from training_job.tracking import Run, Tracker
+from training_job.tracking.run import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")
 POLL_SECONDS = 2.0  # between two looks at what other workers have done

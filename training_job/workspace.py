@@ -12,8 +12,8 @@ from typing import Any
 from model_release import Manifest, ReleaseError
 from model_release.manifest import MANIFEST, SERVING_MANIFEST
 from sentiment_common.disk import free_bytes, is_full, megabytes, reports_full
-from training_job.checkpoint import ABANDONED_SECONDS
 from training_job.errors import TrainingError
+from training_job.fit.checkpoint import ABANDONED_SECONDS
 
 SCRATCH, KEPT = "train-", "kept-"
 BYTES_A_WEIGHT = 9  # fp32 for torch, fp32 and int8 for OpenVINO

@@ -24,10 +24,10 @@ from rich.console import Console
 
 from model_release import Manifest, ReleaseStore
 from model_release.scoring.scorer import read_manifest
-from training_job.bases import load_base
-from training_job.data import Rows
-from training_job.package import INT8, ReleaseInputs, build_release
-from training_job.split import split
+from training_job.build.release import INT8, ReleaseInputs, build_release
+from training_job.data.rows import Rows
+from training_job.data.split import split
+from training_job.fit.bases import load_base
 
 console = Console()
 MAX_TOKENS = 512

@@ -29,7 +29,7 @@ from texts import Load
 
 from model_release import Encoding, Scorer
 from model_release.scoring.engine import available_cpus
-from training_job.package import INT8
+from training_job.build.release import INT8
 
 console = Console()
 RESAMPLES = 1000

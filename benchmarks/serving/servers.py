@@ -26,7 +26,7 @@ from harness import free_port
 
 from model_release.scoring.engine import available_cpus
 from prediction_log import upgrade
-from training_job.package import INT8
+from training_job.build.release import INT8
 
 INFER = "/v2/models/sentiment/infer"
 STARTING_SECONDS = 180

@@ -31,7 +31,7 @@ from texts import MIX, Load
 
 from model_release.scoring.engine import available_cpus
 from model_server.settings import ServerSettings
-from training_job.package import INT8
+from training_job.build.release import INT8
 
 console = Console()
 BARE = "bare engine"

@@ -26,13 +26,13 @@ from harness import machine, markdown, save
 from rich.console import Console
 
 from model_release import available_cpus
-from training_job.bases import Base, load_base
-from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
-from training_job.data import Rows
-from training_job.dropout import byte_dropout
-from training_job.loop import Learner, Recipe, cpu_has_bf16, learning_rate_share, validate
-from training_job.reading import read_rows
-from training_job.split import balanced_order, merge_copies
+from training_job.data.reading import read_rows
+from training_job.data.rows import Rows
+from training_job.data.split import balanced_order, merge_copies
+from training_job.fit.bases import Base, load_base
+from training_job.fit.dropout import byte_dropout
+from training_job.fit.loop import Learner, Recipe, cpu_has_bf16, learning_rate_share, validate
+from training_job.fit.tokenised import TokenisedRows, epoch_batches, padding_share, tokenise
 
 BATCH, STOCK_TOKENS = 16, 512
 console = Console()

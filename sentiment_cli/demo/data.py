@@ -102,7 +102,7 @@ def need(rows: int, parts: Parts) -> None:
 
 def read_table(source: str, split: str, columns: tuple[str, str]) -> Table:
     """Read and validate labelled rows as training does (its errors say what is wrong, on which line)."""
-    from training_job.reading import read_rows
+    from training_job.data.reading import read_rows
 
     rows = read_rows(source, split, columns)
     return Table(tuple(rows.texts), tuple(rows.labels.tolist()))

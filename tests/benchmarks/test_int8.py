@@ -13,7 +13,7 @@ from factories import make_texts
 from serving_benchmarks import serving_module
 
 from model_release import ReleaseStore
-from training_job.quantise import Decision
+from training_job.build.quantise import Decision
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -26,7 +26,9 @@ def test_it_compares_all_texts_and_asks_the_other_processor(tmp_path: Path, monk
         rows = csv.writer(stream)
         rows.writerow(["text", "label"])
         rows.writerows(zip(*make_texts(200, seed=1), strict=True))
-    monkeypatch.setattr("training_job.package.choose_default", lambda _: Decision("openvino-int8", "for the test"))
+    monkeypatch.setattr(
+        "training_job.build.release.choose_default", lambda _: Decision("openvino-int8", "for the test")
+    )
     serving_module("full_size").build(texts, tmp_path, "scratch-tiny")
     store = ReleaseStore(str(tmp_path / "releases-scratch-tiny"))
     (release_id,) = store.list_releases("sentiment")

@@ -13,7 +13,7 @@ from kit import ROOT, expect
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from v2_requests import INFER, grpc_request, json_request, read_rpc
 
-from training_job.reading import read_rows
+from training_job.data.reading import read_rows
 
 SAMPLES = ROOT / "training_job/sample_reviews.csv"
 FOREIGN = ROOT / "sentiment_cli/demo_data/foreign.csv"

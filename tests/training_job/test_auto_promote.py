@@ -11,10 +11,10 @@ from training_runs import make_progress, make_settings, no_settings_from_outside
 
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.seen import SEEN, write_seen
-from training_job.auto_promote import AutoPromotion
-from training_job.data import Rows
-from training_job.evaluate import evaluate
-from training_job.gate import Gate
+from training_job.data.rows import Rows
+from training_job.measure.evaluate import evaluate
+from training_job.measure.gate import Gate
+from training_job.promotion.auto import AutoPromotion
 
 __all__ = ["no_settings_from_outside"]
 

@@ -5,7 +5,7 @@ import pytest
 from chinese_reviews import make_chinese
 from factories import make_texts
 
-from training_job.baseline import CHARACTERS, WORDS, measure_baseline
+from training_job.measure.baseline import CHARACTERS, WORDS, measure_baseline
 
 
 def test_it_learns_words_that_carry_the_label() -> None:

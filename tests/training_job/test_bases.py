@@ -20,10 +20,10 @@ from transformers import DistilBertConfig
 from model_release import ReleaseStore
 from model_release.reference import REFERENCE
 from model_release.seen import SEEN, are_seen, write_seen
-from training_job import bases
-from training_job.bases import Base, load_base
 from training_job.errors import BaseModelError
-from training_job.minilm import distilbert_config, packaged_minilm
+from training_job.fit import bases
+from training_job.fit.bases import Base, load_base
+from training_job.fit.minilm import distilbert_config, packaged_minilm
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ["A film to love.", "dull, dull and duller " * 40, "😀 café"]
@@ -307,7 +307,7 @@ def test_random_bases_are_made_from_the_texts_and_the_seed() -> None:
 
 _FETCH = """
 from training_job.errors import BaseModelError
-from training_job.hub import fetch_base
+from training_job.data.hub import fetch_base
 try:
     print(sorted(path.name for path in fetch_base("acme/tiny").iterdir()))
 except BaseModelError as error:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_release import ReleaseStore, Scorer
-from training_job.batching import (
+from training_job.data.rows import Rows
+from training_job.fit.tokenised import (
     POOL_BATCHES,
     TokenisedRows,
     batches_per_epoch,
@@ -17,7 +18,6 @@ from training_job.batching import (
     padding_share,
     tokenise,
 )
-from training_job.data import Rows
 
 LENGTHS = st.lists(st.integers(2, 512), min_size=1, max_size=400)
 

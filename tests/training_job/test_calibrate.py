@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from training_job.calibrate import HIGHEST, LOWEST, fit_temperature, negative_log_likelihood
 from training_job.errors import Diverged
+from training_job.measure.calibrate import HIGHEST, LOWEST, fit_temperature, negative_log_likelihood
 
 
 def _made(temperature: float, rows: int = 20_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training_job.card_page import render_page
+from training_job.card.html import render_page
 
 CARD = """---
 base_model: minilm

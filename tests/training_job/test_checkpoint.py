@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from training_job import checkpoint
-from training_job.checkpoint import ABANDONED_SECONDS, Checkpoints
+from training_job.fit import checkpoint
+from training_job.fit.checkpoint import ABANDONED_SECONDS, Checkpoints
 
 ABOUT = {"learning_rate": 2e-4, "rows": "abc", "bf16": True}
 TENSORS = {"network.a": torch.arange(6.0).view(2, 3), "optimiser.0.step": torch.tensor(7.0)}

@@ -20,9 +20,9 @@ from hub_standin import hub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_job.data import Rows
+from training_job.data.reading import parse_label, read_csv, read_rows
+from training_job.data.rows import Rows
 from training_job.errors import DataError
-from training_job.reading import parse_label, read_csv, read_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = [
@@ -222,7 +222,7 @@ def _in_a_process(code: str, home: Path, **environment: str) -> subprocess.Compl
 
 _READ = """
 from training_job.errors import DataError
-from training_job.reading import read_rows
+from training_job.data.reading import read_rows
 try:
     rows = read_rows({source!r}, {split!r})
     print(len(rows), rows.fingerprint)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from training_job import evaluate
-from training_job.evaluate import Confusion
+from training_job.measure import evaluate
+from training_job.measure.evaluate import Confusion
 
 counts = st.integers(0, 400)
 

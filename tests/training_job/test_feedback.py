@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training_job.data import FeedbackCounts, Parts, Rows
+from training_job.data.feedback import mix, read_feedback
+from training_job.data.rows import FeedbackCounts, Parts, Rows
 from training_job.errors import DataError
-from training_job.feedback import mix, read_feedback
 
 
 def _rows(*pairs: tuple[str, int]) -> Rows:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model_release import Metric
-from training_job import findings
-from training_job.evaluate import Confusion, Slice, evaluate, proportion
+from training_job.card import findings
+from training_job.measure.evaluate import Confusion, Slice, evaluate, proportion
 
 
 def _metric(value: float, half: float = 0.01) -> Metric:

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 __all__ = ["new_database"]
 PROGRAM = """
 import sys
-from training_job.registry import register
-from training_job.tracking import Tracker
+from training_job.tracking.registry import register
+from training_job.tracking.run import Tracker
 import mlflow
 print("ready", flush=True)
 sys.stdin.readline()

@@ -15,7 +15,7 @@ from training_runs import files, make_progress, make_settings, no_settings_from_
 from model_release import ReleaseStore
 from model_release.errors import StoreFull
 from training_job import pipeline
-from training_job.package import build_release
+from training_job.build.release import build_release
 from training_job.pipeline import train
 from training_job.publish import publish
 from training_job.settings import StoreSettings

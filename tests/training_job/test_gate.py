@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from training_job.gate import judge, mcnemar, refuse_constant, refuse_rows
+from training_job.measure.gate import judge, mcnemar, refuse_constant, refuse_rows
 
 
 def _answers(both: int, gained: int, lost: int, neither: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

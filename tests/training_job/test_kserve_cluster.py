@@ -15,9 +15,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from training_job import kserve_cluster, rollout
-from training_job.kserve_cluster import KServeCluster, cluster_of
-from training_job.rollout import RolloutError, Service, Target
+from training_job.promotion import kserve as kserve_cluster
+from training_job.promotion import rollout
+from training_job.promotion.kserve import KServeCluster, cluster_of
+from training_job.promotion.rollout import RolloutError, Service, Target
 from training_job.settings import PromotionSettings
 
 PODS, CONFIG_MAPS = "/api/v1/namespaces/ns/pods", "/api/v1/namespaces/ns/configmaps"

@@ -12,13 +12,12 @@ from factories import make_model, make_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_job.bases import Base, load_base
-from training_job.batching import TokenisedRows, tokenise
-from training_job.course import Validation
-from training_job.data import Rows
-from training_job.dropout import Masks, byte_dropout
+from training_job.data.rows import Rows
 from training_job.errors import Diverged
-from training_job.loop import (
+from training_job.fit.bases import Base, load_base
+from training_job.fit.course import Validation
+from training_job.fit.dropout import Masks, byte_dropout
+from training_job.fit.loop import (
     Learner,
     Recipe,
     StepReport,
@@ -29,6 +28,7 @@ from training_job.loop import (
     margins,
     validate,
 )
+from training_job.fit.tokenised import TokenisedRows, tokenise
 
 RECIPE = Recipe(
     epochs=3,

@@ -18,10 +18,10 @@ from model_release import Manifest, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
 from model_release.reference import REFERENCE, read_reference
 from model_release.seen import SEEN, is_new_to
-from training_job import package
-from training_job.package import BuiltRelease, build_release, stratified
-from training_job.plots import PICTURES
-from training_job.quantise import Decision
+from training_job.build import release as package
+from training_job.build.quantise import Decision
+from training_job.build.release import BuiltRelease, build_release, stratified
+from training_job.card.plots import PICTURES
 
 
 @pytest.fixture(scope="module")

@@ -25,12 +25,13 @@ from training_runs import (
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
 from model_release.seen import is_new_to
-from training_job import package, pipeline
-from training_job.baseline import CHARACTERS
+from training_job import pipeline
+from training_job.build import release as package
 from training_job.errors import DataError, TrainingError
+from training_job.measure.baseline import CHARACTERS
 from training_job.pipeline import TrainOutcome, search, train
 from training_job.progress import show_outcome
-from training_job.registry import RegistryError
+from training_job.tracking.registry import RegistryError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_release import Champion, ReleaseCorrupt, ReleaseMisplaced, ReleaseNotFound, ReleaseStore, StoreUnreachable
-from training_job.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify
-from training_job.registry import connect
-from training_job.rollout import RolloutError
+from training_job.promotion.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify
+from training_job.promotion.rollout import RolloutError
+from training_job.tracking.registry import connect
 
 NAME = "sentiment"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from model_release import Encoding, Metric, OpenVINOEngine
 from model_release.scoring.scorer import load_tokenizer, pad
-from training_job.export import export_openvino
-from training_job.quantise import Comparison, calibration_rows, choose_default, compare, quantise
+from training_job.build.export import export_openvino
+from training_job.build.quantise import Comparison, calibration_rows, choose_default, compare, quantise
 
 
 def _lost(points: float) -> Comparison:
@@ -140,7 +140,7 @@ def test_embeddings_stay_int8_and_become_floats_row_by_row(
 ) -> None:
     folder, encodings = full
     quantise(folder, tmp_path / "rows", encodings[:20])
-    monkeypatch.setattr("training_job.quantise.look_up_then_scale", lambda network: None)
+    monkeypatch.setattr("training_job.build.quantise.look_up_then_scale", lambda network: None)
     quantise(folder, tmp_path / "whole", encodings[:20])
     tables = [source for source in _tables(tmp_path / "rows/model.xml") if source[1] == "i8"]
     assert tables == [("Constant", "i8")] * 2  # words and positions

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from training_job.registry import RegistryError, connect, register
+from training_job.tracking.registry import RegistryError, connect, register
 
 ID_A, ID_B = "a" * 16, "b" * 16
 
@@ -98,7 +98,7 @@ def test_a_database_of_something_else_is_not_taken_for_a_version(tmp_path: Path)
 
 def test_mlflow_reports_its_use_to_nobody(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom training_job.registry import connect\nconnect(sys.argv[1])\n"
+        "import sys\nfrom training_job.tracking.registry import connect\nconnect(sys.argv[1])\n"
         "from mlflow.environment_variables import MLFLOW_DISABLE_TELEMETRY\nprint(MLFLOW_DISABLE_TELEMETRY.get())\n"
     )
     unset = {name: value for name, value in os.environ.items() if name != "MLFLOW_DISABLE_TELEMETRY"}

@@ -20,9 +20,10 @@ from http_proxy import PREFIX, Proxy, proxy_to
 
 from sentiment_cli.checks.check import State
 from sentiment_cli.checks.services import check_mlflow
-from training_job import registry, tracking
-from training_job.registry import RegistryError, connect, register
-from training_job.tracking import Tracker
+from training_job.tracking import registry
+from training_job.tracking import run as tracking
+from training_job.tracking.registry import RegistryError, connect, register
+from training_job.tracking.run import Tracker
 
 ID_A, ID_B = "a" * 16, "b" * 16
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

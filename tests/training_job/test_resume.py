@@ -9,12 +9,12 @@ import pytest
 import torch
 from factories import make_texts
 
-from training_job.bases import load_base
-from training_job.batching import TokenisedRows, tokenise
-from training_job.checkpoint import Checkpoints
-from training_job.course import Fitted, Validation
-from training_job.data import Rows
-from training_job.loop import Recipe, StepReport, fine_tune, step_count
+from training_job.data.rows import Rows
+from training_job.fit.bases import load_base
+from training_job.fit.checkpoint import Checkpoints
+from training_job.fit.course import Fitted, Validation
+from training_job.fit.loop import Recipe, StepReport, fine_tune, step_count
+from training_job.fit.tokenised import TokenisedRows, tokenise
 
 RECIPE = Recipe(
     epochs=3,

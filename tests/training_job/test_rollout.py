@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_job import rollout
-from training_job.kserve_cluster import hopeless, release_in
-from training_job.rollout import Pod, RolloutError, Service, Target, judge, roll_out
+from training_job.promotion import rollout
+from training_job.promotion.kserve import hopeless, release_in
+from training_job.promotion.rollout import Pod, RolloutError, Service, Target, judge, roll_out
 
 OLD, NEW = Target("s3://b/releases/old/serving/", "0" * 16), Target("s3://b/releases/new/serving/", "1" * 16)
 

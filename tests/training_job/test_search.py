@@ -13,11 +13,11 @@ from training_runs import no_settings_from_outside
 
 from training_job import search as search_module
 from training_job.errors import Diverged
-from training_job.fitting import Prepared
+from training_job.fit.prepare import Prepared
 from training_job.search import SEARCHED, search, searched
 from training_job.settings import TrainSettings
 from training_job.study import SearchError, SharedStudy, study_name
-from training_job.tracking import Tracker
+from training_job.tracking.run import Tracker
 
 __all__ = ["no_settings_from_outside"]
 

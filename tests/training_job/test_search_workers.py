@@ -19,10 +19,10 @@ from training_runs import no_settings_from_outside, threads_kept
 
 from training_job import search as search_module
 from training_job import study as study_module
-from training_job.fitting import Prepared
+from training_job.fit.prepare import Prepared
 from training_job.search import search
 from training_job.study import SharedStudy
-from training_job.tracking import Tracker
+from training_job.tracking.run import Tracker
 
 __all__ = ["new_database", "no_settings_from_outside", "threads_kept"]
 

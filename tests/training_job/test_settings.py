@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from sentiment_common.console import settings_error
-from training_job.bases import Base
-from training_job.fitting import recipe_of
+from training_job.fit.bases import Base
+from training_job.fit.prepare import recipe_of
 from training_job.options import with_settings
 from training_job.settings import MODES, PromotionSettings, TrainSettings
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from training_job import source_commit as module
+from training_job.build import source_commit as module
 
-PROGRAM = "from training_job.source_commit import source_commit; print(source_commit())"
+PROGRAM = "from training_job.build.source_commit import source_commit; print(source_commit())"
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_release.scoring.features import text_hash
-from training_job.data import Parts, Rows
+from training_job.data.rows import Parts, Rows
+from training_job.data.split import balanced_order, merge_copies, part_of, proportional_order, split
 from training_job.errors import DataError
-from training_job.split import balanced_order, merge_copies, part_of, proportional_order, split
 
 
 def _rows(count: int, seed: int = 0, positives: float = 0.5) -> Rows:

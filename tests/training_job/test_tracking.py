@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from training_job.registry import RegistryError
-from training_job.tracking import Run, Tracker, system_figures
+from training_job.tracking.registry import RegistryError
+from training_job.tracking.run import Run, Tracker, system_figures
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def test_mlflow_going_away_is_told_once_and_its_metrics_arrive_later(
 
     calls: list[int] = []
     # Libraries that other tests load silence loggers and handlers.
-    monkeypatch.setattr(logging.getLogger("training_job.tracking"), "disabled", False)
-    caplog.set_level(logging.WARNING, "training_job.tracking")
+    monkeypatch.setattr(logging.getLogger("training_job.tracking.run"), "disabled", False)
+    caplog.set_level(logging.WARNING, "training_job.tracking.run")
     with tracker.run("patient") as run:
         with monkeypatch.context() as broken:
             broken.setattr(tracker.client, "log_batch", gone)

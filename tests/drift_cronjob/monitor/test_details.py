@@ -23,7 +23,7 @@ from drift_cronjob.novelty import novelty
 from model_release import ReleaseStore, Scorer
 from model_release.scoring.features import sketch, text_hash
 from prediction_log import DriftReportRow, PredictionRecord, save_report, upgrade
-from training_job.evaluate import evaluate
+from training_job.measure.evaluate import evaluate
 
 NOW = datetime.now(UTC)
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from model_release.manifest import MANIFEST
 from model_release.seen import SEEN, Keys, known_new_to, read_seen
 from training_job.errors import BaseModelError
-from training_job.minilm import distilbert_config, distilbert_weights, packaged_minilm
+from training_job.fit.minilm import distilbert_config, distilbert_weights, packaged_minilm
 
 MINILM, SCRATCH, SCRATCH_TINY = "minilm", "scratch", "scratch-tiny"
 SMALL_WIDTH = 512  # networks narrower than this learn at the higher rate
@@ -87,7 +87,7 @@ def load_base(name: str, *, texts: Sequence[str], max_tokens: int, seed: int) ->
     elif name.startswith(("/", "./", "../", "~")):
         raise BaseModelError(f"the base model's folder {name} does not exist; check BASE_MODEL, or set it to minilm")
     else:
-        from training_job.hub import fetch_base
+        from training_job.data.hub import fetch_base
 
         base = _from_folder(name, fetch_base(name))
     positions = base.model.config.max_position_embeddings

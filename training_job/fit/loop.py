@@ -13,12 +13,12 @@ import torch
 from torch.nn import functional
 
 from model_release.scoring.scorer import length_batches
-from training_job.batching import IntArray, TokenisedRows, batches_per_epoch, epoch_batches
-from training_job.calibrate import fit_temperature, negative_log_likelihood
-from training_job.checkpoint import Checkpoints, Tensors
-from training_job.course import Course, Fitted, Validation
-from training_job.dropout import Masks, byte_dropout
 from training_job.errors import Diverged
+from training_job.fit.checkpoint import Checkpoints, Tensors
+from training_job.fit.course import Course, Fitted, Validation
+from training_job.fit.dropout import Masks, byte_dropout
+from training_job.fit.tokenised import IntArray, TokenisedRows, batches_per_epoch, epoch_batches
+from training_job.measure.calibrate import fit_temperature, negative_log_likelihood
 
 EVALUATIONS = 10
 EVALUATION_STEPS = 500

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.manifest import Metric
-from training_job.evaluate import balanced_difference, paired_difference
+from training_job.measure.evaluate import balanced_difference, paired_difference
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.manifest import Metric
-from training_job import evaluate
+from training_job.measure import evaluate
 
 RARE_WORDS_FROM = 200  # rows from which words that occur in a single text are left out
 # Scripts that put no blanks between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.

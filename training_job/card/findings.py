@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model_release import Metric
-from training_job.evaluate import Confusion, Evaluation, Slice, proportion
+from training_job.measure.evaluate import Confusion, Evaluation, Slice, proportion
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]  # name → (step, value) points
 

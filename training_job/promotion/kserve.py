@@ -12,8 +12,8 @@ import yaml
 from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
 from sentiment_common.pod_trouble import trouble_of
 from training_job.progress import show_step
-from training_job.promote import RollOut
-from training_job.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out
+from training_job.promotion.promote import RollOut
+from training_job.promotion.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out
 from training_job.settings import PromotionSettings
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"

@@ -19,14 +19,15 @@ from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scoring.engine import Precision
 from model_release.scoring.scorer import load_tokenizer
 from model_release.seen import KNOWN_NEW, SEEN, Keys, write_known_new, write_seen
-from training_job import card_page, findings, plots
-from training_job.baseline import Baseline, measure_baseline
-from training_job.calibrate import fit_temperature
-from training_job.card import CardInputs, render_card, short_card
-from training_job.data import Rows
-from training_job.evaluate import Evaluation, evaluate
+from training_job.build.quantise import Comparison, Decision, calibration_rows, choose_default, compare, quantise
+from training_job.card import findings, plots
+from training_job.card import html as card_page
+from training_job.card.markdown import CardInputs, render_card, short_card
+from training_job.data.rows import Rows
 from training_job.extras import Extras
-from training_job.quantise import Comparison, Decision, calibration_rows, choose_default, compare, quantise
+from training_job.measure.baseline import Baseline, measure_baseline
+from training_job.measure.calibrate import fit_temperature
+from training_job.measure.evaluate import Evaluation, evaluate
 
 LABELS = ("negative", "positive")
 THRESHOLD = 0.5
@@ -190,7 +191,7 @@ class _Builder:
         """torch/, the fp32 IR, and the tokenizer where each reader looks for it."""
         from transformers.utils.logging import disable_progress_bar
 
-        from training_job.export import export_openvino
+        from training_job.build.export import export_openvino
 
         self.stage("export")
         disable_progress_bar()  # it would tear the caller's

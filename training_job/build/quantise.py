@@ -15,8 +15,8 @@ import numpy.typing as npt
 from model_release import Encoding, Metric
 from model_release.scoring.scorer import pad
 from model_release.scoring.signal_stack import kept_signal_stack
-from training_job.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
-from training_job.export import save_ir
+from training_job.build.export import save_ir
+from training_job.measure.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
 
 ACCEPTED_LOSS = 0.005  # of accuracy, int8 against fp32
 Variant = Literal["openvino-int8", "openvino-bf16"]

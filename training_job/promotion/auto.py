@@ -8,12 +8,12 @@ import numpy as np
 
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.seen import is_new_to
-from training_job.data import Rows
-from training_job.evaluate import Evaluation
-from training_job.gate import Gate, judge, refuse_constant, refuse_rows
-from training_job.kserve_cluster import cluster_of
+from training_job.data.rows import Rows
+from training_job.measure.evaluate import Evaluation
+from training_job.measure.gate import Gate, judge, refuse_constant, refuse_rows
 from training_job.progress import Progress
-from training_job.promote import Promotion, RollOut, promote
+from training_job.promotion.kserve import cluster_of
+from training_job.promotion.promote import Promotion, RollOut, promote
 from training_job.settings import PromotionSettings, TrainSettings
 
 WHO = "auto-promotion"

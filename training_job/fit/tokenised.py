@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from model_release.manifest import Truncation
 from model_release.scoring.features import replace_surrogates
 from model_release.scoring.scorer import cut
-from training_job.data import Rows
+from training_job.data.rows import Rows
 
 IntArray = npt.NDArray[np.int64]
 MULTIPLE = 8  # padded lengths are whole multiples, which the matrix kernels like best

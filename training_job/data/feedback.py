@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.scoring.features import text_hash
-from training_job.data import FeedbackCounts, Parts, Rows, need_both_classes
+from training_job.data.reading import open_source, read_labelled
+from training_job.data.remote import list_files
+from training_job.data.rows import FeedbackCounts, Parts, Rows, need_both_classes
+from training_job.data.split import part_of
 from training_job.errors import DataError
-from training_job.reading import open_source, read_labelled
-from training_job.remote import list_files
-from training_job.split import part_of
 
 _STAMP = re.compile(r"^(\d{8}T\d{6})Z-")  # of a file that a drift check wrote
 

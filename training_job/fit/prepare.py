@@ -9,17 +9,17 @@ from typing import Any
 import torch
 
 from model_release import available_cpus
-from training_job.bases import Base, load_base
-from training_job.batching import TokenisedRows, epoch_batches, padding_share, tokenise
-from training_job.checkpoint import Checkpoints
-from training_job.course import Fitted
-from training_job.data import Parts
+from training_job.data.feedback import mix, read_feedback
+from training_job.data.reading import HUB_PREFIX, read_rows
+from training_job.data.rows import Parts
+from training_job.data.split import split
 from training_job.errors import DataError
-from training_job.feedback import mix, read_feedback
-from training_job.loop import Observer, Recipe, cpu_has_bf16, fine_tune
-from training_job.reading import HUB_PREFIX, read_rows
+from training_job.fit.bases import Base, load_base
+from training_job.fit.checkpoint import Checkpoints
+from training_job.fit.course import Fitted
+from training_job.fit.loop import Observer, Recipe, cpu_has_bf16, fine_tune
+from training_job.fit.tokenised import TokenisedRows, epoch_batches, padding_share, tokenise
 from training_job.settings import MODES, TrainSettings
-from training_job.split import split
 
 FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
 

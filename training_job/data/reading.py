@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from training_job.data import Rows, need_both_classes
+from training_job.data.remote import is_remote, read_bytes
+from training_job.data.rows import Rows, need_both_classes
 from training_job.errors import DataError
-from training_job.remote import is_remote, read_bytes
 
 HUB_PREFIX = "hub:"
 LABEL_WORDS = {"0": 0, "negative": 0, "neg": 0, "1": 1, "positive": 1, "pos": 1}
@@ -262,7 +262,7 @@ def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "labe
         DataError: names the source and the remedy.
     """
     if source.startswith(HUB_PREFIX):
-        from training_job.hub import read_dataset
+        from training_job.data.hub import read_dataset
 
         names, values = read_dataset(source.removeprefix(HUB_PREFIX), split)
         text_at, label_at = _columns(source, names, columns)

@@ -10,8 +10,8 @@ import numpy as np
 from model_release import Metric
 from sentiment_common import look
 from sentiment_common.pictures import figure, in_percent, styled
-from training_job.evaluate import Confusion, Evaluation, ReliabilityBin, Slice, proportion
-from training_job.findings import Curves, Titles, is_weak
+from training_job.card.findings import Curves, Titles, is_weak
+from training_job.measure.evaluate import Confusion, Evaluation, ReliabilityBin, Slice, proportion
 
 _CURVE_LOOKS = ((look.COMPARED, "-"), (look.MEASURED, "-"), (look.NEGATIVE, "--"), (look.POSITIVE, ":"))
 

@@ -1,6 +1,6 @@
 """A release becomes what the cluster's InferenceService serves, or the one before it is put back.
 
-The decisions are functions of plain data; the cluster is behind `Cluster` (`training_job.kserve_cluster`).
+The decisions are functions of plain data; the cluster is behind `Cluster` (`training_job.promotion.kserve`).
 """
 
 import time

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 from sentiment_common.addresses import without_password
-from training_job.registry import RegistryError, connect, existing_accepted, remedy_for
+from training_job.tracking.registry import RegistryError, connect, existing_accepted, remedy_for
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT_TAG = "mlflow.parentRunId"

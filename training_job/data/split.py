@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release.scoring.features import text_hash
-from training_job.data import IntArray, Parts, Rows, SplitCounts, need_both_classes
+from training_job.data.rows import IntArray, Parts, Rows, SplitCounts, need_both_classes
 from training_job.errors import DataError
 
 Part = Literal["train", "validation", "test"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from model_release import Champion, Manifest, ReleaseError, ReleaseNotFound, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
 from training_job.errors import TrainingError
-from training_job.registry import CHAMPION, RegistryError, register
+from training_job.tracking.registry import CHAMPION, RegistryError, register
 
 PROMOTE, ROLLBACK = "promote", "rollback"
 RollOut = Callable[[str, str], None]

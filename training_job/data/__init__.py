@@ -1,0 +1,1 @@
+"""Labelled rows: files, hub, feedback, and the split."""

@@ -1,0 +1,1 @@
+"""Promotion and rollback, and the rollout in a cluster."""
