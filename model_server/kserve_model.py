@@ -21,17 +21,17 @@ from kserve.model import InferenceVerb
 
 from model_server.cli import one_process
 from model_server.console_log import set_up
-from model_server.deadlines import HEADER, deadline_of
 from model_server.errors import ClientGone, InvalidInput, ServingError, StartError
+from model_server.inference.data_plane import Asked
+from model_server.inference.deadlines import HEADER, deadline_of
 from model_server.kserve_sdk.errors import as_kserves, as_ours, status_of
 from model_server.kserve_sdk.exposition import show
 from model_server.kserve_sdk.tensors import answer, options_of, texts_of, with_texts
+from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.switch import Brought, ReleaseSwitch
+from model_server.protocol.v2 import load_json
 from model_server.server import LOG_FLUSH_SECONDS, open_log
-from model_server.service import Asked
 from model_server.settings import ServerSettings
-from model_server.state import Phase, ServerState
-from model_server.switch import Brought, ReleaseSwitch
-from model_server.v2 import load_json
 from sentiment_common.console import run
 
 __all__ = ["SentimentModel", "texts_of", "with_texts"]

@@ -16,9 +16,9 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from model_server.admission import Reason
-from model_server.batcher import Batcher, BatchReport
-from model_server.cache import Outcome
+from model_server.batching.admission import Reason
+from model_server.batching.batcher import Batcher, BatchReport
+from model_server.inference.cache import Outcome
 from prediction_log import WriterStats
 
 ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")

@@ -9,14 +9,14 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from model_server.app import make_api, make_app
-from model_server.background import Interrupted
 from model_server.errors import StartError
-from model_server.grpc_edge import make_grpc_server
-from model_server.grpc_inbox import Inbox
+from model_server.lifecycle.background import Interrupted
+from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.switch import ReleaseSwitch
+from model_server.rest.app import make_api, make_app
+from model_server.rpc.inbox import Inbox
+from model_server.rpc.servicer import make_grpc_server
 from model_server.settings import ServerSettings
-from model_server.state import Phase, ServerState
-from model_server.switch import ReleaseSwitch
 from model_server.tls import Certificate
 from model_server.tracing import make_tracing
 from prediction_log import LogError, LogWriter, upgrade

@@ -14,10 +14,10 @@ FOLDER = Path(__file__).resolve().parent.parent / "frontend" / "openapi"
 def documents() -> dict[str, str]:
     """The documents' text by file name."""
     from drift_cronjob.monitor.app import openapi
-    from model_server.app import make_api
+    from model_server.lifecycle.state import ServerState
+    from model_server.lifecycle.switch import ReleaseSwitch
+    from model_server.rest.app import make_api
     from model_server.settings import ServerSettings
-    from model_server.state import ServerState
-    from model_server.switch import ReleaseSwitch
     from prediction_log import LogWriter
 
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from reference_pages import ROOT, cell, code, write_or_compare
 
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.settings import DriftSettings
-from model_server.averager import AveragerSettings
+from model_server.average.app import AveragerSettings
 from model_server.settings import ServerSettings
 from prediction_log.settings import LogSettings
 from sentiment_cli.demo.settings import DemoSettings
@@ -52,7 +52,7 @@ SECTIONS = (
     Section("Model server", "`sentiment serve`, `python -m model_server`.", (ServerSettings,)),
     Section(
         "Averager",
-        "`python -m model_server.averager`, which the chart starts for `server.graph.mode: average`.",
+        "`python -m model_server.average.app`, which the chart starts for `server.graph.mode: average`.",
         (AveragerSettings,),
     ),
     Section(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_release import Encoding
-from model_server.admission import Limits
-from model_server.batcher import Batcher, BatchReport
+from model_server.batching.admission import Limits
+from model_server.batching.batcher import Batcher, BatchReport
 
 POISON = 666
 Row = tuple[np.ndarray, np.ndarray]

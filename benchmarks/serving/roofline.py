@@ -25,7 +25,7 @@ import numpy as np
 from model_release import Encoding, Scorer
 from model_release.scoring.engine import OpenVINOEngine, available_cpus
 from model_release.scoring.scorer import length_batches
-from model_server.loading import KERNELS_KEPT
+from model_server.lifecycle.loading import KERNELS_KEPT
 
 PEAK_LAYERS = 4
 PEAK_SHAPES = ((1024, 2048), (1024, 4096), (2048, 4096))  # rows, and the width of a square matrix of weights

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from model_release.scoring.engine import IntArray
 from model_release.scoring.scorer import WIDTH_MULTIPLE
-from model_server.batching import whole_rows
+from model_server.batching.policy import whole_rows
 
 MAX_ROWS = 512  # more rows than this are computed without a graph
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model_server.errors import InvalidInput, NotFound, NotOffered, ServingError, Unavailable
-from model_server.exchange import error_response
+from model_server.rest.exchange import error_response
 
 
 class NotReady(theirs.ModelNotReady):  # type: ignore[misc]

@@ -8,12 +8,19 @@ import numpy as np
 from kserve import InferOutput, InferRequest, InferResponse
 from kserve.protocol.infer_type import InferInput, RequestedOutput, to_http_parameters
 
-from model_server.classification import make_outputs, read_classes
 from model_server.errors import InvalidInput
-from model_server.options import Options, check_content_type, parse_options
-from model_server.predictor import instance_texts
-from model_server.service import Prediction
-from model_server.tensors import ATTRIBUTIONS, check_input, check_outputs, decode_text, unpack_texts, with_attributions
+from model_server.inference.data_plane import Prediction
+from model_server.lifecycle.model import instance_texts
+from model_server.protocol.classification import make_outputs, read_classes
+from model_server.protocol.parameters import Options, check_content_type, parse_options
+from model_server.protocol.tensors import (
+    ATTRIBUTIONS,
+    check_input,
+    check_outputs,
+    decode_text,
+    unpack_texts,
+    with_attributions,
+)
 
 
 def texts_of(payload: dict[str, Any] | InferRequest) -> list[str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from model_server.grpc_guard import PROBES, ended_early
-from model_server.inference_proto import SERVICE
+from model_server.rpc.keys import PROBES, ended_early
+from model_server.rpc.messages import SERVICE
 
 if TYPE_CHECKING:
     from model_server.tracing.spans import Tracing

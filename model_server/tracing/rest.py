@@ -13,7 +13,7 @@ from opentelemetry.semconv.attributes.url_attributes import URL_PATH, URL_SCHEME
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_server.rest import inference
+from model_server.rest.inference import inference
 from sentiment_common.http.routing import canonical
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from model_server.about import version
-from model_server.timing import Phase, recording
+from model_server.phases import Phase, recording
 from model_server.tracing.grpc import TracingInterceptor
 from model_server.tracing.rest import TracingMiddleware
 

@@ -10,12 +10,12 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 
 from fuzz.inputs import compress, make_body, make_message
 from fuzz.mutations import damage
-from model_server.classification import read_classes
-from model_server.encodings import coding_of, inflate
 from model_server.errors import ServingError
-from model_server.grpc_edge import _parameters, read_texts
-from model_server.tensors import check_outputs, pack_bytes, unpack_texts
-from model_server.v2 import InferRequest, parse_request
+from model_server.protocol.classification import read_classes
+from model_server.protocol.tensors import check_outputs, pack_bytes, unpack_texts
+from model_server.protocol.v2 import InferRequest, parse_request
+from model_server.rest.encodings import coding_of, inflate
+from model_server.rpc.servicer import _parameters, read_texts
 
 _LIMIT = 1_000_000
 

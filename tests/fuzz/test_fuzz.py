@@ -19,8 +19,8 @@ from fuzz.inputs import make_body, make_message
 from fuzz.mutations import change, damage
 from fuzz.traffic import fuzz_server, make_request
 from model_server.errors import InvalidInput, ServingError
-from model_server.tensors import pack_bytes, unpack_texts
-from model_server.v2 import parse_request
+from model_server.protocol.tensors import pack_bytes, unpack_texts
+from model_server.protocol.v2 import parse_request
 
 INFER = "/v2/models/sentiment/infer"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from model_server.admission import Backlog, DrainRate, Limits
+from model_server.batching.admission import Backlog, DrainRate, Limits
 
 batches = st.lists(st.tuples(st.integers(1, 2048), st.floats(1e-4, 10)), min_size=1, max_size=80)
 rates = st.floats(1, 1e6)

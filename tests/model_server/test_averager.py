@@ -16,21 +16,21 @@ from graph_router import graph_router
 from server_process import ModelServer, free_port, model_server, wait_for
 from v2_requests import INFER, LENGTH_HEADER, binary_request, json_request, read_rest
 
-from model_server.averager import refusal
+from model_server.average.app import refusal
 from model_server.errors import BadGateway, InvalidInput, Overloaded, Unavailable
 
 TEXTS = ["a wonderful warm film", "dull and tedious", "the plot " * 40, "Fünf Sterne 🎬", "x"]
 
 
 class Averager:
-    """`python -m model_server.averager` on a free port, its output in `<work>/averager.log`."""
+    """`python -m model_server.average.app` on a free port, its output in `<work>/averager.log`."""
 
     def __init__(self, work: Path, **environment: str) -> None:
         self.port, self._output = free_port(), work / "averager.log"
         settings = {"HOST": "127.0.0.1", "HTTP_PORT": str(self.port)}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "model_server.averager"],
+                [sys.executable, "-m", "model_server.average.app"],
                 env=os.environ | settings | environment,
                 stdout=output,
                 stderr=output,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.averaging import OFFERED, average, check_offered, question, tensors
+from model_server.average.mean import OFFERED, average, check_offered, question, tensors
 from model_server.errors import BadGateway, InvalidInput
-from model_server.options import Options
-from model_server.v2 import InferRequest, parse_request
+from model_server.protocol.parameters import Options
+from model_server.protocol.v2 import InferRequest, parse_request
 
 Step = dict[str, Any]
 

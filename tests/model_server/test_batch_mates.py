@@ -17,9 +17,9 @@ from server_process import ModelServer
 from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding
-from model_server.admission import Limits
-from model_server.batcher import Batcher, EngineFailure
-from model_server.tensors import OUTPUTS
+from model_server.batching.admission import Limits
+from model_server.batching.batcher import Batcher, EngineFailure
+from model_server.protocol.tensors import OUTPUTS
 
 POISON = 10**6
 Row = tuple[np.ndarray, np.ndarray]

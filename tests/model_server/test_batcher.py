@@ -10,10 +10,10 @@ import pytest
 from fake_engine import POISON, Row, encoding, first_ids
 
 from model_release import Encoding
-from model_server.admission import DrainRate, Limits
-from model_server.batcher import Batcher, EngineFailure
+from model_server.batching.admission import DrainRate, Limits
+from model_server.batching.batcher import Batcher, EngineFailure
 from model_server.errors import Unavailable
-from model_server.timing import recording
+from model_server.phases import recording
 
 
 async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.batching import PADDING_SHARE, SLACK_TOKENS, BatchQueue, Waiting, alike, whole_rows
+from model_server.batching.policy import PADDING_SHARE, SLACK_TOKENS, BatchQueue, Waiting, alike, whole_rows
 
 lengths = st.lists(st.integers(1, 600), max_size=60)
 budgets = st.integers(8, 2048)

@@ -16,8 +16,8 @@ import pytest
 from server_process import ModelServer
 from v2_requests import INFER, LENGTH_HEADER
 
-from model_server.api_page.example import example_of, resolve
-from model_server.api_page.page import headers, render
+from model_server.rest.api_page.example import example_of, resolve
+from model_server.rest.api_page.page import headers, render
 
 PLAIN_ORIGIN = "http://page.example"  # one of the origins that the suite's server allows
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from server_process import model_server, wait_for
 from v2_requests import INFER, json_request, read_rest
 
-from model_server.cache import AnswerCache, text_key
+from model_server.inference.cache import AnswerCache, text_key
 
 
 class Work:

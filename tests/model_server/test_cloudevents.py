@@ -7,8 +7,8 @@ import pytest
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent, from_http
 
-from model_server.cloudevents import Mode, mode_of, request_in
 from model_server.errors import InvalidInput, UnsupportedMedia
+from model_server.rest.cloudevents import Mode, mode_of, request_in
 
 PATH = "/v1/models/sentiment:predict"
 ASKED = {"type": "review.written", "source": "/shop/reviews", "subject": "review 7"}

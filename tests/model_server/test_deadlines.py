@@ -12,8 +12,8 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, grpc_request, json_request, read_rest
 
-from model_server.deadlines import deadline_of, within
 from model_server.errors import DeadlineExceeded, InvalidInput
+from model_server.inference.deadlines import deadline_of, within
 
 HEADER = "X-Request-Timeout"
 V1 = "/v1/models/sentiment:predict"

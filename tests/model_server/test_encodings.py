@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server import encodings
-from model_server.encodings import accepts_gzip, coding_of, inflate
 from model_server.errors import InvalidInput, ServingError, TooLarge, UnsupportedCoding
+from model_server.rest import encodings
+from model_server.rest.encodings import accepts_gzip, coding_of, inflate
 
 
 def bare(plain: bytes) -> bytes:

@@ -14,9 +14,9 @@ from server_process import ModelServer, model_server
 from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding, Scorer
-from model_server.explain import Reading, explain, mask_id, read_text
-from model_server.occlusion import Span
-from model_server.outcome import Row, run
+from model_server.inference.explain import Reading, explain, mask_id, read_text
+from model_server.inference.occlusion import Span
+from model_server.inference.outcome import Row, run
 
 V1 = "/v1/models/sentiment"
 TEXTS = ["a wonderful warm film", "Dull, and  TEDIOUS!", "x"]

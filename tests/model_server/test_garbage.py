@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from model_server.garbage import settle
+from model_server.lifecycle.garbage import settle
+from model_server.lifecycle.state import ServerState
+from model_server.lifecycle.switch import ReleaseSwitch
 from model_server.server import open_log
 from model_server.settings import ServerSettings
-from model_server.state import ServerState
-from model_server.switch import ReleaseSwitch
 
 
 class Cycle:

@@ -18,11 +18,11 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from v2_requests import grpc_request
 
 from model_server.errors import Unavailable
-from model_server.grpc_edge import make_grpc_server
-from model_server.grpc_inbox import Inbox
+from model_server.lifecycle.state import Phase, ServerState
+from model_server.rpc.inbox import Inbox
+from model_server.rpc.servicer import make_grpc_server
 from model_server.server import Server, open_log
 from model_server.settings import ServerSettings
-from model_server.state import Phase, ServerState
 
 
 class Stalled:

@@ -9,7 +9,7 @@ import pytest
 from server_process import ModelServer
 from v2_requests import grpc_request
 
-from model_server.inference_proto import PARAMETER_KINDS, ModelInferRequest, pb
+from model_server.rpc.messages import PARAMETER_KINDS, ModelInferRequest, pb
 
 TRITON_PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")  # as the conformance kit takes it
 

@@ -15,8 +15,8 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, grpc_request, json_request, read_rest
 
+from model_server.access.keys import KeyFile
 from model_server.errors import Overloaded, StartError, Unauthenticated
-from model_server.keys import KeyFile
 
 SECRET, SLOW, ADMIN = "correct horse", "slow battery", "staple admin"
 ORIGIN = "https://page.example"
@@ -61,7 +61,7 @@ def test_every_key_is_compared_whichever_matches(path, monkeypatch):
         compared.append(left)
         return left == right
 
-    monkeypatch.setattr("model_server.keys.hmac.compare_digest", compare)
+    monkeypatch.setattr("model_server.access.keys.hmac.compare_digest", compare)
     keys = KeyFile(path)
     keys.find(SECRET)
     with pytest.raises(Unauthenticated):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.occlusion import OcclusionPlan, Span
+from model_server.inference.occlusion import OcclusionPlan, Span
 
 Effect = Callable[[Span], float]
 budgets = st.integers(2, 200)

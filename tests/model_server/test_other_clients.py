@@ -9,7 +9,7 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request, pack, read_rest
 
 from model_server.errors import InvalidInput
-from model_server.v2 import parse_request
+from model_server.protocol.v2 import parse_request
 
 TEXTS = ["A warm, funny film.", "Two dull hours."]
 # `StringCodec.encode_input("text", TEXTS)` in an InferenceRequest of mlserver 1.7.1, as its JSON goes out.

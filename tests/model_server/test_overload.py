@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from model_server.admission import Backlog, DrainRate, Limits
-from model_server.batching import BatchQueue
+from model_server.batching.admission import Backlog, DrainRate, Limits
+from model_server.batching.policy import BatchQueue
 
 SPEED = 6500.0
 BUDGET = 0.5

@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from server_process import ModelServer, model_server, wait_for
 from v2_requests import INFER, json_request
 
-from model_server.inference_proto import RepositoryIndexRequest, RepositoryIndexResponse, read_named
+from model_server.rpc.messages import RepositoryIndexRequest, RepositoryIndexResponse, read_named
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_server.errors import InvalidInput
-from model_server.service import Prediction
-from model_server.tensors import (
+from model_server.inference.data_plane import Prediction
+from model_server.protocol.tensors import (
     DEFAULT_OUTPUTS,
     OUTPUTS,
     check_input,

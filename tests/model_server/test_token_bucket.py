@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_server.token_bucket import TokenBucket
+from model_server.access.token_bucket import TokenBucket
 
 rates, bursts = st.floats(0.01, 1000), st.integers(1, 100)
 requests = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 300)), max_size=80)  # seconds since the last, texts

@@ -16,7 +16,7 @@ from model_release.scoring.engine import IntArray
 from model_server.engines.buckets import MAX_ROWS, Bucket, BucketTable, fill, make_buckets, row_counts, widths
 from model_server.engines.torch import TorchEngine, choose_device
 from model_server.errors import StartError
-from model_server.loading import load_release
+from model_server.lifecycle.loading import load_release
 from model_server.settings import ServerSettings
 
 VOCABULARY, MAX_TOKENS = 100, 64

@@ -25,7 +25,7 @@ from server_process import ModelServer, model_server, run_to_end, wait_for
 from v2_requests import INFER, grpc_request, json_request
 
 from model_server.errors import StartError
-from model_server.grpc_guard import ended_early
+from model_server.rpc.keys import ended_early
 from model_server.tracing import make_tracing
 
 SECRET = "quixotic"  # stands in every text, path and name that the tests send
@@ -333,7 +333,7 @@ def test_a_variable_that_the_sdk_refuses_is_named(environment: dict[str, str], s
 
 def test_a_propagator_that_is_missing_harms_nobody_without_traces():
     """A cluster sets it for all programs; FastAPI's import would end with it."""
-    program = "from model_server.tracing import check_propagators; check_propagators(); import model_server.app"
+    program = "from model_server.tracing import check_propagators; check_propagators(); import model_server.rest.app"
     ended = in_a_process(program, {"OTEL_PROPAGATORS": "b3"})
     assert ended.returncode == 0, ended.stderr
     assert "ignored: OTEL_PROPAGATORS is 'b3'" in ended.stderr

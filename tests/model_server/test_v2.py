@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_server.errors import InvalidInput, ServingError
-from model_server.options import TRUNCATIONS
-from model_server.service import Prediction
-from model_server.tensors import OUTPUTS, pack_bytes, unpack_texts
-from model_server.v2 import load_json, parse_request, write_response
+from model_server.inference.data_plane import Prediction
+from model_server.protocol.parameters import TRUNCATIONS
+from model_server.protocol.tensors import OUTPUTS, pack_bytes, unpack_texts
+from model_server.protocol.v2 import load_json, parse_request, write_response
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 some_texts = st.lists(words, min_size=1, max_size=5)

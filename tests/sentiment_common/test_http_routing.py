@@ -7,13 +7,13 @@ from starlette.testclient import TestClient
 
 from drift_cronjob.monitor.app import make_app as make_monitor
 from drift_cronjob.monitor.watch import Figures
-from model_server.app import make_api
-from model_server.app import make_app as make_predictor
-from model_server.averager import AveragerSettings
-from model_server.averager import make_app as make_averager
+from model_server.average.app import AveragerSettings
+from model_server.average.app import make_app as make_averager
+from model_server.lifecycle.state import ServerState
+from model_server.lifecycle.switch import ReleaseSwitch
+from model_server.rest.app import make_api
+from model_server.rest.app import make_app as make_predictor
 from model_server.settings import ServerSettings
-from model_server.state import ServerState
-from model_server.switch import ReleaseSwitch
 from prediction_log import LogWriter
 from sentiment_cli.page.proxy import Upstream
 from sentiment_cli.page.proxy import make_app as make_page
@@ -127,7 +127,7 @@ def test_allow_has_head_beside_get_in_a_fixed_order() -> None:
 @pytest.mark.parametrize(
     ("server", "path", "broken"),
     [
-        ("averager", "/v2", "model_server.averager.json_response"),
+        ("averager", "/v2", "model_server.average.app.json_response"),
         ("monitor", "/api/status", "drift_cronjob.monitor.app._shown"),
         ("page", "/health", "httpx.AsyncClient.build_request"),
     ],

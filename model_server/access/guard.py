@@ -1,0 +1,46 @@
+"""Who may do what by its API key; `rest_guard` and `grpc_guard` ask it before a request is read."""
+
+import enum
+import time
+
+from model_server.access.keys import KeyFile, current_key
+from model_server.errors import Forbidden, Overloaded, ServingError, Unauthenticated
+from model_server.metrics import Metrics
+
+_REASONS = {Unauthenticated: "unauthenticated", Forbidden: "forbidden", Overloaded: "rate_limit"}
+
+
+class Need(enum.Enum):
+    """A request's demand on its key: to be known, room for texts, or an administrator's rights."""
+
+    KNOWN = "known"
+    TEXTS = "texts"
+    ADMIN = "admin"
+
+
+class Guard:
+    """Let a request in by its key."""
+
+    def __init__(self, keys: KeyFile, metrics: Metrics) -> None:
+        self._keys, self._metrics = keys, metrics
+
+    def admit(self, authorization: str | None, api_key: str | None, need: Need) -> None:
+        """Check what was presented and make it the task's `current_key`.
+
+        A request for texts is refused here while its key's limit is reached, before its body is read; the data plane
+        charges its texts once they are known.
+
+        Raises:
+            Unauthenticated, Forbidden, Overloaded: no key, not an admin's, over its limit.
+        """
+        scheme, _, bearer = (authorization or "").partition(" ")
+        try:
+            key = self._keys.find(bearer.strip() if scheme.lower() == "bearer" else api_key)
+            if need is Need.ADMIN and not key.entry.admin:
+                raise Forbidden(f"key {key.entry.name!r} may not load or unload models")
+            if need is Need.TEXTS:
+                key.check(time.monotonic())
+        except ServingError as error:
+            self._metrics.rejected.labels(_REASONS[type(error)]).inc()
+            raise
+        current_key.set(key)

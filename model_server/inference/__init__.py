@@ -1,0 +1,1 @@
+"""The data plane: validated texts in, logged and counted predictions out."""

@@ -1,0 +1,62 @@
+"""The protocol's classification extension: an output's scores as its highest classes, `<score>:<index>:<label>`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from model_server.errors import InvalidInput
+from model_server.inference.data_plane import Prediction
+from model_server.protocol.tensors import Output, make_output
+from sentiment_common.json_terms import json_text
+
+CLASSIFIED = "probabilities"
+LABELS = ("negative", "positive")  # the columns of `probabilities`
+
+
+def class_count(name: object, value: object, where: str) -> int:
+    """How many classes are asked for of output `name`; no more are returned than there are.
+
+    Raises:
+        InvalidInput: not an output of scores, or not a positive whole number.
+    """
+    if name != CLASSIFIED:
+        raise InvalidInput(
+            f"{where}.classification: {json_text(name)} holds no scores of classes; ask it of {CLASSIFIED!r}"
+        )
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"{where}.classification is {json_text(value)}; send how many classes to return, 1 or more")
+    return min(value, len(LABELS))
+
+
+def classified(predictions: Sequence[Prediction], count: int) -> Output:
+    """BYTES [n, count]: of each prediction its `count` highest classes, the highest first."""
+    values: list[Any] = []
+    for prediction in predictions:
+        scores = (1.0 - prediction.probability, prediction.probability)
+        order = sorted(range(len(LABELS)), key=lambda index: -scores[index])
+        values += [f"{scores[index]:.6f}:{index}:{LABELS[index]}" for index in order[:count]]
+    return Output(CLASSIFIED, "BYTES", [len(predictions), count], values)
+
+
+def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
+    """How many classes are asked of which output, from the outputs' names and parameters.
+
+    Raises:
+        InvalidInput: classification is not offered there, or an output is to be put into shared memory.
+    """
+    classes = {}
+    for index, (name, parameters) in enumerate(outputs):
+        where = f"outputs[{index}].parameters"
+        if "shared_memory_region" in parameters:
+            raise InvalidInput(f"{where}.shared_memory_region: outputs are sent in the answer only; leave it out")
+        if "classification" in parameters:
+            classes[name] = class_count(name, parameters["classification"], where)
+    return classes
+
+
+def make_outputs(
+    names: Iterable[str], classes: Mapping[str, int], predictions: Sequence[Prediction]
+) -> Iterable[Output]:
+    """The outputs of these names, in their order; classes in place of values where they are asked for."""
+    for name in names:
+        count = classes.get(name)
+        yield classified(predictions, count) if count else make_output(name, predictions)

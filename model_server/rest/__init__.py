@@ -1,0 +1,1 @@
+"""REST: routes, bodies, keys, documentation. This room only translates."""

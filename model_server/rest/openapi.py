@@ -1,0 +1,201 @@
+"""The protocol's REST routes in the OpenAPI document: they are read by hand, so their schemas are written by hand."""
+
+from typing import Any
+
+from model_server.protocol.parameters import TRUNCATIONS
+from model_server.protocol.tensors import INPUT, OUTPUTS
+from model_server.protocol.v2 import LENGTH_HEADER
+
+Schema = dict[str, Any]
+_STRING: Schema = {"type": "string"}
+_ERRORS = {
+    400: "The request is not right; the message names the field and the remedy",
+    404: "No such model, version or prediction",
+    413: "Over a limit",
+    415: "The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON",
+    429: "Overload; Retry-After says when to come again",
+    504: "The request's deadline passed, or passes before its turn",
+    503: "Not ready, or stopping; Retry-After says when to come again",
+}
+BODY_ERRORS = (400, 413, 415, 503)  # of whatever reads a body
+WORK_ERRORS = (*BODY_ERRORS, 429, 504)  # of whatever asks the engine
+
+
+def _object(properties: dict[str, Schema], required: tuple[str, ...] = (), **other: Any) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required), **other}
+
+
+def _list(items: Schema, **other: Any) -> Schema:
+    return {"type": "array", "items": items, **other}
+
+
+ERROR = _object({"error": _STRING}, ("error",))
+_NAME, _DATATYPE = {"enum": list(OUTPUTS)}, {"enum": sorted({kind for kind, _ in OUTPUTS.values()})}
+_SHAPE = _list({"type": "integer", "minimum": 0})
+_ONE: Schema = {"const": 1}
+_PARAMETERS = _object(
+    {
+        "truncation": {"enum": list(TRUNCATIONS)},
+        "explain": {"type": "boolean"},
+        "binary_data_output": {"type": "boolean"},
+    },
+    additionalProperties=False,
+)
+_TEXT = {"type": "string", "minLength": 1, "pattern": "[A-Za-z]", "examples": ["A warm, funny film."]}
+_REQUEST = _object(
+    {
+        "id": _STRING,
+        "parameters": _PARAMETERS,
+        "inputs": _list(
+            _object(
+                {
+                    "name": {"const": INPUT["name"]},
+                    "datatype": {"const": INPUT["datatype"]},
+                    "shape": _list(_ONE, prefixItems=[{"type": "integer", "minimum": 1}], minItems=1, maxItems=2),
+                    "data": _list(_TEXT, minItems=1),
+                },
+                ("name", "datatype", "shape", "data"),
+            ),
+            minItems=1,
+            maxItems=1,
+        ),
+        "outputs": _list(
+            _object({"name": _NAME, "parameters": _object({"binary_data": {"type": "boolean"}})}, ("name",)),
+            uniqueItems=True,
+        ),
+    },
+    ("inputs",),
+)
+_OUTPUT = _object(
+    {"name": _NAME, "datatype": _DATATYPE, "shape": _SHAPE, "data": _list({}), "parameters": {"type": "object"}},
+    ("name", "datatype", "shape"),
+)
+_RESPONSE = _object(
+    {"model_name": _STRING, "model_version": _STRING, "id": _STRING, "outputs": _list(_OUTPUT)},
+    ("model_name", "model_version", "outputs"),
+)
+_TENSORS = _list(_object({"name": _STRING, "datatype": _STRING, "shape": _list({"type": "integer"})}))
+_METADATA = _object(
+    {"name": _STRING, "versions": _list(_STRING), "platform": _STRING, "inputs": _TENSORS, "outputs": _TENSORS},
+    ("name", "platform", "inputs", "outputs"),
+)
+# By these names clients find the types of what they send and get.
+SCHEMAS = {"V2Request": _REQUEST, "V2Answer": _RESPONSE, "V2Metadata": _METADATA}
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_SERVER = _object(
+    {"name": _STRING, "version": _STRING, "extensions": _list(_STRING)}, ("name", "version", "extensions")
+)
+_STATES = {"enum": ["LOADING", "READY", "UNLOADING", "UNAVAILABLE"]}
+_INDEX = _list(
+    _object(
+        {"name": _STRING, "version": _STRING, "state": _STATES, "reason": _STRING},
+        ("name", "version", "state", "reason"),
+    )
+)
+_ALIVE = _object({"status": {"const": "alive"}, **dict.fromkeys(("model", "docs", "health"), _STRING)}, ("status",))
+_READY = _object({"name": _STRING, "ready": {"type": "boolean"}})
+_V1_REQUEST = _object(
+    {
+        "instances": _list({"anyOf": [_TEXT, _object({"text": _TEXT}, ("text",))]}, minItems=1),
+        "parameters": _PARAMETERS,
+    },
+    ("instances",),
+    additionalProperties=False,
+)
+_V1_RESPONSE = _object({"predictions": _list({"type": "object"})}, ("predictions",))
+_V1_EXPLAINED = _object(
+    {part: _list({"type": "object"}) for part in ("predictions", "explanations")}, ("explanations",)
+)
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that ends with these errors."""
+    return {
+        status: {"description": _ERRORS[status], "content": {"application/json": {"schema": ERROR}}}
+        for status in statuses
+    }
+
+
+def _operation(
+    path: str,
+    summary: str,
+    answer: Schema,
+    *errors: int,
+    body: Schema | None = None,
+    required: bool = True,
+    binary: bool = False,
+) -> Schema:
+    content = {"application/json": {"schema": answer}}
+    if binary:
+        content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
+    responses: dict[int | str, Any] = {200: {"description": "The answer", "content": content}}
+    operation: Schema = {
+        "summary": summary,
+        "tags": [path.split("/")[1].partition(":")[0].upper() or "V1"],
+        "operationId": path.replace("/", "_").strip("_") or "alive",
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[^/]+$"}}
+            for name in ("name", "version")
+            if f"{{{name}}}" in path
+        ],
+        "responses": {str(status): said for status, said in (responses | error_responses(*errors)).items()},
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": body}}}
+    return operation
+
+
+def protocol_paths() -> dict[str, Schema]:
+    """`paths` of V2 and V1."""
+    paths: dict[str, Schema] = {}
+
+    def get(path: str, summary: str, answer: Schema, *errors: int) -> None:
+        paths[path] = {"get": _operation(path, summary, answer, *errors)}
+
+    live, ready = (_object({word: {"type": "boolean"}}, (word,)) for word in ("live", "ready"))
+    get("/", "Does the process answer? (V1)", _ALIVE)
+    get("/v2", "Server metadata", _SERVER)
+    get("/v2/health/live", "Does the process answer?", live)
+    get("/v2/health/ready", "Can it be asked?", ready)
+    paths["/v2/health/ready"]["get"]["responses"]["503"] = {
+        "description": _ERRORS[503],
+        "content": {"application/json": {"schema": ready}},
+    }
+    for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        get(model, "Model metadata", _named("V2Metadata"), 404)
+        get(f"{model}/ready", "Can the model be asked?", _READY, 404, 503)
+        infer = _operation(
+            f"{model}/infer",
+            "Sentiment of texts",
+            _named("V2Answer"),
+            *WORK_ERRORS,
+            404,
+            body=_named("V2Request"),
+            binary=True,
+        )
+        infer["description"] = (
+            f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON; "
+            "where it is 0, the body is one text as it is. "
+            "An output's parameter `classification` returns that many classes in place of its values."
+        )
+        paths[f"{model}/infer"] = {"post": infer}
+    index = _object({"ready": {"type": "boolean"}}, additionalProperties=False)
+    path = "/v2/repository/index"
+    paths[path] = {
+        "post": _operation(path, "Models and their states", _INDEX, *BODY_ERRORS, body=index, required=False)
+    }
+    for protocol in ("/v1/models", "/v2/models"):
+        get(protocol, "Names of models", _object({"models": _list(_STRING)}, ("models",)))
+    get("/v1/models/{name}", "Can the model be asked?", _READY, 404, 503)
+    for verb, summary, answer in (
+        ("predict", "Sentiment (V1)", _V1_RESPONSE),
+        ("explain", "Sentiment and why (V1)", _V1_EXPLAINED),
+    ):
+        path = f"/v1/models/{{name}}:{verb}"
+        paths[path] = {"post": _operation(path, summary, answer, *WORK_ERRORS, 404, body=_V1_REQUEST)}
+    return paths

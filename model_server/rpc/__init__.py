@@ -1,0 +1,1 @@
+"""gRPC: the servicer, its handlers and keys. This room only translates."""

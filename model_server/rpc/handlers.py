@@ -1,0 +1,102 @@
+"""The calls of the protocol's service as gRPC handlers. A message that is no protobuf is the client's mistake.
+
+Generated handlers leave that to gRPC, which answers INTERNAL: a code that clients try again and alerts count.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from model_server.errors import InvalidInput, ServingError
+from model_server.rpc.inbox import Inbox, Lane
+from model_server.rpc.keys import ended_early, retry_metadata
+from model_server.rpc.messages import SERVICE, ModelInferRequest, RepositoryIndexRequest, pb, read_named
+
+Call = Callable[[Any, Any], Awaitable[Any]]
+Count = Callable[[str, float, Exception | None], None]
+_METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
+# Method → what reads its message.
+_READERS: dict[str, Callable[[bytes], Any]] = {
+    **{name: getattr(pb, f"{name}Request").FromString for name in _METHODS},
+    "ModelInfer": ModelInferRequest.FromString,
+    "RepositoryIndex": RepositoryIndexRequest.FromString,
+    "RepositoryModelLoad": read_named("RepositoryModelLoadRequest"),
+    "RepositoryModelUnload": read_named("RepositoryModelUnloadRequest"),
+}
+
+
+_EMPTY = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # their messages have no fields: not waited for
+
+
+def _answering(call: Call, request: Any) -> Call:
+    async def run(_: Any, context: Any) -> Any:
+        return await call(request, context)
+
+    return run
+
+
+def reading(name: str, call: Call, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Call:
+    """The handler of a call `name`, whose message arrives in that lane and is counted in memory until the call ends.
+
+    Args:
+        read: parses the message.
+        count: is given the status, the start and the error of a call that ends before `call` is reached.
+    """
+    memory = inbox.memory
+
+    async def receive(context: Any) -> tuple[Any, int]:
+        raw = await inbox.receive(context, lane)
+        size = len(raw)
+        memory.take(size)
+        try:
+            return read(raw), size
+        except DecodeError:
+            memory.release(size)
+            raise InvalidInput(f"the message of {size} bytes is not a {name}Request") from None
+
+    async def run(_: Any, context: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            request, size = await receive(context)
+        except asyncio.CancelledError:
+            count(ended_early(context).name, started, None)
+            raise
+        except ServingError as error:
+            count(error.code.name, started, error)
+            await context.abort(error.code, str(error), retry_metadata(error))
+        try:
+            return await call(request, context)
+        finally:
+            memory.release(size)
+
+    return run
+
+
+def not_counted(status: str, started: float, error: Exception | None) -> None:
+    """The `count` of calls that no metric counts."""
+
+
+def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count) -> None:
+    """Serve the servicer's methods, which have the protocol's names. `count` counts calls of ModelInfer."""
+
+    def handler(name: str) -> Call:
+        call, read = getattr(servicer, name), _READERS[name]
+        if name in _EMPTY:
+            return _answering(call, read(b""))
+        if name == "ModelInfer":
+            return reading(name, call, read, inbox, inbox.uploads, count)
+        return reading(name, call, read, inbox, inbox.questions, not_counted)
+
+    handlers = {name: stream_unary(handler(name)) for name in _READERS}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def stream_unary(handler: Call) -> Any:
+    """The call as gRPC is given it."""
+    return grpc.stream_unary_rpc_method_handler(
+        handler, request_deserializer=bytes, response_serializer=lambda response: response.SerializeToString()
+    )
