@@ -6,7 +6,7 @@
 #           `grpc.http2.min_ping_interval_without_data_ms`, without `recv`. No unknown channel argument is reported.
 # Hurts:    a server that permits pings by the guide still sends its clients away with "Too many pings", about three of
 #           their pings into any call, which tests with short calls never meet.
-#           Here: tests/model_server/test_grpc_connections.py::test_clients_that_ping_stay
+#           Here: tests/model_server/rpc/test_grpc_connections.py::test_clients_that_ping_stay
 # Versions: grpcio 1.76.0, Python 3.11
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT

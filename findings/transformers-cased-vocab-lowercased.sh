@@ -7,7 +7,7 @@
 #           copied: the network reads other tokens than it was trained on, trains and serves, and is a little worse.
 # Versions: transformers 5.23.0, tokenizers 0.23.3.
 # Here:     training_job/fit/bases.py decides by tokenizer_config.json, else by the vocabulary, and prints a line;
-#           tests/training_job/test_bases.py::test_a_vocabulary_alone_makes_the_tokenizer_that_its_words_ask_for
+#           tests/training_job/fit/test_bases.py::test_a_vocabulary_alone_makes_the_tokenizer_that_its_words_ask_for
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -25,7 +25,7 @@ from training_job.fit import bases
 from training_job.fit.bases import Base, load_base
 from training_job.fit.minilm import distilbert_config, packaged_minilm
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ["A film to love.", "dull, dull and duller " * 40, "😀 café"]
 
 

@@ -24,7 +24,7 @@ from training_job.data.reading import parse_label, read_csv, read_rows
 from training_job.data.rows import Rows
 from training_job.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NASTY = [
     'He said "no", twice.',
     "two\nlines",
