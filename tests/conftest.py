@@ -7,9 +7,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
-from factories import make_release
 from hypothesis import HealthCheck, settings
-from s3_server import s3_endpoint, s3_uri, store_uri
+from kit.factories import make_release
+from kit.s3_server import s3_endpoint, s3_uri, store_uri
 
 # One S3 server for all suites: fsspec keeps the connection that a process opened first.
 __all__ = ["s3_endpoint", "s3_uri", "store_uri"]

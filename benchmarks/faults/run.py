@@ -17,7 +17,7 @@ from typing import Any
 from database_gone import database_gone
 from disk_full import NoSmallDisk, disk_full
 from harness import machine, read_texts, save
-from postgres import Postgres
+from kit.postgres import Postgres
 from scene import Scene, console
 from server_ended import POSTGRES, flush_seconds, killed, told_to_end
 

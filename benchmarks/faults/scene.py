@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(_ROOT), str(_ROOT / "benchmarks"), str(_ROOT / "tests")]
 
 from harness import ServerProcess
-from postgres import Postgres
+from kit.postgres import Postgres
 from rich.console import Console
 
 from prediction_log import upgrade

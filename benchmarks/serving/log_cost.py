@@ -22,8 +22,8 @@ sys.path[:0] = [str(_ROOT), str(_ROOT / "tests")]
 import numpy as np
 import setting
 from harness import machine, save
+from kit.postgres import Postgres
 from pairs import Run, alternate, latency, rate
-from postgres import Postgres
 from rich.console import Console
 from servers import Recipe, Running, ours
 from setting import Setting

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import make_texts
+from kit.factories import make_texts
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PROGRAM = BENCHMARKS / "serving/gpu.py"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving_benchmarks import server
+from kit.serving_benchmarks import server
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

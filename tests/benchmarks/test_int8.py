@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from factories import make_texts
-from serving_benchmarks import serving_module
+from kit.factories import make_texts
+from kit.serving_benchmarks import serving_module
 
 from model_release import ReleaseStore
 from training_job.build.quantise import Decision

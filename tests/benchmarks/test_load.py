@@ -5,10 +5,10 @@ import socket
 import threading
 
 import pytest
-from factories import make_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
-from serving_benchmarks import http, server, serving_module
+from kit.factories import make_tokenizer
+from kit.serving_benchmarks import http, server, serving_module
 from tokenizers import Tokenizer
 
 load, texts = serving_module("load"), serving_module("texts")

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from serving_benchmarks import http, server
+from kit.serving_benchmarks import http, server
 
 from model_release import Encoding
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from serving_benchmarks import serving_module
+from kit.serving_benchmarks import serving_module
 
 from model_release import Encoding
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from chart.rendering import CHART
-from server_process import free_port
+from kit.server_process import free_port
 
 SCRIPT = CHART / "files/object-store/bucket.py"
 

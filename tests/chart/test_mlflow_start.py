@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 from chart.rendering import CHART
-from own_postgres import postgres
-from postgres import Postgres
+from kit.own_postgres import postgres
+from kit.postgres import Postgres
 
 __all__ = ["postgres"]
 

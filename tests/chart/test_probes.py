@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import issue
 from chart.objects import Object
 from chart.rendering import CHART, Values, render
-from kube_api import Served
-from server_process import free_port
+from kit.certificates import issue
+from kit.kube_api import Served
+from kit.server_process import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route

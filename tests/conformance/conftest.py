@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import ModelServer, model_server, wait_for
+from kit.server_process import ModelServer, model_server, wait_for
 
 MAX_BODY_BYTES = 2_000_000
 

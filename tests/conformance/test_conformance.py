@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import ModelServer
+from kit.server_process import ModelServer
 
 import conformance.checks  # noqa: F401  (registers them)
 from conformance.check import CHECKS

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from factories import make_release, make_texts
+from kit.factories import make_release, make_texts
 
 from .fences import ROOT
 from .session import Session, Stand
@@ -25,7 +25,7 @@ def triton_python() -> Path | None:
 @pytest.fixture(scope="session")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
     """Two releases of random weights, the second one champion; a log of its own kind of texts; rows to train on."""
-    from drift_systems import System
+    from kit.drift_systems import System
 
     from model_release import ReleaseStore, Scorer
     from prediction_log import upgrade

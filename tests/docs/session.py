@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from server_process import free_port
+from kit.server_process import free_port
 
 from .calls import RECORD, calls, put_before, unexpected
 from .expected import differs

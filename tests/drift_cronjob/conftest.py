@@ -1,5 +1,5 @@
 """Systems to check."""
 
-from drift_systems import release, scorer, system
+from kit.drift_systems import release, scorer, system
 
 __all__ = ["release", "scorer", "system"]

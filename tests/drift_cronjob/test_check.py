@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
-from drift_systems import FOREIGN, LIKE, System
+from kit.drift_systems import FOREIGN, LIKE, System
 
 from drift_cronjob.verdict import Verdict
 from model_release.scoring.features import DESCRIPTORS

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from drift_systems import LIKE, REFERENCE_ROWS, System
-from factories import make_release
+from kit.drift_systems import LIKE, REFERENCE_ROWS, System
+from kit.factories import make_release
 
 from drift_cronjob.check import check
 from drift_cronjob.errors import DriftError, NothingServed

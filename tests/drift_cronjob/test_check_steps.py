@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import kube_config
 import pytest
-from drift_systems import FOREIGN, LIKE, System
-from kube_api import KubeApi
-from own_postgres import postgres
-from postgres import Postgres
+from kit import kube_config
+from kit.drift_systems import FOREIGN, LIKE, System
+from kit.kube_api import KubeApi
+from kit.own_postgres import postgres
+from kit.postgres import Postgres
 
 from drift_cronjob.check import INCOMPLETE, check
 from drift_cronjob.cli import app

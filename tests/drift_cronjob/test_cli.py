@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from drift_systems import FOREIGN, LIKE, System
+from kit.drift_systems import FOREIGN, LIKE, System
 
 from drift_cronjob.cli import app
 from model_release.scoring.features import DESCRIPTORS

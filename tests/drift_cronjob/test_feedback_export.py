@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from log_rows import record, write
+from kit.log_rows import record, write
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.feedback_export import export

@@ -1,7 +1,7 @@
 """Drift checks and the monitor read from DATABASE_READ_URL and write to DATABASE_URL."""
 
 import pytest
-from drift_systems import LIKE, System
+from kit.drift_systems import LIKE, System
 
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import LogSource

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import kube_config
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kit import kube_config
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.retrain import Training, _job, reason_against, retrain

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import grpc
 from kit import ROOT, expect
+from kit.v2_requests import INFER, grpc_request, json_request, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from v2_requests import INFER, grpc_request, json_request, read_rpc
 
 from training_job.data.reading import read_rows
 

@@ -14,7 +14,7 @@ import s3fs
 from chart.rendering import render
 from eks.terraform import GATEWAY, evaluate
 from eks.values import both
-from factories import make_release
+from kit.factories import make_release
 from moto.server import ThreadedMotoServer
 
 from model_release import ReleaseStore, StoreUnreachable

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from eks.terraform import EKS
-from postgres import PASSWORD, NoPostgres, Postgres, binaries
+from kit.postgres import PASSWORD, NoPostgres, Postgres, binaries
 from sqlalchemy.engine import make_url
 
 ADMIN = "administrator"

@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 import uvicorn
-from factories import make_release, make_texts
-from log_rows import record, write
-from server_process import free_port, wait_for
+from kit.factories import make_release, make_texts
+from kit.log_rows import record, write
+from kit.server_process import free_port, wait_for
 
 from model_release import ReleaseStore
 from sentiment_cli.page.proxy import Upstream, make_app

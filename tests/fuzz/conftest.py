@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_process import ModelServer, model_server
+from kit.server_process import ModelServer, model_server
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import make_release, make_texts
+from kit.factories import make_release, make_texts
 
 from model_release import ReleaseCorrupt, ReleaseStore
 from model_release.seen import KNOWN_NEW, SEEN, is_new_to, known_new_to, read_seen, write_known_new, write_seen

@@ -7,9 +7,9 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from fake_engine import FakeEngine
+from kit.fake_engine import FakeEngine
+from kit.server_process import ModelServer, model_server
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server
 
 ORIGIN = "https://page.example"
 PLAIN_ORIGIN = "http://page.example"  # a browser shows it without a certificate

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from v2_requests import INFER, LENGTH_HEADER, binary_request, grpc_request, json_request, pack, read_rest, read_rpc
+from kit.v2_requests import INFER, LENGTH_HEADER, binary_request, grpc_request, json_request, pack, read_rest, read_rpc
 
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 MEGABYTE = "a word " * 150_000

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import ModelServer
-from v2_requests import INFER, LENGTH_HEADER
+from kit.server_process import ModelServer
+from kit.v2_requests import INFER, LENGTH_HEADER
 
 from model_server.rest.api_page.example import example_of, resolve
 from model_server.rest.api_page.page import headers, render

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import model_server
-from v2_requests import INFER, json_request
+from kit.server_process import model_server
+from kit.v2_requests import INFER, json_request
 
 from model_server.console_log import FIELDS, JsonFormatter
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import grpc
 import httpx
-import kserve_transformer
 import pytest
+from kit import kserve_transformer
+from kit.kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
+from kit.kserve_process import StockServer, stock_server
+from kit.server_process import ModelServer
 from kserve import InferResponse
 from kserve.protocol.infer_type import RequestedOutput
-from kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
-from kserve_process import StockServer, stock_server
-from server_process import ModelServer
 
 PROTOCOLS = ("v1", "v2", "grpc-v2")
 

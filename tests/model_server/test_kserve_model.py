@@ -11,17 +11,17 @@ from typing import Any
 
 import grpc
 import httpx
-import kserve_models
 import pytest
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent, from_http
+from kit import kserve_models
+from kit.kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
+from kit.kserve_process import StockServer, stock_server
+from kit.server_process import wait_for
+from kit.v2_requests import grpc_request, json_request, pack
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from kserve.protocol.infer_type import RequestedOutput
-from kserve_clients import TEXTS, by_grpc, by_rest, infer_request, tensors
-from kserve_process import StockServer, stock_server
-from server_process import wait_for
-from v2_requests import grpc_request, json_request, pack
 
 from model_release import Scorer
 

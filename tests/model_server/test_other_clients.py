@@ -5,8 +5,8 @@ import struct
 from typing import Any
 
 import pytest
+from kit.v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request, pack, read_rest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request, pack, read_rest
 
 from model_server.errors import InvalidInput
 from model_server.protocol.v2 import parse_request

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from server_process import ModelServer, free_port, run_to_end
+from kit.server_process import ModelServer, free_port, run_to_end
 
 from model_server.cli import app
 from sentiment_common.console import run

@@ -11,9 +11,9 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, LENGTH_HEADER, binary_request, grpc_request, json_request, read_rest, read_rpc
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, LENGTH_HEADER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 TEXTS = ["a wonderful warm film", "dull and tedious", "the plot " * 40, "Fünf Sterne 🎬", "x"]
 ALL_OUTPUTS = ["label", "confidence", "probabilities", "prediction_id", "tokens", "truncated"]

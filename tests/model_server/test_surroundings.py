@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from kit.server_process import ModelServer, model_server
+from kit.v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from server_process import ModelServer, model_server
-from v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request
 
 from model_server.metrics import ROUTES
 

@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from certificates import issue
+from kit.certificates import issue
+from kit.server_process import ModelServer, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request, read_rest, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, wait_for
-from v2_requests import INFER, grpc_request, json_request, read_rest, read_rpc
 
 from model_server.errors import StartError
 from model_server.tls import Certificate

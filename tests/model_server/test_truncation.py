@@ -8,8 +8,8 @@ import grpc
 import httpx
 import numpy as np
 import pytest
-from server_process import ModelServer, model_server
-from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
+from kit.server_process import ModelServer, model_server
+from kit.v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Scorer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import OwnServer, Postgres, Server
+from kit.postgres import OwnServer, Postgres, Server
 
 from prediction_log import LogWriter, upgrade
 

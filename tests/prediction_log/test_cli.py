@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from log_rows import record, write
-from postgres import PASSWORD, Postgres
+from kit.log_rows import record, write
+from kit.postgres import PASSWORD, Postgres
 from typer.testing import CliRunner
 
 from prediction_log import LogError, WindowReader

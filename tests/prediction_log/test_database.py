@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from log_rows import record, write
-from postgres import Postgres, Server
+from kit.log_rows import record, write
+from kit.postgres import Postgres, Server
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from log_rows import id_at, record, write
+from kit.log_rows import id_at, record, write
 
 from prediction_log import (
     DriftReportRow,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from log_rows import any_record, record
+from kit.log_rows import any_record, record
 
 from prediction_log import PredictionRecord
 from prediction_log.journal import DAMAGED, SEGMENT_BYTES, Journal, decode, encode

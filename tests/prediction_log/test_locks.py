@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 from alembic import command
-from log_rows import DAY, day_name, midnight, partitions, record, write
-from postgres import Postgres, Server
+from kit.log_rows import DAY, day_name, midnight, partitions, record, write
+from kit.postgres import Postgres, Server
 from sqlalchemy import Connection
 from typer.testing import CliRunner
 

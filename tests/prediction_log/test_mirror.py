@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from log_rows import record, wait_until
-from postgres import Postgres
+from kit.log_rows import record, wait_until
+from kit.postgres import Postgres
 
 from prediction_log import LogError, LogWriter, PredictionRecord, WindowReader
 from prediction_log.journal import Journal
@@ -176,7 +176,7 @@ def test_a_bad_address_is_refused_at_once(tmp_path: Path) -> None:
 KILLED = """
 import json, os, signal, sys, time
 from pathlib import Path
-from log_rows import record
+from kit.log_rows import record
 from prediction_log import LogWriter
 
 writer = LogWriter(sys.argv[1], Path(sys.argv[2]), flush_seconds=0.02, spill_uri=sys.argv[3], owner="killed",

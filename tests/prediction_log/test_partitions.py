@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 import pytest
-from log_rows import DAY, day_name, midnight, partitions, record, write
-from postgres import Server
+from kit.log_rows import DAY, day_name, midnight, partitions, record, write
+from kit.postgres import Server
 from sqlalchemy import func, select
 
 from prediction_log import (

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from log_rows import record, wait_until, write
-from pgbouncer import NoPgBouncer, PgBouncer, program
-from postgres import PASSWORD, Server
+from kit.log_rows import record, wait_until, write
+from kit.pgbouncer import NoPgBouncer, PgBouncer, program
+from kit.postgres import PASSWORD, Server
 from sqlalchemy import text
 
 from prediction_log import (

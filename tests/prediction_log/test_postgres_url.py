@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from postgres import PASSWORD, Postgres, binaries
+from kit.postgres import PASSWORD, Postgres, binaries
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_rows import any_record, record, write
+from kit.log_rows import any_record, record, write
 from scipy import stats
 
 from prediction_log import LogError, PredictionRecord, WindowReader

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from log_rows import any_record, id_at, record
+from kit.log_rows import any_record, id_at, record
 from scipy import stats
 
 from prediction_log import LogError, PredictionRecord, new_id, time_of

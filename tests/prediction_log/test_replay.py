@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_rows import record, write
+from kit.log_rows import record, write
 from typer.testing import CliRunner
 
 from prediction_log import LogError, PredictionRecord, WindowReader, upgrade

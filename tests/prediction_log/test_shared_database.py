@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from log_rows import record, wait_until, write
-from postgres import PASSWORD, Server
+from kit.log_rows import record, wait_until, write
+from kit.postgres import PASSWORD, Server
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from log_rows import any_record, record
+from kit.log_rows import any_record, record
 
 from prediction_log import LogError, PredictionRecord
 from prediction_log.journal import encode

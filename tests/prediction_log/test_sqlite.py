@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from log_rows import record, wait_until, write
+from kit.log_rows import record, wait_until, write
 
 from prediction_log import (
     LogError,

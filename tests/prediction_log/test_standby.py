@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from log_rows import record, wait_until, write
-from postgres import PASSWORD, Postgres, Server, Standby
+from kit.log_rows import record, wait_until, write
+from kit.postgres import PASSWORD, Postgres, Server, Standby
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 

@@ -4,8 +4,8 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from log_rows import record, wait_until, write
-from postgres import Server
+from kit.log_rows import record, wait_until, write
+from kit.postgres import Server
 
 from prediction_log import WindowReader, add_feedback, database_size, upgrade
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from log_rows import record, wait_until, write
+from kit.log_rows import record, wait_until, write
 
 from prediction_log import LogError, LogWriter, PredictionRecord, WindowReader, upgrade
 from prediction_log.journal import Journal

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from log_rows import record, wait_until
-from postgres import Postgres
+from kit.log_rows import record, wait_until
+from kit.postgres import Postgres
 
 from prediction_log import LogWriter, PredictionRecord, WindowReader, upgrade
 from prediction_log.journal import Journal
@@ -304,7 +304,7 @@ def test_a_burst_faster_than_the_journal_is_not_lost(tmp_path: Path, make_writer
 KILLED = """
 import os, signal, sys, time
 from pathlib import Path
-from log_rows import record
+from kit.log_rows import record
 from prediction_log import LogWriter
 
 writer = LogWriter(sys.argv[1], Path(sys.argv[2]), flush_seconds=0.02)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import kube_config
 import pytest
-from kube_api import KubeApi, Object, Served
+from kit import kube_config
+from kit.kube_api import KubeApi, Object, Served
 from typer.testing import CliRunner
 
 from drift_cronjob.monitor.app import make_app

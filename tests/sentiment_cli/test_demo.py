@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from factories import make_texts
+from kit.factories import make_texts
 
 from sentiment_cli.demo.data import Table, write_csv
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_process import wait_for
+from kit.server_process import wait_for
 from starlette.testclient import TestClient
 
 from sentiment_cli.demo.processes import free_ports

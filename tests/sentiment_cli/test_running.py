@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from factories import make_texts
+from kit.factories import make_texts
 
 from sentiment_cli.client import TRANSPORTS, Predict, connect
 from sentiment_cli.demo.processes import free_ports

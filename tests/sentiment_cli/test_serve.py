@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from factories import make_release
+from kit.factories import make_release
 
 from model_release import ReleaseNotFound, ReleaseStore
 from sentiment_cli.errors import CliError

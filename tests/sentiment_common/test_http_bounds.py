@@ -9,8 +9,8 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from http_wire import HOST, Wire, ask, running, wire
-from server_process import wait_for
+from kit.http_wire import HOST, Wire, ask, running, wire
+from kit.server_process import wait_for
 
 from sentiment_common.http.door import MAX_REFUSED
 from sentiment_common.http.request import claim, refusal

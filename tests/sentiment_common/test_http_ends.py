@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from http_wire import HOST, Running, ask, running, wire
-from server_process import wait_for
+from kit.http_wire import HOST, Running, ask, running, wire
+from kit.server_process import wait_for
 
 from sentiment_common.http import connection, door
 from sentiment_common.http.connection import MAX_PIPELINED

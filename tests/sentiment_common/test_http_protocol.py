@@ -9,9 +9,9 @@ from itertools import pairwise
 import httpx
 import pytest
 import uvicorn.server
-from http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kit.http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
 
 from sentiment_common.http.connection import MAX_PIPELINED
 

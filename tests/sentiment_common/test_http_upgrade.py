@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
+from kit.http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
 
 WEBSOCKET = (
     b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"

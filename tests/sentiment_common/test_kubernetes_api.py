@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import kube_config
 import pytest
+from kit import kube_config
 from kubernetes import client, config
 from kubernetes.client import ApiException
 

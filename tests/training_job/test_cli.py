@@ -79,7 +79,7 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
 
 
 def test_promote_and_rollback_move_the_champion(tiny_release: tuple[str, str], tmp_path: Path) -> None:
-    from factories import make_release
+    from kit.factories import make_release
 
     uri = str(tmp_path / "releases")
     first, second = make_release(uri, rows=40), make_release(uri, rows=40, seed=1)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.new_database import new_database
 from mlflow import MlflowClient
-from new_database import new_database
 
 ROOT = Path(__file__).resolve().parents[2]
 __all__ = ["new_database"]

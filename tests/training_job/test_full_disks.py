@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kit.release_inputs import release_inputs
+from kit.small_disk import fill, small_disk
+from kit.training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 from mlflow import MlflowClient
-from release_inputs import release_inputs
-from small_disk import fill, small_disk
-from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 
 from model_release import ReleaseStore
 from model_release.errors import StoreFull

@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from chinese_reviews import make_chinese
-from factories import make_texts
-from mlflow import MlflowClient
-from training_runs import (
+from kit.chinese_reviews import make_chinese
+from kit.factories import make_texts
+from kit.training_runs import (
     files,
     make_progress,
     make_settings,
@@ -21,6 +20,7 @@ from training_runs import (
     threads_kept,
     write_rows,
 )
+from mlflow import MlflowClient
 
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 from mlflow import MlflowClient
-from training_runs import files, make_progress, make_settings, no_settings_from_outside, statuses, threads_kept
 
 from model_release import ReleaseStore
 from training_job import pipeline, workspace

@@ -7,9 +7,9 @@ from typing import Any
 import optuna
 import pytest
 import torch
+from kit.searches import Silent, search_rows, search_settings
+from kit.training_runs import no_settings_from_outside
 from optuna.trial import TrialState
-from searches import Silent, search_rows, search_settings
-from training_runs import no_settings_from_outside
 
 from training_job import search as search_module
 from training_job.errors import Diverged

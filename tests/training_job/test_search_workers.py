@@ -11,11 +11,11 @@ from typing import Any
 
 import optuna
 import pytest
-import searches
-from new_database import new_database
+from kit import searches
+from kit.new_database import new_database
+from kit.searches import Silent, search_rows, search_settings
+from kit.training_runs import no_settings_from_outside, threads_kept
 from optuna.trial import TrialState
-from searches import Silent, search_rows, search_settings
-from training_runs import no_settings_from_outside, threads_kept
 
 from training_job import search as search_module
 from training_job import study as study_module
@@ -29,7 +29,7 @@ __all__ = ["new_database", "no_settings_from_outside", "threads_kept"]
 # A worker that takes a trial, has its first heartbeat written, and then does not come back.
 HANGING = """
 import sys, threading
-import searches
+from kit import searches
 from training_job import search, study
 study.HEARTBEAT_SECONDS = 1
 def hang(*_):

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from searches import Silent, search_rows, search_settings
-from training_runs import no_settings_from_outside, threads_kept
+from kit.searches import Silent, search_rows, search_settings
+from kit.training_runs import no_settings_from_outside, threads_kept
 
 from sentiment_common.database_lock import only_process
 from training_job import search as search_module

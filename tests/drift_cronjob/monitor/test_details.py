@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import make_texts
-from log_rows import id_at, write
+from kit.factories import make_texts
+from kit.log_rows import id_at, write
 
 from drift_cronjob.errors import DriftError
 from drift_cronjob.monitor import details

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from log_rows import record, wait_until, write
+from kit.log_rows import record, wait_until, write
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import make_texts
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.factories import make_texts
 
 from model_release import GoldenMismatch, Judgement, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
 from model_release.golden import build_golden, read_golden, replay, write_golden

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from factories import make_texts, make_tokenizer
 from hypothesis import example, given
 from hypothesis import strategies as st
+from kit.factories import make_texts, make_tokenizer
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 
 from model_release.scoring import tokens

@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request, read_rest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, grpc_request, json_request, read_rest
 
 from model_server.access.keys import KeyFile
 from model_server.errors import Overloaded, StartError, Unauthenticated

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from factories import make_release
-from graph_router import graph_router
-from server_process import ModelServer, free_port, model_server, wait_for
-from v2_requests import INFER, LENGTH_HEADER, binary_request, json_request, read_rest
+from kit.factories import make_release
+from kit.graph_router import graph_router
+from kit.server_process import ModelServer, free_port, model_server, wait_for
+from kit.v2_requests import INFER, LENGTH_HEADER, binary_request, json_request, read_rest
 
 from model_server.average.app import refusal
 from model_server.errors import BadGateway, InvalidInput, Overloaded, Unavailable

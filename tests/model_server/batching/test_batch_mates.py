@@ -12,9 +12,9 @@ import httpx
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kit.server_process import ModelServer
+from kit.v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer
-from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding
 from model_server.batching.admission import Limits

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from fake_engine import POISON, Row, encoding, first_ids
+from kit.fake_engine import POISON, Row, encoding, first_ids
 
 from model_release import Encoding
 from model_server.batching.admission import DrainRate, Limits

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from fake_engine import encoding, first_ids
+from kit.fake_engine import encoding, first_ids
 
 from model_server.errors import DeadlineExceeded, Overloaded
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from factories import make_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.factories import make_texts
 
 from model_release import OpenVINOEngine, ReleaseCorrupt, Scorer
 from model_release.scoring.engine import IntArray

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from server_process import model_server, wait_for
-from v2_requests import INFER, json_request, read_rest
+from kit.server_process import model_server, wait_for
+from kit.v2_requests import INFER, json_request, read_rest
 
 from model_server.inference.cache import AnswerCache, text_key
 

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request, read_rest
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, grpc_request, json_request, read_rest
 
 from model_server.errors import DeadlineExceeded, InvalidInput
 from model_server.inference.deadlines import deadline_of, within

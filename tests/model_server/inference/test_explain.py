@@ -9,9 +9,9 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from kit.server_process import ModelServer, model_server
+from kit.v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server
-from v2_requests import INFER, binary_request, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import Encoding, Scorer
 from model_server.inference.explain import Reading, explain, mask_id, read_text

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from admin_key import HEADERS, KEYS_FILE, LOAD
-from server_process import ModelServer, wait_for
-from stalling_store import StallingStore
-from v2_requests import INFER, json_request, read_rest
+from kit.admin_key import HEADERS, KEYS_FILE, LOAD
+from kit.server_process import ModelServer, wait_for
+from kit.stalling_store import StallingStore
+from kit.v2_requests import INFER, json_request, read_rest
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import grpc
 import httpx
 import numpy as np
 import pytest
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request, read_rest, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, grpc_request, json_request, read_rest, read_rpc
 
 from model_release import ReleaseStore
 from prediction_log import upgrade

@@ -11,13 +11,13 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from admin_key import HEADERS, KEY, KEYS_FILE, LOAD, METADATA, UNLOAD
-from factories import make_release
-from http_wire import ask
+from kit.admin_key import HEADERS, KEY, KEYS_FILE, LOAD, METADATA, UNLOAD
+from kit.factories import make_release
+from kit.http_wire import ask
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request, read_rest
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, grpc_request, json_request, read_rest
 
 from model_release import ReleaseStore, Scorer
 

@@ -3,7 +3,7 @@
 import re
 
 import jsonschema
-from v2_requests import INFER, json_request
+from kit.v2_requests import INFER, json_request
 
 
 def _schema(document, path, method, status="200"):

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from http_wire import HOST, Answer, ask, wire
-from server_process import ModelServer, free_port, model_server, wait_for
-from v2_requests import INFER, LENGTH_HEADER, binary_request
+from kit.http_wire import HOST, Answer, ask, wire
+from kit.server_process import ModelServer, free_port, model_server, wait_for
+from kit.v2_requests import INFER, LENGTH_HEADER, binary_request
 
 UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
 PAGE = """

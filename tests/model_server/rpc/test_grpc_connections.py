@@ -16,9 +16,9 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, grpc_request, json_request
 
 METADATA_BYTES = 16_384  # the default
 MAX_CONNECTIONS, MAX_CALLS = 4, 3

@@ -6,8 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
-from server_process import ModelServer
-from v2_requests import grpc_request
+from kit.server_process import ModelServer
+from kit.v2_requests import grpc_request
 
 from model_server.rpc.messages import PARAMETER_KINDS, ModelInferRequest, pb
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
-from server_process import ModelServer, model_server, wait_for
-from v2_requests import INFER, json_request
+from kit.server_process import ModelServer, model_server, wait_for
+from kit.v2_requests import INFER, json_request
 
 from model_server.rpc.messages import RepositoryIndexRequest, RepositoryIndexResponse, read_named
 

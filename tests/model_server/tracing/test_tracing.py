@@ -17,12 +17,12 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from kit.otlp_collector import Collector, attributes, otlp_collector
+from kit.server_process import ModelServer, model_server, run_to_end, wait_for
+from kit.v2_requests import INFER, grpc_request, json_request
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from otlp_collector import Collector, attributes, otlp_collector
-from server_process import ModelServer, model_server, run_to_end, wait_for
-from v2_requests import INFER, grpc_request, json_request
 
 from model_server.errors import StartError
 from model_server.rpc.keys import ended_early

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import make_texts
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.factories import make_texts
+from kit.release_inputs import release_inputs
 from pydantic import ValidationError
-from release_inputs import release_inputs
 
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay

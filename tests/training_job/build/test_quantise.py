@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from factories import make_model, make_texts, make_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.factories import make_model, make_texts, make_tokenizer
 
 from model_release import Encoding, Metric, OpenVINOEngine
 from model_release.scoring.scorer import load_tokenizer, pad

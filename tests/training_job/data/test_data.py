@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from factories import make_texts
-from hub_standin import hub
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.factories import make_texts
+from kit.hub_standin import hub
 
 from training_job.data.reading import parse_label, read_csv, read_rows
 from training_job.data.rows import Rows

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from factories import make_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.factories import make_texts
 
 from model_release.scoring.features import text_hash
 from training_job.data.rows import Parts, Rows

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import make_model, make_release, make_texts, make_tokenizer
-from hub_standin import hub
+from kit.factories import make_model, make_release, make_texts, make_tokenizer
+from kit.hub_standin import hub
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import DistilBertConfig

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import make_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit.factories import make_texts
 
 from model_release import ReleaseStore, Scorer
 from training_job.data.rows import Rows

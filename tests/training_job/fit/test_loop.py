@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from factories import make_model, make_texts
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.factories import make_model, make_texts
 
 from training_job.data.rows import Rows
 from training_job.errors import Diverged

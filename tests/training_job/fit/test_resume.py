@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from factories import make_texts
+from kit.factories import make_texts
 
 from training_job.data.rows import Rows
 from training_job.fit.bases import load_base

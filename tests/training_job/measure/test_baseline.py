@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from chinese_reviews import make_chinese
-from factories import make_texts
+from kit.chinese_reviews import make_chinese
+from kit.factories import make_texts
 
 from training_job.measure.baseline import CHARACTERS, WORDS, measure_baseline
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from factories import make_release, make_texts
-from training_runs import make_progress, make_settings, no_settings_from_outside
+from kit.factories import make_release, make_texts
+from kit.training_runs import make_progress, make_settings, no_settings_from_outside
 
 from model_release import Manifest, ReleaseStore, Scorer
 from model_release.seen import SEEN, write_seen

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kube_config
 import pytest
 import yaml
-from certificates import issue
-from kube_api import KubeApi, Object, Served
+from kit import kube_config
+from kit.certificates import issue
+from kit.kube_api import KubeApi, Object, Served
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import make_release
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.factories import make_release
 
 from model_release import Champion, ReleaseCorrupt, ReleaseMisplaced, ReleaseNotFound, ReleaseStore, StoreUnreachable
 from training_job.promotion.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_proxy import PREFIX, Proxy, proxy_to
+from kit.http_proxy import PREFIX, Proxy, proxy_to
 
 from sentiment_cli.checks.check import State
 from sentiment_cli.checks.services import check_mlflow

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
-from postgres import Server
 
+from kit.postgres import Server
 from prediction_log import PredictionRecord, new_id
 from prediction_log.database import parse_url, run
 from prediction_log.sinks import make_sink

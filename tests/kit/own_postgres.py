@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from postgres import NoPostgres, Postgres
+
+from kit.postgres import NoPostgres, Postgres
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import OwnServer, Postgres
+
+from kit.postgres import OwnServer, Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

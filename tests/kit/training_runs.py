@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import make_texts
+
+from kit.factories import make_texts
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 Answer = Callable[[int, bytes], list[bytes] | None]
-_FOLDER = Path(__file__).parents[1] / "benchmarks/serving"
+_FOLDER = Path(__file__).parents[2] / "benchmarks/serving"
 
 
 def serving_module(name: str) -> ModuleType:

@@ -3,8 +3,7 @@
 import sys
 from typing import Any
 
-from factories import make_texts
-
+from kit.factories import make_texts
 from training_job.data.rows import Rows
 from training_job.data.split import split
 from training_job.fit.prepare import Prepared, prepare

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from factories import make_model, make_texts, make_tokenizer
 from tokenizers import Tokenizer
 
+from kit.factories import make_model, make_texts, make_tokenizer
 from training_job.build.release import ReleaseInputs
 from training_job.data.rows import Rows
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from factories import make_release, make_texts
 
 from drift_cronjob.check import DriftOutcome, check
 from drift_cronjob.settings import DriftSettings
+from kit.factories import make_release, make_texts
 from model_release import ReleaseStore, Scorer
 from model_release.scoring.features import describe, sketch, text_hash
 from prediction_log import LogWriter, PredictionRecord, new_id, upgrade

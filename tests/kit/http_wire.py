@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from server_process import wait_for
-
+from kit.server_process import wait_for
 from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.server import HttpServer, listen
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from server_process import free_port, wait_for
 
-ROOT = Path(__file__).parents[1]
+from kit.server_process import free_port, wait_for
+
+ROOT = Path(__file__).parents[2]
 
 
 class StockServer:

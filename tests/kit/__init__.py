@@ -1,0 +1,1 @@
+"""Parts that several suites share: servers, stand-ins, inputs."""
