@@ -52,7 +52,7 @@ SECTIONS = (
     Section("Model server", "`sentiment serve`, `python -m model_server`.", (ServerSettings,)),
     Section(
         "Averager",
-        "`python -m model_server.average.app`, which the chart starts for `server.graph.mode: average`.",
+        "`python -m model_server.average`, which the chart starts for `server.graph.mode: average`.",
         (AveragerSettings,),
     ),
     Section(

@@ -1,4 +1,4 @@
-"""`python -m model_server.average.app`: V2 REST in front of a KServe InferenceGraph that asks several releases at once.
+"""V2 REST in front of a KServe InferenceGraph that asks several releases at once.
 
 Each request goes to the graph, and the releases' answers come back as one, with averaged probabilities. It keeps
 nothing and writes no prediction log: the releases log what they are asked.
@@ -38,7 +38,7 @@ from sentiment_common.http.routing import CanonicalPaths, route_without_redirect
 from sentiment_common.http.server import HttpServer, listen
 from sentiment_common.http.settings import BodySettings
 
-log = logging.getLogger("model_server.average.app")
+log = logging.getLogger("model_server.average")
 # Where KServe's router says whether it takes requests; every other path is a request.
 _READY = "/readyz"
 _READY_SECONDS = 2.0
@@ -197,9 +197,3 @@ def main() -> None:
     log.info("averages what %s answers, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
     server = HttpServer(make_app(settings), HttpLimits.of(settings), drain_seconds=settings.drain_seconds)
     server.run([listener])
-
-
-if __name__ == "__main__":
-    from sentiment_common.console import run
-
-    run(main)

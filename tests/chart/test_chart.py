@@ -139,7 +139,7 @@ def test_averages_are_of_the_promoted_release_and_its_experiments() -> None:
     averager = one(objects, "Deployment", "sentiment-average")["spec"]
     assert averager["replicas"] == 3 and averager["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (container,) = averager["template"]["spec"]["containers"]
-    assert container["command"][-1] == "model_server.average.app"
+    assert container["command"][-1] == "model_server.average"
     assert {"name": "GRAPH_URL", "value": "http://sentiment-graph.ns.svc"} in container["env"]
 
 

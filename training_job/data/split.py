@@ -67,8 +67,8 @@ class Merged:
 def merge_copies(rows: Rows, without: Collection[str] = ()) -> Merged:
     """One row for each text, with the label that the text has most often.
 
-    Texts are compared in NFC with white space collapsed (`model_release.scoring.features.text_hash`). Of copies that differ in
-    layout the smallest is kept, so the result is the same for every order of the rows.
+    Texts are compared in NFC with white space collapsed (`model_release.scoring.features.text_hash`). Of copies that
+    differ in layout the smallest is kept, so the result is the same for every order of the rows.
 
     Args:
         without: hashes of texts to leave out.

@@ -23,14 +23,14 @@ TEXTS = ["a wonderful warm film", "dull and tedious", "the plot " * 40, "Fünf S
 
 
 class Averager:
-    """`python -m model_server.average.app` on a free port, its output in `<work>/averager.log`."""
+    """`python -m model_server.average` on a free port, its output in `<work>/averager.log`."""
 
     def __init__(self, work: Path, **environment: str) -> None:
         self.port, self._output = free_port(), work / "averager.log"
         settings = {"HOST": "127.0.0.1", "HTTP_PORT": str(self.port)}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "model_server.average.app"],
+                [sys.executable, "-m", "model_server.average"],
                 env=os.environ | settings | environment,
                 stdout=output,
                 stderr=output,
