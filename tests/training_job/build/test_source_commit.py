@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import training_job
 from training_job.build import source_commit as module
 
 PROGRAM = "from training_job.build.source_commit import source_commit; print(source_commit())"
@@ -35,9 +36,10 @@ def repository(tmp_path: Path) -> Path:
 
 
 def _copy(folder: Path) -> Path:
-    """The package's two files that the commit needs, in a folder for packages."""
-    package = folder / "training_job"
+    """The packages' files that the commit needs, in a folder for packages."""
+    package = folder / "training_job/build"
     package.mkdir(parents=True)
+    shutil.copy(Path(training_job.__file__), package.parent)
     for name in ("__init__.py", "source_commit.py"):
         shutil.copy(Path(module.__file__).with_name(name), package)
     return folder
