@@ -110,10 +110,10 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("quote.csv", b'text,label\n"go"od",1\nbad,0\n', r"line 2: .*quotes inside a quoted text must be doubled"),
         ("latin.csv", "text,label\ncafé,1\n".encode("latin-1"), r"latin\.csv is not UTF-8 \(.* at byte 14\)"),
         ("plain.csv.gz", b"text,label\ngood,1\n", r"plain\.csv\.gz is not gzip.*rename it to plain\.csv"),
-        ("packed.csv", gzip.compress(b"text,label\n"), r"packed\.csv is gzip; rename it to packed\.csv\.gz"),
+        ("packed.csv", gzip.compress(b"text,label\n", mtime=0), r"packed\.csv is gzip; rename it to packed\.csv\.gz"),
         (
             "cut.csv.gz",
-            gzip.compress(b"text,label\n" + b"good,1\nbad,0\n" * 99)[:-20],
+            gzip.compress(b"text,label\n" + b"good,1\nbad,0\n" * 99, mtime=0)[:-20],
             r"cut\.csv\.gz is a broken gzip",
         ),
         ("bad.parquet", b"PAR1 no", r"bad\.parquet is not a whole Parquet file"),
@@ -127,7 +127,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("excel.csv", b"\xef\xbb\xbfsep=;\r\ntext;label\r\n", r"excel\.csv has semicolons between its columns"),
         ("note.csv", b"text;label;a, b\ngood;1;x\n", r"note\.csv has semicolons between its columns"),
         ("named.csv", b"review\tstars\ngood\t1\n", r"named\.csv has tabs between its columns; .* commas"),
-        ("bars.csv.gz", gzip.compress(b"text|label\ngood|1\n"), r"bars\.csv\.gz has vertical bars between its columns"),
+        ("bars.csv.gz", gzip.compress(b"text|label\ngood|1\n", mtime=0), r"bars\.csv\.gz has vertical bars between its columns"),
         ("rows.tsv", b"text\tlabel\ngood\t1\n", r"rows\.tsv has tabs between its columns; write it as \.csv"),
         ("twice.csv", b"text,label,text\ngood,1,bad\n", r"twice\.csv has more than one column 'text'"),
         (
