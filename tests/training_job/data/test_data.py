@@ -127,7 +127,11 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("excel.csv", b"\xef\xbb\xbfsep=;\r\ntext;label\r\n", r"excel\.csv has semicolons between its columns"),
         ("note.csv", b"text;label;a, b\ngood;1;x\n", r"note\.csv has semicolons between its columns"),
         ("named.csv", b"review\tstars\ngood\t1\n", r"named\.csv has tabs between its columns; .* commas"),
-        ("bars.csv.gz", gzip.compress(b"text|label\ngood|1\n", mtime=0), r"bars\.csv\.gz has vertical bars between its columns"),
+        (
+            "bars.csv.gz",
+            gzip.compress(b"text|label\ngood|1\n", mtime=0),
+            r"bars\.csv\.gz has vertical bars between its columns",
+        ),
         ("rows.tsv", b"text\tlabel\ngood\t1\n", r"rows\.tsv has tabs between its columns; write it as \.csv"),
         ("twice.csv", b"text,label,text\ngood,1,bad\n", r"twice\.csv has more than one column 'text'"),
         (
