@@ -1,10 +1,10 @@
-"""What a user can mend about a drift check; the command exits with code 2."""
+"""Errors of a drift check."""
+
+from sentiment_common.errors import UserError
 
 
-class DriftError(Exception):
-    """The check cannot be made; the message names the thing and the remedy."""
-
-    exit_code = 2
+class DriftError(UserError):
+    """The check cannot be made."""
 
 
 class NothingServed(DriftError):

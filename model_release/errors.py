@@ -1,10 +1,10 @@
-"""What can go wrong with a release. Each error is a user's to mend, so a command that meets one exits with code 2."""
+"""Errors of a release and its store."""
+
+from sentiment_common.errors import UserError
 
 
-class ReleaseError(Exception):
-    """Base of all release errors; the message names the thing and the remedy."""
-
-    exit_code = 2
+class ReleaseError(UserError):
+    """Base of all release errors."""
 
 
 class ReleaseNotFound(ReleaseError):

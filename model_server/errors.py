@@ -5,6 +5,7 @@ from http import HTTPStatus
 import grpc
 
 from model_release.scoring.features import replace_surrogates
+from sentiment_common.errors import UserError
 from sentiment_common.http.refusal import Refusal
 
 _MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150
@@ -144,7 +145,5 @@ class BadGateway(ServingError):
     status = HTTPStatus.BAD_GATEWAY
 
 
-class StartError(Exception):
-    """The server cannot start as it was asked to; the message names the setting and the remedy."""
-
-    exit_code = 2
+class StartError(UserError):
+    """The server cannot start as configured; the message names the setting."""

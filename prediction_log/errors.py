@@ -1,10 +1,10 @@
-"""What can go wrong with the log, as a person meets it."""
+"""Errors of the prediction log."""
+
+from sentiment_common.errors import UserError
 
 
-class LogError(Exception):
-    """The log cannot be used as asked; the message names the database or field and the remedy."""
-
-    exit_code = 2
+class LogError(UserError):
+    """The log cannot be used as asked; the message names the database or the field."""
 
 
 class InvalidFeedback(LogError):

@@ -1,10 +1,10 @@
-"""Mistakes that a person can mend: each message names the thing and the remedy, and the command exits with code 2."""
+"""Errors of the command line."""
+
+from sentiment_common.errors import UserError
 
 
-class CliError(Exception):
+class CliError(UserError):
     """Base of the command line's own errors."""
-
-    exit_code = 2
 
 
 class MissingExtra(CliError):

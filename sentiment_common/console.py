@@ -1,4 +1,4 @@
-"""Run a command-line program so that a person's mistake ends in one clear line, never in a traceback."""
+"""Run a command-line program so that a user error ends in one clear line, never in a traceback."""
 
 import sys
 from collections.abc import Callable
@@ -8,11 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from sentiment_common.addresses import without_password
+from sentiment_common.errors import UserError
 
 
 def settings_error(error: ValidationError) -> str:
-    """One line per bad setting: its name, what is wrong, what was given. Passwords in addresses are left out, and so is
-    what was given where that is all settings together."""
+    """Return one line per bad setting: its name, what is wrong, the value.
+
+    Passwords in addresses are left out. The value is left out where it is all settings together.
+    """
     lines = []
     for detail in error.errors():
         name = ".".join(str(part) for part in detail["loc"]) or error.title
@@ -23,7 +26,7 @@ def settings_error(error: ValidationError) -> str:
 
 
 def run(program: Callable[[], object]) -> None:
-    """Call `program`; an exception that carries `exit_code` is printed as `error: …` and ends with that code."""
+    """Call `program`; a UserError is printed as `error: …` and ends with its exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         program()
@@ -33,9 +36,6 @@ def run(program: Callable[[], object]) -> None:
     except ValidationError as error:
         console.print(Text.assemble(("error: ", "bold red"), settings_error(error)))
         sys.exit(2)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if not isinstance(code, int) or type(error).__module__.startswith(("click", "typer")):
-            raise
+    except UserError as error:
         console.print(Text.assemble(("error: ", "bold red"), str(error)))
-        sys.exit(code)
+        sys.exit(error.exit_code)

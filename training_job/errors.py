@@ -1,14 +1,14 @@
-"""What a user can mend about a training. Each error ends the command with code 2 and one clear line."""
+"""Errors of a training."""
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sentiment_common.errors import UserError
 
-class TrainingError(Exception):
-    """Base of the training job's errors; the message names the thing and the remedy."""
 
-    exit_code = 2
+class TrainingError(UserError):
+    """Base of the training job's errors."""
 
 
 class DataError(TrainingError):

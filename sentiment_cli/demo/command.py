@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sentiment_cli.errors import CliError
+from sentiment_common.errors import UserError
 
 app = typer.Typer()
 MARK = ".sentiment-demo"
@@ -100,7 +101,7 @@ def demo(
             raise
         except Exception as error:
             record.error = str(error)
-            if not isinstance(getattr(error, "exit_code", None), int):
+            if not isinstance(error, UserError):
                 raise
         finally:
             record.seconds, record.peak_mib = time.perf_counter() - start, memory.peak_mib

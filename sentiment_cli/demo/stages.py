@@ -12,6 +12,7 @@ from rich.status import Status
 from sentiment_cli.demo.memory import MemoryWatch
 from sentiment_cli.demo.record import DemoRecord, StageRecord
 from sentiment_cli.errors import CliError
+from sentiment_common.errors import UserError
 
 TITLES = {
     "data": "split the reviews",
@@ -81,7 +82,7 @@ class Stages:
             record.outcome = "done"
         except Exception as error:
             record.outcome = "failed"
-            if not isinstance(getattr(error, "exit_code", None), int) and not isinstance(error, OSError):
+            if not isinstance(error, (UserError, OSError)):
                 raise
             record.detail = str(error)
             raise StageFailed(f"stage `{name}` ({record.title}) failed: {error}") from error
