@@ -125,7 +125,7 @@ export function Figure({ name, value, note, tone }: FigureProps) {
     <div className="min-w-0">
       <dt className="text-soft text-sm">{name}</dt>
       <dd className={`text-lg font-semibold break-words tabular-nums ${tone ? TEXT[tone] : ""}`}>{value}</dd>
-      {note && <dd className="text-soft text-sm">{note}</dd>}
+      {note && <dd className="text-soft text-sm break-words">{note}</dd>}
     </div>
   );
 }

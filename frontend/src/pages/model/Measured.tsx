@@ -1,18 +1,9 @@
 import { CartesianGrid, ErrorBar, ReferenceLine, Scatter, ScatterChart, Tooltip, XAxis, YAxis } from "recharts";
 import type { Interval, Measured } from "../../api/monitor";
 import { count, percent } from "../../lib/format";
+import { metricRows } from "../../lib/metrics";
 import { AXIS, Chart, GRID, TOOLTIP } from "../../ui/charts";
 import { Card } from "../../ui/kit";
-
-const SHARES: Record<string, string> = {
-  accuracy: "Accuracy",
-  balanced_accuracy: "Balanced accuracy",
-  constant_accuracy: "Accuracy of a constant answer",
-  f1: "F1 of positive",
-  baseline_accuracy: "Accuracy of TF-IDF",
-  baseline_f1: "F1 of TF-IDF",
-  int8_agreement: "int8 and fp32 agree",
-};
 
 /** A share with its interval on a line from 0 to 100 %. */
 function IntervalBar({ interval }: { interval: Interval }) {
@@ -29,50 +20,47 @@ function IntervalBar({ interval }: { interval: Interval }) {
 }
 
 export function Metrics({ metrics }: { metrics: Record<string, Interval> }) {
-  const entries = Object.entries(metrics);
-  if (!entries.length) return null;
+  const rows = metricRows(metrics);
+  if (!rows.length) return null;
   return (
     <Card title="Metrics on the test rows" note="As the release was measured when it was made, with 95 % intervals.">
       <ul className="grid gap-x-8 gap-y-3 lg:grid-cols-2">
-        {entries.map(([name, interval]) => {
-          const share = name in SHARES;
-          const show = (value: number): string => (share ? percent(value) : value.toFixed(4));
-          const plain = name.replaceAll("_", " ");
-          return (
-            <li key={name}>
-              <p className="flex justify-between gap-3 text-sm">
-                <span>{SHARES[name] ?? plain}</span>
-                <span className="tabular-nums">
-                  <strong>{show(interval.value)}</strong>{" "}
-                  <span className="text-soft">
-                    {show(interval.low)} to {show(interval.high)}
-                  </span>
+        {rows.map(({ name, label, share, interval, show }) => (
+          <li key={name}>
+            <p className="flex justify-between gap-3 text-sm">
+              <span>{label}</span>
+              <span className="tabular-nums">
+                <strong>{show(interval.value)}</strong>{" "}
+                <span className="text-soft">
+                  {show(interval.low)} to {show(interval.high)}
                 </span>
-              </p>
-              {share && <IntervalBar interval={interval} />}
-            </li>
-          );
-        })}
+              </span>
+            </p>
+            {share && <IntervalBar interval={interval} />}
+          </li>
+        ))}
       </ul>
     </Card>
   );
 }
 
-export function Reliability({ measured }: { measured: Measured }) {
+/** Right answers by confidence. `error` is the calibration error of the card; without it the gap of the bins is shown. */
+export function Reliability({ measured, error }: { measured: Measured; error?: number }) {
   const points = measured.reliability.map((bin) => ({
     confidence: bin.confidence,
     accuracy: bin.accuracy.value,
     error: [bin.accuracy.value - bin.accuracy.low, bin.accuracy.high - bin.accuracy.value],
     rows: bin.rows,
   }));
-  const gap = points.reduce((sum, point) => sum + (point.rows / measured.rows) * Math.abs(point.accuracy - point.confidence), 0);
+  const bins = points.reduce((sum, point) => sum + (point.rows / measured.rows) * Math.abs(point.accuracy - point.confidence), 0);
+  const gap = error ?? bins;
   const points100 = `${(gap * 100).toFixed(1)} points`;
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   const share = (value: unknown): string => percent(Number(value), 0);
   return (
     <Card
       title="Reliability"
-      note={`Confidence and accuracy differ by ${points100} on average, on ${count(measured.rows)} held-out texts. On the line, nine in ten answers given with 90 % are right.`}
+      note={`Confidence and accuracy differ by ${points100} on average. The dots are ${count(measured.rows)} held-out texts in groups of like confidence. On the line, nine in ten answers given with 90 % are right.`}
     >
       <Chart label={`Reliability: confidence and accuracy differ by ${points100} on average`} height="h-72">
         <ScatterChart margin={{ top: 8, right: 12, bottom: 16, left: 0 }}>
@@ -82,7 +70,7 @@ export function Reliability({ measured }: { measured: Measured }) {
           <ReferenceLine segment={[{ x: 0.5, y: 0.5 }, { x: 1, y: 1 }]} stroke="var(--soft)" strokeDasharray="4 4" />
           <Tooltip {...TOOLTIP} formatter={(value, name) => [percent(Number(value)), name]} />
           <Scatter data={points} fill="var(--accent)" isAnimationActive={false}>
-            <ErrorBar dataKey="error" direction="y" width={4} stroke="var(--accent)" />
+            <ErrorBar dataKey="error" direction="y" width={4} stroke="var(--accent)" isAnimationActive={false} />
           </Scatter>
         </ScatterChart>
       </Chart>

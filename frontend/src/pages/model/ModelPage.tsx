@@ -157,7 +157,7 @@ export default function ModelPage() {
             <Metrics metrics={shown.metrics} />
             {shown.measured && (
               <div className="grid items-start gap-4 lg:grid-cols-2">
-                <Reliability measured={shown.measured} />
+                <Reliability measured={shown.measured} error={shown.metrics.ece_after?.value} />
                 <ConfusionMatrix measured={shown.measured} />
               </div>
             )}
