@@ -26,14 +26,19 @@ from sentiment_common.http.server import HttpServer, listen
 log = logging.getLogger("model_server")
 LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
 LOG_FLUSH_SECONDS = 10.0
-_PORT = "{0} {1} cannot be listened on ({2}); choose another --{0}, or another --host"
+
+
+def _refused(name: str, port: int, reason: str | None) -> StartError:
+    return StartError(
+        f"{name} {port} cannot be listened on ({reason}); end what uses it, or set another {name.upper()} or HOST"
+    )
 
 
 def _bind(host: str, port: int, name: str) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        raise StartError(_PORT.format(name, port, error.strerror)) from None
+        raise _refused(name, port, error.strerror) from None
 
 
 def _address(host: str, port: int) -> str:
@@ -92,7 +97,7 @@ class Server:
                 grpc_server.add_insecure_port(address)
         except RuntimeError:
             listener.close()
-            raise StartError(_PORT.format("grpc_port", settings.grpc_port, "it was taken just now")) from None
+            raise _refused("grpc_port", settings.grpc_port, "it was taken just now") from None
         except StartError:
             listener.close()
             raise

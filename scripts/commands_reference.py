@@ -5,6 +5,7 @@
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -24,7 +25,7 @@ one line. [Settings](settings.md) has the environment variables behind the optio
 This page is made from the commands themselves by `scripts/commands_reference.py`.
 """
 
-_DEFAULT = re.compile(r" *\[(?:default: )?([^\]]+)\]$")
+_DEFAULT = re.compile(r" *\\?\[(?:default: )?([^\]]+)\]$")  # the backslash keeps Rich from reading it as markup
 _SETTING = re.compile(r" \(([A-Z_]+)(?:[;,] (.+?))?\)(?=\.?$)")  # how an option names its variable and default
 _KINDS = {int: "whole number", float: "number", bool: "", Path: "path"}
 
@@ -77,7 +78,7 @@ def _option_row(option: Any) -> str:
 def section(name: str, command: Any) -> str:
     """A command's heading, what it does, and its options."""
     text = (command.help or "").replace("\f", "\n")
-    lines = [line.strip() for line in text.strip().splitlines()]
+    lines = [line for part in text.strip().splitlines() for line in textwrap.wrap(part, 120) or [""]]
     rows = [_option_row(option) for option in command.params if not getattr(option, "hidden", False)]
     rows = [row for row in rows if not row.startswith("| `--help` ")]
     told = "| option | value | default | what it is |\n|---|---|---|---|\n" + "".join(rows) if rows else ""

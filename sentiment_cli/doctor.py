@@ -16,7 +16,7 @@ COLOURS = {"ok": "green", "skip": "dim", "warn": "yellow", "fail": "bold red"}
 @app.command()
 def doctor(
     url: Annotated[
-        str | None, typer.Option(help="The server's REST. [http://127.0.0.1:HTTP_PORT]", show_default=False)
+        str | None, typer.Option(help=r"The server's REST. \[http://127.0.0.1:HTTP_PORT]", show_default=False)
     ] = None,
     grpc: Annotated[
         str | None, typer.Option(help="The server's gRPC. [127.0.0.1:GRPC_PORT]", show_default=False)

@@ -52,11 +52,21 @@ class LazyCommand:
         if not isinstance(app, typer.Typer):
             raise TypeError(f"{module}.app is not a Typer app")
         group = get_group(app)
+        for command in (group, *group.commands.values()):
+            command.help = whole_paragraphs(command.help or "")
         return group if self.command is None else group.commands[self.command]
 
     def stand_in(self, name: str) -> TyperCommand:
         """What the list of commands shows of it, without an import."""
         return TyperCommand(name, help=self.help, rich_help_panel=self.panel)
+
+
+def whole_paragraphs(text: str) -> str:
+    """Put each paragraph of a help text on one line, so that it wraps at the terminal's width.
+
+    Rich keeps the docstring's own line ends in every paragraph but the first.
+    """
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 class LazyGroup(TyperGroup):

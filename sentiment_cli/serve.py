@@ -88,11 +88,12 @@ def server_command(found: ServePlan, folder: Path, settings: "CliSettings", vari
 @app.command()
 def serve(
     release: Annotated[
-        str | None, typer.Option(help="An id, its beginning, or `latest`. [default: the champion]", show_default=False)
+        str | None,
+        typer.Option(help=r"An id, its beginning, or `latest`. \[default: the champion]", show_default=False),
     ] = None,
     variant: Annotated[
         str | None,
-        typer.Option(help="Engine variant, such as `torch`. [default: the release's own]", show_default=False),
+        typer.Option(help=r"Engine variant, such as `torch`. \[default: the release's own]", show_default=False),
     ] = None,
     http_port: Annotated[int | None, typer.Option(help="REST port (HTTP_PORT, 8080).", show_default=False)] = None,
     grpc_port: Annotated[int | None, typer.Option(help="gRPC port (GRPC_PORT, 8081).", show_default=False)] = None,

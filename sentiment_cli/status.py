@@ -15,7 +15,7 @@ app = typer.Typer()
 @app.command()
 def status(
     url: Annotated[
-        str | None, typer.Option(help="The server. [http://127.0.0.1:HTTP_PORT]", show_default=False)
+        str | None, typer.Option(help=r"The server. \[http://127.0.0.1:HTTP_PORT]", show_default=False)
     ] = None,
     hours: Annotated[float, typer.Option(min=0.01, help="Length of the window that is read from the log.")] = 24.0,
     database_url: Annotated[

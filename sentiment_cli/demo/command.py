@@ -57,8 +57,8 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where everything is put. [DEMO_DIR; var/demo]", show_default=False)
     ] = None,
-    http_port: Annotated[int | None, typer.Option(help="REST port. [a free one]", show_default=False)] = None,
-    grpc_port: Annotated[int | None, typer.Option(help="gRPC port. [a free one]", show_default=False)] = None,
+    http_port: Annotated[int | None, typer.Option(help=r"REST port. \[a free one]", show_default=False)] = None,
+    grpc_port: Annotated[int | None, typer.Option(help=r"gRPC port. \[a free one]", show_default=False)] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep an earlier demo's releases and runs.")] = False,
 ) -> None:
     """Run the whole loop on this machine: train, release, serve, ask, log, watch.

@@ -57,6 +57,20 @@ def test_the_programs_commands_show_their_full_help(alone, arguments, words):
     assert words in done.stdout
 
 
+@pytest.mark.parametrize("command", ["serve", "status", "doctor", "demo", "releases", "train", "promote"])
+def test_help_shows_every_word_of_an_option_and_wraps_once(command, alone):
+    from sentiment_cli.app import COMMANDS
+
+    done = alone(command, "--help", COLUMNS="400")
+    shown = " ".join(done.stdout.split())
+    found = COMMANDS[command].load()
+    for option in found.params:
+        text = " ".join((getattr(option, "help", None) or "").split())
+        assert text.replace("\\[", "[") in shown  # without the backslash Rich reads [a word] as markup
+    for paragraph in found.help.split("\n\n"):
+        assert paragraph in shown
+
+
 def test_a_misspelt_command_is_answered_with_the_likely_one(alone):
     done = alone("srve")
     assert done.returncode == 2
