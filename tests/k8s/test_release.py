@@ -20,7 +20,7 @@ _NOTED = """#!/bin/bash
 name=$(basename "$0")
 [[ "$*" = *--password-stdin* ]] && cat > /dev/null
 case "$name $1" in
-  "helm push" | "helm registry" | docker* | git*) echo "$name $*" >> "$NOTES" ;;
+  "helm push" | "helm registry" | docker* | git* | gh*) echo "$name $*" >> "$NOTES" ;;
   *) exec "$HELM" "$@" ;;
 esac
 """
@@ -42,8 +42,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]
     for part in ("charts", "scripts", "Makefile"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(ROOT / part, tree / part)
+    changes = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    if f"## [{VERSION}]" not in changes:
+        changes = changes.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{VERSION}] - 2026-12-01\n")
+    (tree / "CHANGELOG.md").write_text(changes + "\n## [0.0.1] - 2026-01-01\n\n- An earlier version.\n", "utf-8")
     bin_folder.mkdir()
-    for name in ("helm", "docker", "git"):
+    for name in ("helm", "docker", "git", "gh"):
         (bin_folder / name).write_text(_NOTED)
         (bin_folder / name).chmod(0o755)
     env_file.touch()
@@ -79,3 +83,16 @@ def test_the_published_chart_pulls_the_published_images(published: tuple[Path, l
         text=True,
     ).stdout
     assert set(_OURS.findall(rendered)) == pushed
+
+
+def test_the_notes_are_the_versions_section_of_the_changelog(published: tuple[Path, list[str]]) -> None:
+    tree, sent = published
+    assert f"gh release create v{VERSION} --verify-tag --title v{VERSION} --notes-file notes.md" in sent
+    notes = (tree / "notes.md").read_text("utf-8")
+    assert "### Added" in notes and "## [" not in notes and "An earlier version." not in notes
+
+
+def test_a_version_without_a_section_ends_the_release() -> None:
+    command = [ROOT / "scripts/release_notes.sh", "9.9.9"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and 'CHANGELOG.md has no entries under "## [9.9.9]"' in done.stderr
