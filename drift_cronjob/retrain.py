@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drift_cronjob.errors import DriftError
+from sentiment_common.cron_jobs import has_ended, job_from
 from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
 
 TRIGGER = {"sentiment/trigger": "drift"}
@@ -36,35 +37,23 @@ def reason_against(trainings: Iterable[Training], now: datetime, cooldown: timed
 
 
 def _training(job: dict[str, Any]) -> Training:
-    conditions = job.get("status", {}).get("conditions") or ()
     return Training(
         name=job["metadata"]["name"],
         made=datetime.fromisoformat(job["metadata"]["creationTimestamp"]),
-        ended=any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions),
+        ended=has_ended(job),
         by_drift=job["metadata"].get("labels", {}).get("sentiment/trigger") == "drift",
     )
 
 
 def _job(cron_job: dict[str, Any], now: datetime, cooldown: timedelta) -> dict[str, Any]:
-    """A Job as `kubectl create job --from` makes it, labelled with what started it. It is what remembers the cool-down,
-    so it is kept for as long."""
-    template, metadata = cron_job["spec"]["jobTemplate"], cron_job["metadata"]
-    spec = dict(template["spec"])
+    """Build the training Job, labelled with its trigger. The cool-down is read from this Job, so the Job is kept for as
+    long."""
+    prefix = cron_job["metadata"]["name"].removesuffix("-training")
+    job = job_from(cron_job, f"{prefix}-retrain-{now:%m%d%H%M%S}", labels=TRIGGER)
+    spec = job["spec"]
     if "ttlSecondsAfterFinished" in spec:
         spec["ttlSecondsAfterFinished"] = max(spec["ttlSecondsAfterFinished"], round(cooldown.total_seconds()))
-    prefix = metadata["name"].removesuffix("-training")
-    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": metadata["uid"]}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"{prefix}-retrain-{now:%m%d%H%M%S}",
-            "labels": {**template.get("metadata", {}).get("labels", {}), **TRIGGER},
-            "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
-            "ownerReferences": [{**owner, "controller": True}],
-        },
-        "spec": spec,
-    }
+    return job
 
 
 def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sentiment_cli.checks.check import Check, fail, skip
 from sentiment_cli.cluster import findings, monitor, pod_findings
 from sentiment_cli.cluster.api import ANSWER_SECONDS, Installation, refusals_named
-from sentiment_cli.cluster.findings import Object
+from sentiment_common.cron_jobs import Object
 
 KSERVE = {"group": "serving.kserve.io", "version": "v1beta1", "plural": "inferenceservices"}
 MOST_EVENTS = 1000

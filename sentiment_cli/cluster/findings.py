@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
+from sentiment_common.cron_jobs import Object, has_ended
 from sentiment_common.pod_trouble import containers_of, last_words
 
-Object = dict[str, Any]
 PROMOTES = "INFERENCE_SERVICE"  # a container with this variable may change what is served
 
 
@@ -28,11 +27,6 @@ def claims(found: Sequence[Object]) -> list[Check]:
         remedy = "set global.storageClass (kubectl get storageclass); one that binds at first use waits for its pod"
         return [warn("volumes", f"no storage yet for {', '.join(pending)}", remedy)]
     return [ok("volumes", f"{len(found)} bound")]
-
-
-def _ended(job: Object) -> bool:
-    conditions = job.get("status", {}).get("conditions") or ()
-    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 
 
 def _owned_by(job: Object, pods: Iterable[Object]) -> list[Object]:
@@ -67,7 +61,7 @@ def jobs(found: Sequence[Object], pods: Sequence[Object], namespace: str) -> lis
     bad = []
     for job in sorted(found, key=lambda job: str(job["metadata"]["creationTimestamp"])):
         component = job["metadata"].get("labels", {}).get("app.kubernetes.io/component", name_of(job))
-        if _ended(job):
+        if has_ended(job):
             newest[component] = job
         elif said := _attempts(job, pods):
             remedy = f"kubectl -n {namespace} logs job/{name_of(job)}"
@@ -99,7 +93,7 @@ def why_champion_unknown(status: Object, found_jobs: Sequence[Object]) -> str | 
         containers = job["spec"]["template"]["spec"]["containers"]
         if not any(one["name"] == PROMOTES for container in containers for one in container.get("env") or ()):
             continue
-        if not _ended(job):
+        if not has_ended(job):
             return f"the Job {name_of(job)} runs and may be promoting"
         ends = [time_of(one["lastTransitionTime"]) for one in job["status"]["conditions"] if one["status"] == "True"]
         if read_at <= max(ends).timestamp():

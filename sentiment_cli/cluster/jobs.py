@@ -6,6 +6,7 @@ from typing import Any
 
 from sentiment_cli.cluster.api import ANSWER_SECONDS, ClusterError, Installation, refusals_named
 from sentiment_cli.cluster.pod_findings import explained
+from sentiment_common.cron_jobs import has_ended, job_from
 from sentiment_common.pod_trouble import trouble_of
 
 POLL_SECONDS = 1.0
@@ -37,9 +38,11 @@ class ClusterJob:
             f"namespace and release (--namespace, --release-name), or set {self._component}.enabled=true"
         )
         with refusals_named(f"making a Job from {self._cron_job}", missing):
-            cron_job = self._batch.read_namespaced_cron_job(self._cron_job, namespace)
-            made = self._batch.create_namespaced_job(namespace, _job_of(cron_job, arguments, environment))
-        self.name = made.metadata.name
+            cron_job = _plain(self._batch.read_namespaced_cron_job(self._cron_job, namespace))
+            name = f"{self._cron_job}-{time.strftime('%m%d%H%M%S', time.gmtime())}"
+            job = job_from(cron_job, name, arguments=arguments, environment=environment)
+            self._batch.create_namespaced_job(namespace, job)
+        self.name = name
 
     def follow(self, write: Callable[[str], None]) -> int:
         """Hand on what its pods write, line by line, until it ends; the exit code of the last one.
@@ -62,8 +65,7 @@ class ClusterJob:
             time.sleep(POLL_SECONDS)
 
     def _ended(self) -> bool:
-        job = self._batch.read_namespaced_job(self.name, self._where.namespace)
-        return any(one.type in ("Complete", "Failed") and one.status == "True" for one in job.status.conditions or ())
+        return has_ended(_plain(self._batch.read_namespaced_job(self.name, self._where.namespace)))
 
     def _pods(self) -> list[Any]:
         found = self._core.list_namespaced_pod(self._where.namespace, label_selector=f"{JOB_LABEL}={self.name}")
@@ -88,6 +90,12 @@ class ClusterJob:
         return INTERRUPTED
 
 
+def _plain(found: Any) -> dict[str, Any]:
+    from kubernetes import client
+
+    return dict(client.ApiClient().sanitize_for_serialization(found))
+
+
 def _lines(answer: Any) -> Any:
     rest = b""
     for part in answer.stream(decode_content=True):
@@ -103,33 +111,9 @@ def _has_started(pod: Any, namespace: str) -> bool:
     Raises:
         ClusterError: its container cannot be made.
     """
-    from kubernetes import client
-
-    status = client.ApiClient().sanitize_for_serialization(pod.status)
+    status = _plain(pod.status)
     trouble = trouble_of(status)
     if trouble is not None and trouble.kind != "crash":
         raise ClusterError("; ".join(explained(trouble, pod.metadata.name, namespace)))
     states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
     return any("running" in state or "terminated" in state for state in states)
-
-
-def _job_of(cron_job: Any, arguments: Sequence[str], environment: dict[str, str]) -> Any:
-    """What `kubectl create job --from` makes, with arguments and variables of its own."""
-    from kubernetes import client
-
-    template = cron_job.spec.job_template
-    container = template.spec.template.spec.containers[0]
-    if arguments:
-        container.args = list(arguments)
-    kept = [one for one in container.env or () if one.name not in environment]
-    container.env = [*kept, *(client.V1EnvVar(name=name, value=value) for name, value in environment.items())]
-    owner = client.V1OwnerReference(
-        api_version="batch/v1", kind="CronJob", name=cron_job.metadata.name, uid=cron_job.metadata.uid, controller=True
-    )
-    metadata = client.V1ObjectMeta(
-        name=f"{cron_job.metadata.name}-{time.strftime('%m%d%H%M%S', time.gmtime())}",
-        labels=template.metadata.labels,
-        annotations={"cronjob.kubernetes.io/instantiate": "manual"},
-        owner_references=[owner],
-    )
-    return client.V1Job(metadata=metadata, spec=template.spec)

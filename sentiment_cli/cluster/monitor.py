@@ -5,7 +5,8 @@ import http.client
 import json
 from collections.abc import Sequence
 
-from sentiment_cli.cluster.findings import Object, name_of
+from sentiment_cli.cluster.findings import name_of
+from sentiment_common.cron_jobs import Object
 from sentiment_common.kubernetes_api import said
 
 PORT = 8090

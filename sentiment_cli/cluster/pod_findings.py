@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
-from sentiment_cli.cluster.findings import Object, name_of, time_of, words_of
+from sentiment_cli.cluster.findings import name_of, time_of, words_of
+from sentiment_common.cron_jobs import Object
 from sentiment_common.pod_trouble import Trouble, containers_of, trouble_of
 
 # A first mount may fail before its Secret has come round to the node.
