@@ -1,6 +1,7 @@
-"""MkDocs' hook: links from a page to files outside of docs/ lead to the forge, where these files can be read.
+"""MkDocs' hook: pages made from files at the repository's root, and links from pages to files outside of docs/.
 
-In the repository such a link is relative (`../charts/sentiment/README.md`), so that it works on the forge as it is.
+In the repository such a link is relative (`../charts/sentiment/README.md`), so that it works on the forge as it is. On
+the site it leads to the forge, or to the page that is made from the file.
 """
 
 import logging
@@ -9,8 +10,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mkdocs.structure.files import File
+
 log = logging.getLogger("mkdocs.hooks.docs_hooks")  # under `mkdocs`, so that a warning ends a strict build
 _FENCE = re.compile(r"^ *(```+|~~~+)")
+ROOT_PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}  # file at the root → page
 _LINK = re.compile(r"(?<=\]\()(?P<target>(?:\.\./)+[^)#\s]*)(?P<anchor>#[^)\s]*)?(?=\))")
 
 
@@ -29,6 +33,9 @@ def outside_links(text: str, page: Path, root: Path, forge: str) -> tuple[str, l
         place = Path(os.path.normpath(page.parent / link["target"]))
         if place.is_relative_to(root / "docs"):
             return link[0]
+        if place.parent == root and place.name in ROOT_PAGES:
+            target = root / "docs" / ROOT_PAGES[place.name]
+            return os.path.relpath(target, page.parent) + (link["anchor"] or "")
         if not place.is_relative_to(root) or not place.exists():
             missing.append(link[0])
             return link[0]
@@ -41,6 +48,20 @@ def outside_links(text: str, page: Path, root: Path, forge: str) -> tuple[str, l
         elif not fence:
             lines[at] = _LINK.sub(to_forge, line)
     return "\n".join(lines), missing
+
+
+def from_root(text: str) -> str:
+    """A text of the repository's root with its relative links as they are seen from docs/."""
+    text = re.sub(r"(?<=\]\()(?![a-z+]+:|#|docs/)(?=[^)\s])", "../", text)
+    return re.sub(r"(?<=\]\()docs/", "", text)
+
+
+def on_files(files: Any, *, config: Any, **_: Any) -> Any:
+    """Add the pages that are made from files at the root (called by MkDocs)."""
+    for name, page in ROOT_PAGES.items():
+        text = (Path(config.docs_dir).parent / name).read_text("utf-8")
+        files.append(File.generated(config, page, content=from_root(text)))
+    return files
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:

@@ -28,6 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_built(site: Path) -> None:
     for page in (ROOT / "docs").rglob("*.md"):
         assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
+    for page in docs_hooks.ROOT_PAGES.values():
+        assert (site / page).with_suffix(".html").is_file()
 
 
 def test_no_other_host_is_asked(site: Path) -> None:
@@ -53,6 +55,13 @@ def test_a_wrapped_line_does_not_begin_a_list() -> None:
 
 def test_links_outside_lead_to_the_forge(site: Path) -> None:
     assert '/blob/main/charts/sentiment/README.md"' in (site / "kubernetes.html").read_text("utf-8")
+    assert '/blob/main/sentiment_common/console.py"' in (site / "contributing.html").read_text("utf-8")
+
+
+def test_links_to_pages_of_the_root_stay_on_the_site(site: Path) -> None:
+    assert 'href="contributing.html#report-a-weakness"' in (site / "security.html").read_text("utf-8")
+    assert 'href="../contributing.html"' in (site / "learning/day-11.html").read_text("utf-8")
+    assert 'href="glossary.html"' in (site / "contributing.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,7 @@ def test_links_outside_lead_to_the_forge(site: Path) -> None:
     [
         ("[a](../README.md#start)", f"[a]({FORGE}/README.md#start)", []),
         ("[a](../docs/eks.md) [b](eks.md)", "[a](../docs/eks.md) [b](eks.md)", []),
+        ("[a](../CONTRIBUTING.md#tests)", "[a](contributing.md#tests)", []),
         ("[a](../nothing.md)", "[a](../nothing.md)", ["../nothing.md"]),
         ("```\n[a](../README.md)\n```", "```\n[a](../README.md)\n```", []),
     ],
