@@ -21,24 +21,15 @@ from model_server.tls import Certificate
 from model_server.tracing import make_tracing
 from prediction_log import LogError, LogWriter, upgrade
 from sentiment_common.http.limits import HttpLimits
-from sentiment_common.http.server import HttpServer, listen
+from sentiment_common.http.server import HttpServer, PortUnavailable, listen
 
 log = logging.getLogger("model_server")
 LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
 LOG_FLUSH_SECONDS = 10.0
 
 
-def _refused(name: str, port: int, reason: str | None) -> StartError:
-    return StartError(
-        f"{name} {port} cannot be listened on ({reason}); end what uses it, or set another {name.upper()} or HOST"
-    )
-
-
 def _bind(host: str, port: int, name: str) -> socket.socket:
-    try:
-        return listen(host, port)
-    except OSError as error:
-        raise _refused(name, port, error.strerror) from None
+    return listen(host, port, name, f"end what uses it, or choose another --{name} or --host")
 
 
 def _address(host: str, port: int) -> str:
@@ -81,7 +72,7 @@ class Server:
         """Serve until SIGTERM or SIGINT, then close the log's writer.
 
         Raises:
-            StartError, ReleaseError: it cannot start; nothing is left running.
+            StartError, PortUnavailable, ReleaseError: it cannot start; nothing is left running.
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
@@ -97,8 +88,8 @@ class Server:
                 grpc_server.add_insecure_port(address)
         except RuntimeError:
             listener.close()
-            raise _refused("grpc_port", settings.grpc_port, "it was taken just now") from None
-        except StartError:
+            raise StartError(f"grpc_port {settings.grpc_port} was taken just now; choose another --grpc_port") from None
+        except PortUnavailable:
             listener.close()
             raise
         self._writer.start()
@@ -193,7 +184,7 @@ def serve(settings: ServerSettings) -> None:
     """Run a server in this process until it is told to stop.
 
     Raises:
-        StartError, ReleaseError: it cannot start.
+        StartError, PortUnavailable, ReleaseError: it cannot start.
     """
     # Its threads help where many texts are tokenised at once. Here they are few, and the engine has the cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

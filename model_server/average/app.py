@@ -25,7 +25,6 @@ from model_server.errors import (
     NotFound,
     Overloaded,
     ServingError,
-    StartError,
     TooLarge,
     Unavailable,
 )
@@ -182,18 +181,12 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; requests that were taken are answered.
 
     Raises:
-        StartError: the port cannot be listened on.
+        PortUnavailable: the port cannot be listened on.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = AveragerSettings()
-    try:
-        listener = listen(settings.host, settings.http_port)
-    except OSError as error:
-        raise StartError(
-            f"HTTP_PORT {settings.http_port} of {settings.host} cannot be listened on ({error.strerror}); "
-            "choose another"
-        ) from None
+    listener = listen(settings.host, settings.http_port, "HTTP_PORT")
     log.info("averages what %s answers, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
     server = HttpServer(make_app(settings), HttpLimits.of(settings), drain_seconds=settings.drain_seconds)
     server.run([listener])

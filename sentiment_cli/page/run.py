@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from sentiment_cli.demo.processes import describe_exit, stop_process
-from sentiment_cli.errors import CliError
 from sentiment_cli.page.proxy import Upstream, make_app
 from sentiment_cli.settings import CliSettings
 from sentiment_common.http.limits import HttpLimits
@@ -49,15 +48,9 @@ def run(settings: CliSettings, server_command: Sequence[str]) -> int:
     """Serve until SIGTERM, Ctrl-C or the end of one of the programs; the exit code.
 
     Raises:
-        CliError: the page's port is taken; nothing was started.
+        PortUnavailable: the page's port is taken; nothing was started.
     """
-    try:
-        listener = listen(settings.page_host, settings.page_port)
-    except OSError as error:
-        raise CliError(
-            f"PAGE_PORT {settings.page_port} of {settings.page_host} cannot be listened on ({error.strerror}); "
-            "choose another by --page-port"
-        ) from None
+    listener = listen(settings.page_host, settings.page_port, "PAGE_PORT", "choose another by --page-port")
     app = make_app(
         settings.page_dir,
         Upstream("predictor", f"http://{LOOPBACK}:{settings.http_port}"),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import uvicorn
 
+from sentiment_common.errors import UserError
 from sentiment_common.http.connection import Connection
 from sentiment_common.http.door import Door
 from sentiment_common.http.limits import HttpLimits
@@ -17,11 +18,19 @@ from sentiment_common.http.limits import HttpLimits
 BACKLOG = 2048
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+class PortUnavailable(UserError):
+    """The port is taken or not permitted, or the host is not an address of this machine."""
+
+
+def listen(host: str, port: int, setting: str = "port", remedy: str = "choose another") -> socket.socket:
+    """Open a listening socket.
+
+    Args:
+        setting: the name of the port's setting, for the error.
+        remedy: the end of the error's message.
 
     Raises:
-        OSError: the port is taken or not permitted, or the host is not an address of this machine.
+        PortUnavailable: the socket cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
@@ -30,9 +39,11 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise PortUnavailable(
+            f"{setting} {port} of {host} cannot be listened on ({error.strerror}); {remedy}"
+        ) from None
     return listener
 
 

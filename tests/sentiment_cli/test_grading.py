@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from sentiment_cli import grading
 from sentiment_cli.grading import Grade, Line
+from sentiment_cli.settings import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -75,3 +78,13 @@ def test_every_grade_has_a_word():
 def test_label_mix():
     assert grading.label_mix({"positive": 3, "negative": 1}) == "negative 25%, positive 75%"
     assert grading.label_mix({}) == "none"
+
+
+def test_the_page_grades_by_the_same_thresholds():
+    """The page is TypeScript and holds a copy of the thresholds."""
+    source = (REPOSITORY / "frontend" / "src" / "lib" / "grading.ts").read_text("utf-8")
+    assert f"mean > {grading.CONFIDENCE_GREEN:g} ? " in source and f"mean >= {grading.CONFIDENCE_RED:g} ? " in source
+    assert f"value < {grading.P95_GREEN_MS:g} ? " in source and f"value <= {grading.P95_RED_MS:g} ? " in source
+    assert f"errors / requests <= {grading.ERROR_SHARE_RED:g} ? " in source
+    verdicts = dict(re.findall(r'(stable|warning|drift): "(\w+)"', source))
+    assert verdicts == {verdict: grading.grade_verdict(verdict) for verdict in ("stable", "warning", "drift")}

@@ -259,8 +259,8 @@ def test_uvicorn_takes_our_protocol_class():
     assert ("config", "server_state", "app_state", "_loop") in create.co_consts
 
 
-async def test_a_port_that_is_taken_is_an_oserror():
-    from sentiment_common.http.server import listen
+async def test_a_taken_port_is_a_user_error():
+    from sentiment_common.http.server import PortUnavailable, listen
 
-    with listen("127.0.0.1", 0) as one, pytest.raises(OSError, match="in use"):
+    with listen("127.0.0.1", 0) as one, pytest.raises(PortUnavailable, match="in use"):
         await asyncio.to_thread(listen, "127.0.0.1", one.getsockname()[1])
