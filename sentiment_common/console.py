@@ -18,10 +18,11 @@ def settings_error(error: ValidationError) -> str:
     """
     lines = []
     for detail in error.errors():
-        name = ".".join(str(part) for part in detail["loc"]) or error.title
+        place = ".".join(str(part) for part in detail["loc"])
+        name = f"{place}: " if place else ""  # a rule about several settings names them in its message
         message, given = detail["msg"].removeprefix("Value error, "), detail["input"]
         shown = without_password(given) if isinstance(given, str) else given
-        lines.append(f"{name}: {message}" + ("" if isinstance(given, dict) else f" (given: {shown!r})"))
+        lines.append(f"{name}{message}" + ("" if isinstance(given, dict) else f" (given: {shown!r})"))
     return "\n".join(lines)
 
 

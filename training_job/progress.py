@@ -52,8 +52,11 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.end()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.end()
+        else:
+            self.end("stopped after " if issubclass(kind, Exception) else "interrupted after ")
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -83,8 +86,8 @@ class Progress:
             self._spoke = now
             self.say(f"{self._what}: {self._share()}{self._rate(now)}{self._left(now)}{', ' + note if note else ''}")
 
-    def end(self) -> None:
-        """End the stage, and print its line."""
+    def end(self, how: str = "") -> None:
+        """End the stage, and print its line; `how` stands before its seconds."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
@@ -93,7 +96,7 @@ class Progress:
         now = time.monotonic()
         seconds = now - self._began
         self.seconds[self._what] = self.seconds.get(self._what, 0.0) + seconds
-        self.say(f"{self._what}: {clock(seconds)}{', ' + self._rate(now) if self._done else ''}")
+        self.say(f"{self._what}: {how}{clock(seconds)}{', ' + self._rate(now) if self._done else ''}")
         self._what = None
 
     def _share(self) -> str:

@@ -58,7 +58,7 @@ def test_a_bad_setting_is_named_with_its_value() -> None:
     ("environment", "named"),
     [
         ({"ADDRESS": "no://me:hunter2@host/db"}, "address: give a server's (given: 'no://…@host/db')"),
-        ({"ADDRESS": "pg://me:hunter2@host/db", "MAX_TOKENS": "200"}, "Settings: MAX_TOKENS is above LIMIT"),
+        ({"ADDRESS": "pg://me:hunter2@host/db", "MAX_TOKENS": "200"}, "MAX_TOKENS is above LIMIT"),
     ],
 )
 def test_passwords_are_not_printed(environment: dict[str, str], named: str) -> None:
