@@ -7,7 +7,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sentiment_cli.grading import Grade, Line
+    from sentiment_cli.health.grading import Grade, Line
 
 app = typer.Typer()
 
@@ -32,9 +32,9 @@ def status(
 
     from rich.console import Console
 
-    from sentiment_cli import grading
+    from sentiment_cli.health import grading
+    from sentiment_cli.health.snapshot import grade, own_releases, view_log, view_server
     from sentiment_cli.settings import load_settings
-    from sentiment_cli.snapshot import grade, own_releases, view_log, view_server
 
     settings = load_settings(database_url=database_url)
     server = view_server(url or f"http://127.0.0.1:{settings.http_port}")
@@ -60,7 +60,7 @@ def _show(lines: "list[Line]", overall: "Grade", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sentiment_cli import grading
+    from sentiment_cli.health import grading
 
     colours = {"green": "green", "yellow": "yellow", "red": "bold red", "unknown": "dim"}
     table = Table(box=None, pad_edge=False, show_header=False)

@@ -24,7 +24,7 @@ from kit.postgres import Postgres
 from rich.console import Console
 
 from prediction_log import upgrade
-from sentiment_cli.client import connect
+from sentiment_cli.client.transports import connect
 from sentiment_cli.errors import ServerAnswer
 
 console = Console()

@@ -20,7 +20,7 @@ from rich.console import Console
 from servers import Running, start
 from texts import Load, together
 
-from sentiment_cli.client import TRANSPORTS, connect
+from sentiment_cli.client.transports import TRANSPORTS, connect
 from sentiment_cli.errors import ServerAnswer
 
 console = Console()

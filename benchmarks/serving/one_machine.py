@@ -29,7 +29,7 @@ from rich.console import Console
 
 from model_release import ReleaseStore, Scorer
 from prediction_log import upgrade
-from sentiment_cli.client import TRANSPORTS, connect
+from sentiment_cli.client.transports import TRANSPORTS, connect
 
 console = Console()
 INFER = "/v2/models/sentiment/infer"

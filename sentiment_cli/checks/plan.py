@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sentiment_cli.checks import machine, server, services
 from sentiment_cli.checks.check import Check, Probe, skip
+from sentiment_cli.health.snapshot import ServerView, own_releases, view_server
 from sentiment_cli.settings import CliSettings
-from sentiment_cli.snapshot import ServerView, own_releases, view_server
 
 DOWN = "the server does not answer (see server)"
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
 from sentiment_cli.errors import ServerAnswer
+from sentiment_cli.health.snapshot import ServerView
 from sentiment_cli.settings import absent_sqlite
-from sentiment_cli.snapshot import ServerView
 
 GOLDEN_TEXTS = 5
 WORST_DIFFERENCE = 0.03
@@ -48,7 +48,7 @@ def check_grpc_port(target: str, view: ServerView) -> Check:
     """Is the gRPC port free, ours, or someone else's?"""
     import grpc
 
-    from sentiment_cli.protobufs import protobufs
+    from sentiment_cli.client.protobufs import protobufs
 
     messages, stub = protobufs()
     host, port = split_target(target, 8081)
@@ -83,7 +83,7 @@ def check_server(view: ServerView, champion_id: Callable[[], str | None]) -> Che
 def check_golden(transport: str, view: ServerView, grpc_target: str, golden: Path, model: str) -> Check:
     """Does it answer golden texts as its release did when it was made?"""
     from model_release.golden import read_golden
-    from sentiment_cli.client import connect
+    from sentiment_cli.client.transports import connect
 
     name = f"answers by {transport}"
     expected = read_golden(golden)
@@ -105,7 +105,7 @@ def check_golden(transport: str, view: ServerView, grpc_target: str, golden: Pat
 def check_arrival(view: ServerView, database_url: str, model: str, limit: float = ARRIVAL_SECONDS) -> Check:
     """Does a prediction that is made now appear in the log?"""
     from prediction_log import LogError, WindowReader
-    from sentiment_cli.client import RestJson
+    from sentiment_cli.client.transports import RestJson
 
     name, began = "log rows arrive", time.monotonic()
     with RestJson(view.url, model) as client:

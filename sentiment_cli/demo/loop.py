@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from sentiment_cli.client import connect
+from sentiment_cli.client.transports import connect
 from sentiment_cli.demo.data import (
     FEWEST_TEST,
     LABELS,

@@ -9,7 +9,7 @@ from itertools import cycle
 
 import numpy as np
 
-from sentiment_cli.client import TRANSPORTS, Client
+from sentiment_cli.client.transports import TRANSPORTS, Client
 from sentiment_cli.demo.record import AgreementRecord, TransportRecord
 from sentiment_cli.errors import ServerAnswer
 

@@ -136,7 +136,7 @@ def test_kserves_parser_does_not_see_our_options():
     program = (
         "import sys\n"
         "sys.argv = ['sentiment', 'doctor', '--grpc', '127.0.0.1:9']\n"
-        "from sentiment_cli.protobufs import protobufs\n"
+        "from sentiment_cli.client.protobufs import protobufs\n"
         "messages, stub = protobufs()\n"
         "print(messages.ServerLiveRequest.DESCRIPTOR.full_name, stub.__name__, sys.argv[2])\n"
     )

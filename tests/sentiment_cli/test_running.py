@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from kit.factories import make_texts
 
-from sentiment_cli.client import TRANSPORTS, Predict, connect
+from sentiment_cli.client.transports import TRANSPORTS, Predict, connect
 from sentiment_cli.demo.processes import free_ports
 from sentiment_cli.demo.traffic import by_transport, compare_transports, plan_requests, send_all
 from sentiment_cli.errors import ServerAnswer

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from sentiment_cli import grading
-from sentiment_cli.grading import Grade, Line
+from sentiment_cli.health import grading
+from sentiment_cli.health.grading import Grade, Line
 from sentiment_cli.settings import REPOSITORY
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sentiment_cli import grading
 from sentiment_cli.checks.check import plain
-from sentiment_cli.grading import Grade, Line
-from sentiment_cli.metrics import ServerMetrics, read_metrics
+from sentiment_cli.health import grading
+from sentiment_cli.health.grading import Grade, Line
+from sentiment_cli.health.metrics import ServerMetrics, read_metrics
 from sentiment_cli.settings import absent_sqlite
 
 SECONDS = 5.0

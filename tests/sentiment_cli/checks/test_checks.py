@@ -10,7 +10,7 @@ import pytest
 
 from sentiment_cli.checks import check, machine, server, services
 from sentiment_cli.checks.check import State
-from sentiment_cli.snapshot import ServerView, view_server
+from sentiment_cli.health.snapshot import ServerView, view_server
 
 
 def test_what_a_check_raises_is_its_finding():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentiment_cli import wire
+from sentiment_cli.client import wire
 from sentiment_cli.errors import ServerAnswer
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentiment_cli.metrics import ServerMetrics, histogram_quantile, read_metrics
+from sentiment_cli.health.metrics import ServerMetrics, histogram_quantile, read_metrics
 
 TEXT = """\
 # HELP ml_predictions_total Texts answered

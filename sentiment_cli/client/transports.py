@@ -9,9 +9,9 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from sentiment_cli import wire
+from sentiment_cli.client import wire
+from sentiment_cli.client.wire import LENGTH_HEADER, Answer
 from sentiment_cli.errors import ServerAnswer
-from sentiment_cli.wire import LENGTH_HEADER, Answer
 
 TIMEOUT_SECONDS = 30.0
 
@@ -91,7 +91,7 @@ class Grpc:
     def __init__(self, target: str, model: str = "sentiment", timeout: float = TIMEOUT_SECONDS) -> None:
         import grpc
 
-        from sentiment_cli.protobufs import protobufs
+        from sentiment_cli.client.protobufs import protobufs
 
         messages, stub = protobufs()
         self.target, self.model, self.timeout = target, model, timeout

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from sentiment_cli.client import TRANSPORTS
+from sentiment_cli.client.transports import TRANSPORTS
+from sentiment_cli.client.wire import Answer
 from sentiment_cli.demo import data, memory, processes, record, stages, traffic
 from sentiment_cli.demo.account import next_commands, show_account
 from sentiment_cli.demo.command import MARK, clean_folder
 from sentiment_cli.demo.settings import DemoSettings
 from sentiment_cli.errors import CliError, ServerAnswer
-from sentiment_cli.wire import Answer
 
 
 def table(count: int, positives: float = 0.5) -> data.Table:

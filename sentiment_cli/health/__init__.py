@@ -1,0 +1,1 @@
+"""Health of a running server: its figures, their grades, and the snapshot made of both."""
