@@ -128,7 +128,7 @@ class Watch:
         figures.up[source] = True
         figures.read_at[source] = time.time()
         if was_up is False:
-            log.warning("%s: there again", source)
+            log.warning("%s: can be read now", source)
 
     def _read_log(self) -> None:
         figures = self._figures
