@@ -29,7 +29,7 @@ LOG_FLUSH_SECONDS = 10.0
 
 
 def _bind(host: str, port: int, name: str) -> socket.socket:
-    return listen(host, port, name, f"end what uses it, or choose another --{name} or --host")
+    return listen(host, port, name, f"end what uses it, or set another {name.upper()} or HOST")
 
 
 def _address(host: str, port: int) -> str:

@@ -1,6 +1,7 @@
 """The readable account of a demo, drawn from its record."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -116,7 +117,7 @@ def _expectations(record: DemoRecord, console: Console) -> None:
 def next_commands(record: DemoRecord, folder: Path) -> list[str]:
     """What to type to go on with this demo's release, log and reports."""
     exports = " ".join(
-        f"{name}={value}"
+        f"{name}={shlex.quote(value)}"
         for name, value in (
             ("RELEASES_URI", f"{folder}/releases"),
             ("DATABASE_URL", f"sqlite:///{folder}/predictions.db"),
@@ -129,13 +130,13 @@ def next_commands(record: DemoRecord, folder: Path) -> list[str]:
     )
     viewer = "open" if sys.platform == "darwin" else "xdg-open"
     return [
-        f"export {exports} SPILL_DIR={folder}/spill",
+        f"export {exports} SPILL_DIR={shlex.quote(str(folder / 'spill'))}",
         f"{sentiment} serve",
         "curl -s localhost:8080/predict -H 'Content-Type: application/json' "
         '-d \'{"text": "A warm and funny film.", "return_probabilities": true}\'',
         f"{sentiment} status",
         f"{sentiment} doctor",
-        *([f"{viewer} {reports[-1]}"] if reports else []),
+        *([f"{viewer} {shlex.quote(reports[-1])}"] if reports else []),
     ]
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import sys
 import threading
 from collections import Counter
@@ -240,3 +241,11 @@ def test_the_summary_is_the_record(tmp_path):
     assert read["drift"][0]["verdict"] == "stable"
     assert [stage["name"] for stage in read["stages"]] == list(stages.TITLES)
     assert any("report.html" in line for line in next_commands(told, tmp_path))
+
+
+def test_what_to_type_next_is_quoted_for_the_shell(tmp_path):
+    told = record.DemoRecord("now", stages.new_stages(), outcome="ok")
+    told.drift.append(record.DriftRecord("like", "stable", "stable", "", 300, "/my prüf dir/report.html", 1.0))
+    typed = [shlex.split(line) for line in next_commands(told, tmp_path / "my demo")]
+    assert typed[0][1] == f"RELEASES_URI={tmp_path}/my demo/releases"
+    assert typed[-1][1:] == ["/my prüf dir/report.html"]
