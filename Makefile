@@ -27,9 +27,9 @@ test: setup ## Run the tests (TEST_WORKERS=1 for one process)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 # tritonclient has an environment of its own: it defines the protobufs that kserve defines too.
-$(VENV)-triton: tests/conformance/requirements.txt
+$(VENV)-triton: tests/conformance/requirements.txt lock/conformance.txt
 	$(BIN)/python -m venv $@
-	$@/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	$@/bin/python -m pip install --disable-pip-version-check --quiet -r $< --constraint lock/conformance.txt
 	@touch $@
 
 conformance: setup $(VENV)-triton ## The protocol's checks on our server and its page's examples, those by tritonclient too
@@ -45,10 +45,17 @@ format: setup ## Let ruff mend layout and imports
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-lock: setup ## Write lock/constraints.txt from what is installed
-	@{ sed -n 1p lock/constraints.txt; \
-	   $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton|torch=)' | sort -f; \
-	   grep '^torch==' lock/constraints.txt; } > lock/new && mv lock/new lock/constraints.txt
+# uv has an environment of its own: neither programs nor tests need it. Pins stay unless LOCK_ARGS asks for new ones.
+$(VENV)-uv: lock/uv.txt
+	@python3 -m venv $@
+	@$@/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
+	@touch $@
+
+LOCK := $(VENV)-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+
+lock: $(VENV)-uv ## Write lock/ from the requirements (LOCK_ARGS=--upgrade, or "--upgrade-package NAME")
+	@$(LOCK) $(LOCK_ARGS) --extra dev --excludes lock/excluded.txt --output-file lock/constraints.txt pyproject.toml
+	@$(LOCK) $(LOCK_ARGS) --output-file lock/conformance.txt tests/conformance/requirements.txt
 
 frontend: ## Build the page and run its unit tests (it needs Node.js 20.19 or newer)
 	cd frontend && npm ci --no-audit --no-fund
