@@ -22,13 +22,16 @@ from kserve.model import InferenceVerb
 from model_server.cli import one_process
 from model_server.console_log import set_up
 from model_server.errors import ClientGone, InvalidInput, ServingError, StartError
-from model_server.inference.data_plane import Asked
 from model_server.inference.deadlines import HEADER, deadline_of
+from model_server.inference.types import Call
 from model_server.kserve_sdk.errors import as_kserves, as_ours, status_of
 from model_server.kserve_sdk.exposition import show
 from model_server.kserve_sdk.tensors import answer, options_of, texts_of, with_texts
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.phase import Phase
+from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import Brought, ReleaseSwitch
+from model_server.protocol import v1
+from model_server.protocol.tensors import INPUT, output_types
 from model_server.protocol.v2 import load_json
 from model_server.server import LOG_FLUSH_SECONDS, open_log
 from model_server.settings import ServerSettings
@@ -179,27 +182,32 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
         """The answer of the release: V1's `{"predictions": [...]}`, or an `InferResponse`."""
         if isinstance(payload, InferRequest):
             return await self._v2(payload, headers, explain=False)
-        return await self._begin()[0].model.predict(payload, deadline=_deadline(headers))
+        return await self._v1(payload, headers, explain=False)
 
     async def explain(self, payload: Payload, headers: Headers = None) -> Any:
         """As `predict`, with why: V1's `explanations`, or the output `attributions`."""
         if isinstance(payload, InferRequest):
             return await self._v2(payload, headers, explain=True)
-        return await self._begin()[0].model.explain(payload, deadline=_deadline(headers))
+        return await self._v1(payload, headers, explain=True)
+
+    async def _v1(self, document: dict[str, Any], headers: Headers, *, explain: bool) -> dict[str, Any]:
+        service, options = self._begin()[0].service(self.name), v1.read_options(document, explain=explain)
+        call = Call("v1", None, options, _deadline(headers))
+        return v1.write_response(await service.predict(v1.read_texts(document), call), explain=explain)
 
     async def _v2(self, request: InferRequest, headers: Headers, *, explain: bool) -> InferResponse:
         service = self._begin()[0].service(self.name, request.model_version)
         texts, options = texts_of(request), options_of(request)
         options = replace(options, explain=options.explain or explain)
         source = "v2-grpc" if request.from_grpc else "v2-rest"
-        predictions = await service.predict(texts, Asked(source, None, options, _deadline(headers)))
+        predictions = await service.predict(texts, Call(source, None, options, _deadline(headers)))
         return answer(request, predictions, self.name, service.scorer.release_id, options)
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        return self._begin()[0].model.get_input_types()
+        return [dict(INPUT)]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        return self._begin()[0].model.get_output_types()
+        return output_types()
 
 
 def _keep_from_the_answer(headers: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from model_server.errors import StartError
 from model_server.lifecycle.background import Interrupted
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.phase import Phase
+from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import ReleaseSwitch
 from model_server.rest.app import make_api, make_app
 from model_server.rpc.inbox import Inbox

@@ -3,7 +3,7 @@
 import enum
 import time
 
-from model_server.access.keys import KeyFile, current_key
+from model_server.access.keys import Key, KeyFile
 from model_server.errors import Forbidden, Overloaded, ServingError, Unauthenticated
 from model_server.metrics import Metrics
 
@@ -24,8 +24,8 @@ class Guard:
     def __init__(self, keys: KeyFile, metrics: Metrics) -> None:
         self._keys, self._metrics = keys, metrics
 
-    def admit(self, authorization: str | None, api_key: str | None, need: Need) -> None:
-        """Check what was presented and make it the task's `current_key`.
+    def admit(self, authorization: str | None, api_key: str | None, need: Need) -> Key:
+        """The key of what was presented.
 
         A request for texts is refused here while its key's limit is reached, before its body is read; the data plane
         charges its texts once they are known.
@@ -43,4 +43,4 @@ class Guard:
         except ServingError as error:
             self._metrics.rejected.labels(_REASONS[type(error)]).inc()
             raise
-        current_key.set(key)
+        return key

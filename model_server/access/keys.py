@@ -6,7 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
@@ -70,10 +69,6 @@ class Key:
         self.check(now)
         if self.bucket is not None:
             self.bucket.charge(texts)
-
-
-# The key of the request that a task answers; None where keys are off.
-current_key: ContextVar[Key | None] = ContextVar("current_key", default=None)
 
 
 class KeyFile:

@@ -4,52 +4,28 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from model_release import Encoding, Scorer
 from model_release.scoring.features import describe, sketch, text_hash
 from model_release.scoring.tokens import INLINE_CHARACTERS
-from model_server.access.keys import Key, current_key
+from model_server.access.keys import Key
 from model_server.batching.batcher import Batcher
 from model_server.errors import DeadlineExceeded, InvalidInput, Overloaded, TooLarge
 from model_server.inference.cache import AnswerCache, text_key
 from model_server.inference.deadlines import within
 from model_server.inference.explain import explain, read_text
 from model_server.inference.outcome import Outcome, Row, pooled
+from model_server.inference.types import Call, Options, Prediction
 from model_server.metrics import Metrics
 from model_server.phases import record
-from model_server.protocol.parameters import DEFAULT, Options
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
 Answer = tuple[Encoding, Outcome]  # a text's first encoding, which has the counts of all its tokens, and its outcome
 
 _CLOCKS_APART = 0.05  # s; a gRPC client's deadline began before it is read here, and its end of the call cancels ours
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one text; `probability` is the calibrated P(positive)."""
-
-    id: str
-    label: str
-    confidence: float
-    probability: float
-    tokens: int
-    truncated: bool
-    attributions: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks, and how: the log's source, the client's address, the request's options, its deadline (monotonic)."""
-
-    source: str
-    client: str | None = None
-    options: Options = DEFAULT
-    deadline: float | None = None
 
 
 class InferenceService:
@@ -65,7 +41,7 @@ class InferenceService:
         self.active = 0  # requests that are being answered
         self._tokenisers = ThreadPoolExecutor(1, "tokeniser")
 
-    async def predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
+    async def predict(self, texts: Sequence[str], call: Call) -> list[Prediction]:
         """One prediction a text, in order; each stands in the log when this returns.
 
         Raises:
@@ -75,17 +51,17 @@ class InferenceService:
         """
         self.active += 1
         try:
-            if asked.deadline is None:
-                return await self._predict(texts, asked)
-            return await self._in_time(texts, asked, asked.deadline)
+            if call.deadline is None:
+                return await self._predict(texts, call)
+            return await self._in_time(texts, call, call.deadline)
         finally:
             self.active -= 1
 
-    async def _in_time(self, texts: Sequence[str], asked: Asked, deadline: float) -> list[Prediction]:
+    async def _in_time(self, texts: Sequence[str], call: Call, deadline: float) -> list[Prediction]:
         """`_predict` within the deadline; counts the texts of a request that has no answer by then."""
         try:
             async with within(deadline):
-                return await self._predict(texts, asked)
+                return await self._predict(texts, call)
         except DeadlineExceeded:
             self.metrics.refused("deadline", len(texts))
             raise
@@ -94,19 +70,19 @@ class InferenceService:
                 self.metrics.refused("deadline", len(texts))
             raise
 
-    async def _predict(self, texts: Sequence[str], asked: Asked) -> list[Prediction]:
+    async def _predict(self, texts: Sequence[str], call: Call) -> list[Prediction]:
         started = time.perf_counter()
-        self._check(texts, asked.options)
-        if key := current_key.get():
-            self._charge(key, len(texts))
-            self.metrics.key_texts.labels(key.entry.name).inc(len(texts))
-        if self._cache is not None and not asked.options.explain:
-            answers = await self._from_cache(self._cache, texts, asked.options)
-            return self._finish(texts, answers, asked, time.perf_counter() - started, None)
-        groups, rows = await self._score(texts, range(len(texts)), asked.options, asked.deadline)
+        self._check(texts, call.options)
+        if call.key is not None:
+            self._charge(call.key, len(texts))
+            self.metrics.key_texts.labels(call.key.entry.name).inc(len(texts))
+        if self._cache is not None and not call.options.explain:
+            answers = await self._from_cache(self._cache, texts, call.options)
+            return self._finish(texts, answers, call, time.perf_counter() - started, None)
+        groups, rows = await self._score(texts, range(len(texts)), call.options, call.deadline)
         seconds = time.perf_counter() - started
-        explanations = await self._explain(texts, groups, rows, asked) if asked.options.explain else None
-        return self._finish(texts, self._answers(groups, rows), asked, seconds, explanations)
+        explanations = await self._explain(texts, groups, rows, call) if call.options.explain else None
+        return self._finish(texts, self._answers(groups, rows), call, seconds, explanations)
 
     def _charge(self, key: Key, texts: int) -> None:
         try:
@@ -147,19 +123,19 @@ class InferenceService:
         return answers
 
     async def _explain(
-        self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], asked: Asked
+        self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], call: Call
     ) -> list[dict[str, Any]]:
         """The attributions of each answered text, one text after the other, so that other traffic has room."""
 
         async def score(encodings: Sequence[Encoding]) -> list[Row]:
-            return await self.batcher.submit(encodings, asked.deadline, admitted=True)
+            return await self.batcher.submit(encodings, call.deadline, admitted=True)
 
         settings, loop = self._settings, asyncio.get_running_loop()
         documents, first = [], 0
         for text, group in zip(texts, groups, strict=True):
             started = time.perf_counter()
             reading = await loop.run_in_executor(
-                self._tokenisers, read_text, self.scorer, text, asked.options.truncation, group
+                self._tokenisers, read_text, self.scorer, text, call.options.truncation, group
             )
             answers, first = rows[first : first + len(group)], first + len(group)
             document = await explain(
@@ -219,7 +195,7 @@ class InferenceService:
         self,
         texts: Sequence[str],
         answers: Sequence[Answer],
-        asked: Asked,
+        call: Call,
         seconds: float,
         explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
@@ -236,7 +212,7 @@ class InferenceService:
             )
             predictions.append(prediction)
             # Describing a text and its embedding is the log's work: the answer does not wait for it.
-            self.log.put(partial(self._row, prediction, text, outcome, asked, seconds))
+            self.log.put(partial(self._row, prediction, text, outcome, call, seconds))
         asyncio.get_running_loop().call_soon(self._count, predictions, seconds)  # the answer leaves before
         return predictions
 
@@ -245,9 +221,7 @@ class InferenceService:
             self.metrics.predicted(prediction.label, prediction.confidence)
         self.metrics.duration.observe(seconds)
 
-    def _row(
-        self, prediction: Prediction, text: str, outcome: Outcome, asked: Asked, seconds: float
-    ) -> PredictionRecord:
+    def _row(self, prediction: Prediction, text: str, outcome: Outcome, call: Call, seconds: float) -> PredictionRecord:
         return PredictionRecord(
             id=prediction.id,
             release_id=self.scorer.release_id,
@@ -258,8 +232,8 @@ class InferenceService:
             tokens=prediction.tokens,
             truncated=prediction.truncated,
             latency_ms=seconds * 1000,
-            source=asked.source,
-            client=asked.client,
+            source=call.source,
+            client=call.client,
             text=text if self._settings.log_text == "full" else None,
             text_hash=text_hash(text),
             descriptors=describe(text),

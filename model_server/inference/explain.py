@@ -11,7 +11,7 @@ from model_release.scoring.scorer import cut
 from model_release.scoring.windows import window_starts
 from model_server.inference.occlusion import OcclusionPlan, Span
 from model_server.inference.outcome import Row
-from model_server.protocol.parameters import Truncation
+from model_server.inference.types import Truncation
 
 Score = Callable[[Sequence[Encoding]], Awaitable[list[Row]]]
 

@@ -9,10 +9,10 @@ from kserve import InferOutput, InferRequest, InferResponse
 from kserve.protocol.infer_type import InferInput, RequestedOutput, to_http_parameters
 
 from model_server.errors import InvalidInput
-from model_server.inference.data_plane import Prediction
-from model_server.lifecycle.model import instance_texts
+from model_server.inference.types import Options, Prediction
+from model_server.protocol import v1
 from model_server.protocol.classification import make_outputs, read_classes
-from model_server.protocol.parameters import Options, check_content_type, parse_options
+from model_server.protocol.parameters import check_content_type, parse_options
 from model_server.protocol.tensors import (
     ATTRIBUTIONS,
     check_input,
@@ -30,7 +30,7 @@ def texts_of(payload: dict[str, Any] | InferRequest) -> list[str]:
         InvalidInput: names the field and what would be right.
     """
     if not isinstance(payload, InferRequest):
-        return instance_texts(payload)
+        return v1.read_texts(payload)
     tensor = _tensor(payload)
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
     check_content_type(to_http_parameters(tensor.parameters or {}), "inputs[0].parameters")

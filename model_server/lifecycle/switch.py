@@ -17,7 +17,8 @@ from model_server.inference.outcome import run
 from model_server.lifecycle.background import Background, Interrupted
 from model_server.lifecycle.garbage import settle
 from model_server.lifecycle.loading import LoadedRelease, load_release, release_to_fetch
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.phase import Phase
+from model_server.lifecycle.state import ServerState
 from model_server.settings import ServerSettings
 
 log = logging.getLogger("model_server")
@@ -85,7 +86,7 @@ class ReleaseSwitch:
         try:
             if not self._settings.hot_swap:
                 raise NotOffered("models are loaded and unloaded by starting and stopping servers; HOT_SWAP is off")
-            self._state.find(name)
+            self._state.check(name)
             if self._state.phase is Phase.DRAINING:
                 raise Unavailable(STOPPING)
             if self._working.locked():
@@ -160,12 +161,12 @@ class ReleaseSwitch:
             tokens_per_second=loaded.tokens_per_second,
             streams=settings.engine_streams,
         )
-        former, self._folder, left = state.model.service, folder, self._folder
+        former, self._folder, left = state.current, folder, self._folder
         state.serve(InferenceService(loaded.scorer, batcher, state.log, state.metrics, settings), loaded.variant)
         self._retire(former, left)
 
     async def _unload(self) -> None:
-        former, self._folder, left = self._state.model.service, None, self._folder
+        former, self._folder, left = self._state.current, None, self._folder
         self._state.unload()
         self._retire(former, left)
         self._state.metrics.loads.labels("unloaded").inc()
@@ -188,7 +189,7 @@ class ReleaseSwitch:
             Whether an interrupted load still runs. What it had fetched is deleted.
         """
         async with self._working:
-            self._retire(self._state.model.service, self._folder)
+            self._retire(self._state.current, self._folder)
         await asyncio.gather(*self._retiring)
         if (folder := self._fetching) is not None:
             await asyncio.to_thread(folder.cleanup)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from model_server.errors import InvalidInput
-from model_server.inference.data_plane import Prediction
+from model_server.inference.types import Prediction
 from model_server.protocol.tensors import Output, make_output
 from sentiment_common.json_terms import json_text
 

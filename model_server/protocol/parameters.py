@@ -1,31 +1,17 @@
 """The parameters of a request that change its answer, read alike from V2, V1 and `/predict`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from model_server.errors import InvalidInput
+from model_server.inference.types import DEFAULT, TRUNCATIONS, Options
 from sentiment_common.json_terms import json_text, json_type
 
-Truncation = Literal["head", "head_tail", "window", "error"]
-TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
 _OFFERED = ("truncation", "explain")
 CONTENT_TYPE = "content_type"
 # How MLServer's clients say that strings are what they are; its other codecs put something else into BYTES.
 _TEXT_TYPES = ("str", "np", "pd", "hf", "raw")
 # Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
 _HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to do with a text over the release's tokens, None for the release's own way; and are answers explained?"""
-
-    truncation: Truncation | None = None
-    explain: bool = False
-
-
-DEFAULT = Options()
 
 
 def parse_options(parameters: object, where: str = "parameters") -> Options:

@@ -1,7 +1,7 @@
 """The index of the model repository: one model, its version and its state, whatever the transport."""
 
 from model_server.errors import InvalidInput
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.phase import Phase
 from sentiment_common.json_terms import json_type
 
 _REASONS = {
@@ -17,22 +17,18 @@ _STATES = {
 }
 
 
-def model_index(state: ServerState, *, ready: bool = False, repository: str = "") -> list[dict[str, str]]:
-    """Name, version, state and reason of the one model; with `ready`, nothing unless it can be asked.
+def model_index(
+    name: str, version: str | None, phase: Phase, *, ready: bool = False, repository: str = ""
+) -> list[dict[str, str]]:
+    """Name, version, state and reason of the one model; with `ready`, nothing unless it is ready.
 
     Raises:
         InvalidInput: a repository was named; this server's has no name.
     """
     if repository:
         raise InvalidInput(f"repository_name is {repository!r}; the one repository here has no name, leave it out")
-    model = state.model
-    entry = {
-        "name": model.name,
-        "version": model.version or "",
-        "state": "READY" if model.ready else _STATES[state.phase],
-        "reason": "" if model.ready else _REASONS.get(state.phase, ""),
-    }
-    return [entry] if model.ready or not ready else []
+    entry = {"name": name, "version": version or "", "state": _STATES[phase], "reason": _REASONS.get(phase, "")}
+    return [entry] if phase is Phase.READY or not ready else []
 
 
 def wants_ready(document: dict[str, object]) -> bool:

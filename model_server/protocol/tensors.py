@@ -12,8 +12,7 @@ import numpy as np
 import orjson
 
 from model_server.errors import InvalidInput
-from model_server.inference.data_plane import Prediction
-from model_server.protocol.parameters import Options
+from model_server.inference.types import Options, Prediction
 from sentiment_common.json_terms import json_text
 
 _LENGTH = struct.Struct("<I")
@@ -113,6 +112,11 @@ def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
         if name in names[:index]:
             raise InvalidInput(f"outputs[{index}].name {name!r} is asked for twice")
     return tuple(str(name) for name in names) or DEFAULT_OUTPUTS
+
+
+def output_types() -> list[dict[str, Any]]:
+    """Name, datatype and shape of every output, as model metadata list them."""
+    return [{"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in OUTPUTS.items()]
 
 
 def with_attributions(names: tuple[str, ...], options: Options) -> tuple[tuple[str, ...], Options]:

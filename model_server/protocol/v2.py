@@ -10,9 +10,9 @@ import orjson
 
 from model_release.scoring.features import replace_surrogates
 from model_server.errors import InvalidInput
-from model_server.inference.data_plane import Prediction
+from model_server.inference.types import DEFAULT, Options, Prediction
 from model_server.protocol.classification import make_outputs, read_classes
-from model_server.protocol.parameters import DEFAULT, Options, check_content_type, parse_options
+from model_server.protocol.parameters import check_content_type, parse_options
 from model_server.protocol.tensors import (
     ATTRIBUTIONS,
     DEFAULT_OUTPUTS,

@@ -15,19 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from model_release.scoring.features import replace_surrogates
 from model_server.about import version
 from model_server.errors import InvalidInput, NotFound, Unavailable
-from model_server.inference.data_plane import Asked
 from model_server.inference.deadlines import HEADER, deadline_of
-from model_server.lifecycle.model import as_v1
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.inference.types import TRUNCATIONS, Call, Options, Truncation
+from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import ReleaseSwitch
 from model_server.phases import ServerTiming
-from model_server.protocol.parameters import TRUNCATIONS, Options, Truncation
+from model_server.protocol.v1 import write_prediction
 from model_server.protocol.v2 import LENGTH_HEADER, load_json
 from model_server.rest.api_page.page import headers, render
 from model_server.rest.exchange import error_response, json_response, read_body, while_connected
 from model_server.rest.health import HealthAnswer
 from model_server.rest.inference import InferFirst, Rest, client_of, counted
-from model_server.rest.keys import KeyMiddleware
+from model_server.rest.keys import KeyMiddleware, key_of
 from model_server.rest.openapi import BODY_ERRORS, SCHEMAS, WORK_ERRORS, error_responses, protocol_paths
 from model_server.rest.repository import repository_routes
 from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
@@ -101,9 +100,10 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             document["text"] = replace_surrogates(document["text"])  # pydantic would refuse them
         body = _valid(PredictBody, document)
         service = state.service(state.settings.model_name)
-        asked = Asked("predict", client_of(request), Options(body.truncation, body.explain), deadline)
-        (prediction,) = await while_connected(request, service.predict([body.text], asked))
-        answer = as_v1(prediction) | {"release_id": service.scorer.release_id}
+        options = Options(body.truncation, body.explain)
+        call = Call("predict", client_of(request), options, deadline, key_of(request.scope))
+        (prediction,) = await while_connected(request, service.predict([body.text], call))
+        answer = write_prediction(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:
             del answer["probabilities"]
         return json_response(answer)
@@ -121,12 +121,12 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
         return json_response({"prediction_id": body.prediction_id, "label": body.label})
 
     async def health(_: Request) -> Response:
-        service = state.model.service
+        service = state.current
         requests, errors = state.metrics.totals()
         document = {
             "status": state.phase.value,
             "model": state.settings.model_name,
-            "release_id": state.model.version,
+            "release_id": state.version,
             "variant": service and (state.settings.variant or service.scorer.manifest.default_variant),
             "version": version(),
             "queue": service.batcher.waiting if service else 0,
@@ -134,7 +134,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             "errors": errors,
             "log": asdict(state.log.stats()),
         }
-        return json_response(document, 200 if state.phase is Phase.READY else 503)
+        return json_response(document, 200 if state.ready else 503)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

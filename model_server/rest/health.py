@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from model_server.lifecycle.state import Phase
+from model_server.lifecycle.phase import Phase
 from prediction_log import WriterStats
 
 

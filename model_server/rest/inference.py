@@ -12,11 +12,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model_server.errors import Unavailable
-from model_server.inference.data_plane import Asked
 from model_server.inference.deadlines import HEADER, deadline_of
-from model_server.lifecycle.state import Phase, ServerState
-from model_server.protocol import v2
+from model_server.inference.types import Call
+from model_server.lifecycle.state import ServerState
+from model_server.protocol import v1, v2
 from model_server.protocol.repository import model_index, wants_ready
+from model_server.protocol.tensors import INPUT, output_types
 from model_server.rest.cloudevents import Mode, answer_in, mode_of, request_in
 from model_server.rest.exchange import (
     Handler,
@@ -27,6 +28,7 @@ from model_server.rest.exchange import (
     tensors_response,
     while_connected,
 )
+from model_server.rest.keys import key_of
 from sentiment_common.client_address import client_address
 from sentiment_common.http.request import began
 
@@ -81,8 +83,9 @@ def counted(state: ServerState, route: str) -> Callable[[Handler], Handler]:
                 response = await handler(request)
             except Exception as caught:  # every error becomes an answer here, and the last resort is a 500
                 error, response = caught, error_response(caught)
+            key = key_of(request.scope)
             # The answer leaves before it is counted.
-            asyncio.get_running_loop().call_soon(state.finished, route, str(response.status_code), started, error)
+            asyncio.get_running_loop().call_soon(state.finished, route, str(response.status_code), started, error, key)
             return response
 
         return run
@@ -125,13 +128,13 @@ class Rest:
 
     async def alive(self, _: Request) -> Response:
         """The probe of V1's clients, such as KServe's transformers, and where a person finds more."""
-        return json_response({"status": "alive", "model": self._state.model.name, "docs": "/docs", "health": "/health"})
+        return json_response({"status": "alive", "model": self._state.name, "docs": "/docs", "health": "/health"})
 
     async def live(self, _: Request) -> Response:
         return json_response({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        ready = self._state.phase is Phase.READY
+        ready = self._state.ready
         return json_response({"ready": ready}, 200 if ready else 503)
 
     async def server_metadata(self, _: Request) -> Response:
@@ -140,43 +143,47 @@ class Rest:
         return json_response({"name": NAME, "version": version(), "extensions": list(EXTENSIONS)})
 
     async def model_metadata(self, request: Request) -> Response:
-        model = self._state.find(request.path_params["name"], request.path_params.get("version"))
+        state = self._state
+        state.check(request.path_params["name"], request.path_params.get("version"))
         return json_response(
             {
-                "name": model.name,
-                "versions": [model.version] if model.version else [],
+                "name": state.name,
+                "versions": [state.version] if state.version else [],
                 "platform": "openvino",
-                "inputs": model.get_input_types(),
-                "outputs": model.get_output_types(),
+                "inputs": [INPUT],
+                "outputs": output_types(),
             }
         )
 
     async def model_ready(self, request: Request) -> Response:
-        model = self._state.find(request.path_params["name"], request.path_params.get("version"))
-        if not model.ready:
-            raise Unavailable(f"model {model.name!r} is {self._state.phase.value}")
-        return json_response({"name": model.name, "ready": True})
+        self._state.check(request.path_params["name"], request.path_params.get("version"))
+        if not self._state.ready:
+            raise Unavailable(f"model {self._state.name!r} is {self._state.phase.value}")
+        return json_response({"name": self._state.name, "ready": True})
 
     async def repository_index(self, request: Request) -> Response:
-        body = await read_body(request, self._state.settings.max_body_bytes)
-        return json_response(model_index(self._state, ready=wants_ready(v2.load_json(body) if body else {})))
+        state = self._state
+        body = await read_body(request, state.settings.max_body_bytes)
+        ready = wants_ready(v2.load_json(body) if body else {})
+        return json_response(model_index(state.name, state.version, state.phase, ready=ready))
 
     async def infer(self, request: Request) -> Response:
         state, deadline = self._state, deadline_of(request.headers.get(HEADER), began(request.scope))
         body = await read_body(request, state.settings.max_body_bytes, deadline)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
-        asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        options = Asked("v2-rest", client_of(request), asked.options, deadline)
-        predictions = await while_connected(request, service.predict(asked.texts, options))
-        raw, length = v2.write_response(asked, predictions, request.path_params["name"], service.scorer.release_id)
+        wanted = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
+        call = Call("v2-rest", client_of(request), wanted.options, deadline, key_of(request.scope))
+        predictions = await while_connected(request, service.predict(wanted.texts, call))
+        raw, length = v2.write_response(wanted, predictions, request.path_params["name"], service.scorer.release_id)
         return tensors_response(request, raw, length)
 
     async def models(self, _: Request) -> Response:
-        return json_response({"models": [self._state.model.name]})
+        return json_response({"models": [self._state.name]})
 
     async def v1_model(self, request: Request) -> Response:
-        model = self._state.find(request.path_params["name"])
-        return json_response({"name": model.name, "ready": bool(model.ready)}, 200 if model.ready else 503)
+        self._state.check(request.path_params["name"])
+        ready = self._state.ready
+        return json_response({"name": self._state.name, "ready": ready}, 200 if ready else 503)
 
     async def v1_predict(self, request: Request) -> Response:
         return await self._v1(request, explain=False)
@@ -188,11 +195,11 @@ class Rest:
         deadline = deadline_of(request.headers.get(HEADER), began(request.scope))
         body = await read_body(request, self._state.settings.max_body_bytes, deadline)
         name = request.path_params["name"]
-        self._state.service(name)
+        service = self._state.service(name)
         event, document = mode_of(request.headers), v2.load_json(body)
         if event is Mode.STRUCTURED:
             document = request_in(document)
-        model = self._state.find(name)
-        answer = model.explain if explain else model.predict
-        answered = await while_connected(request, answer(document, client=client_of(request), deadline=deadline))
-        return answer_in(event, answered, name)
+        options = v1.read_options(document, explain=explain)
+        call = Call("v1", client_of(request), options, deadline, key_of(request.scope))
+        predictions = await while_connected(request, service.predict(v1.read_texts(document), call))
+        return answer_in(event, v1.write_response(predictions, explain=explain), name)

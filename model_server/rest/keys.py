@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from model_server.access.guard import Guard, Need
+from model_server.access.keys import Key
 from model_server.errors import ServingError, Unauthenticated
 from model_server.rest.exchange import error_response
 
@@ -14,6 +15,15 @@ _OPEN = re.compile(
 )
 _ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
 _TEXTS = re.compile(r"/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/:]+:(predict|explain)")
+
+
+_KEY = "sentiment.api_key"
+
+
+def key_of(scope: Scope) -> Key | None:
+    """The key that a request was let in by; None where keys are off."""
+    key: Key | None = scope.get(_KEY)
+    return key
 
 
 def _need(path: str) -> Need:
@@ -32,7 +42,9 @@ class KeyMiddleware:
         if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
             headers = Headers(scope=scope)
             try:
-                self._guard.admit(headers.get("authorization"), headers.get("x-api-key"), _need(scope["path"]))
+                scope[_KEY] = self._guard.admit(
+                    headers.get("authorization"), headers.get("x-api-key"), _need(scope["path"])
+                )
             except ServingError as error:
                 response = error_response(error)
                 if isinstance(error, Unauthenticated):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model_server.protocol.parameters import TRUNCATIONS
+from model_server.inference.types import TRUNCATIONS
 from model_server.protocol.tensors import INPUT, OUTPUTS
 from model_server.protocol.v2 import LENGTH_HEADER
 

@@ -11,13 +11,15 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from model_server.access.keys import Key
 from model_server.errors import InvalidInput, ServingError
 from model_server.rpc.inbox import Inbox, Lane
 from model_server.rpc.keys import ended_early, retry_metadata
 from model_server.rpc.messages import SERVICE, ModelInferRequest, RepositoryIndexRequest, pb, read_named
 
 Call = Callable[[Any, Any], Awaitable[Any]]
-Count = Callable[[str, float, Exception | None], None]
+PaidCall = Callable[[Any, Any, Key | None], Awaitable[Any]]
+Count = Callable[[str, float, Exception | None, Key | None], None]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
 # Method → what reads its message.
 _READERS: dict[str, Callable[[bytes], Any]] = {
@@ -39,12 +41,21 @@ def _answering(call: Call, request: Any) -> Call:
     return run
 
 
-def reading(name: str, call: Call, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Call:
+def keyless(call: Call) -> PaidCall:
+    """The call of a method that no key pays for."""
+
+    async def run(request: Any, context: Any, _: Key | None) -> Any:
+        return await call(request, context)
+
+    return run
+
+
+def reading(name: str, call: PaidCall, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Any:
     """The handler of a call `name`, whose message arrives in that lane and is counted in memory until the call ends.
 
     Args:
         read: parses the message.
-        count: is given the status, the start and the error of a call that ends before `call` is reached.
+        count: takes the status, the start, the error and the key of a call that ends before `call` is reached.
     """
     memory = inbox.memory
 
@@ -58,44 +69,44 @@ def reading(name: str, call: Call, read: Callable[[bytes], Any], inbox: Inbox, l
             memory.release(size)
             raise InvalidInput(f"the message of {size} bytes is not a {name}Request") from None
 
-    async def run(_: Any, context: Any) -> Any:
+    async def run(_: Any, context: Any, key: Key | None = None) -> Any:
         started = time.perf_counter()
         try:
             request, size = await receive(context)
         except asyncio.CancelledError:
-            count(ended_early(context).name, started, None)
+            count(ended_early(context).name, started, None, key)
             raise
         except ServingError as error:
-            count(error.code.name, started, error)
+            count(error.code.name, started, error, key)
             await context.abort(error.code, str(error), retry_metadata(error))
         try:
-            return await call(request, context)
+            return await call(request, context, key)
         finally:
             memory.release(size)
 
     return run
 
 
-def not_counted(status: str, started: float, error: Exception | None) -> None:
+def not_counted(status: str, started: float, error: Exception | None, key: Key | None) -> None:
     """The `count` of calls that no metric counts."""
 
 
 def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count) -> None:
     """Serve the servicer's methods, which have the protocol's names. `count` counts calls of ModelInfer."""
 
-    def handler(name: str) -> Call:
+    def handler(name: str) -> Any:
         call, read = getattr(servicer, name), _READERS[name]
         if name in _EMPTY:
             return _answering(call, read(b""))
         if name == "ModelInfer":
             return reading(name, call, read, inbox, inbox.uploads, count)
-        return reading(name, call, read, inbox, inbox.questions, not_counted)
+        return reading(name, keyless(call), read, inbox, inbox.questions, not_counted)
 
     handlers = {name: stream_unary(handler(name)) for name in _READERS}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
-def stream_unary(handler: Call) -> Any:
+def stream_unary(handler: Any) -> Any:
     """The call as gRPC is given it."""
     return grpc.stream_unary_rpc_method_handler(
         handler, request_deserializer=bytes, response_serializer=lambda response: response.SerializeToString()

@@ -6,12 +6,14 @@ from typing import Any
 import grpc
 
 from model_server.access.guard import Guard, Need
+from model_server.access.keys import Key
 from model_server.errors import ServingError
 from model_server.rpc.messages import SERVICE
 
 PROBES = frozenset({f"/{SERVICE}/{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
+_INFER = f"/{SERVICE}/ModelInfer"
 _NEEDS = {
-    f"/{SERVICE}/ModelInfer": Need.TEXTS,
+    _INFER: Need.TEXTS,
     f"/{SERVICE}/RepositoryModelLoad": Need.ADMIN,
     f"/{SERVICE}/RepositoryModelUnload": Need.ADMIN,
 }
@@ -30,10 +32,20 @@ class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         presented = {name: value for name, value in details.invocation_metadata or () if isinstance(value, str)}
         try:
             need = _NEEDS.get(details.method, Need.KNOWN)
-            self._guard.admit(presented.get("authorization"), presented.get("x-api-key"), need)
+            key = self._guard.admit(presented.get("authorization"), presented.get("x-api-key"), need)
         except ServingError as error:
             return _refusing(error)
-        return await continuation(details)
+        handler = await continuation(details)
+        return _paid_by(handler, key) if details.method == _INFER else handler
+
+
+def _paid_by(handler: Any, key: Key) -> Any:
+    """The handler of ModelInfer, given the key of its call."""
+
+    async def run(messages: Any, context: Any) -> Any:
+        return await handler.stream_unary(messages, context, key)
+
+    return grpc.stream_unary_rpc_method_handler(run, handler.request_deserializer, handler.response_serializer)
 
 
 def _refusing(error: ServingError) -> Any:

@@ -11,14 +11,23 @@ from typing import Any
 import grpc
 
 from model_server.about import EXTENSIONS, NAME, version
+from model_server.access.keys import Key
 from model_server.errors import InvalidInput, ServingError, Unavailable
-from model_server.inference.data_plane import Asked
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.inference.types import Call
+from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import ReleaseSwitch
 from model_server.protocol.classification import make_outputs, read_classes
 from model_server.protocol.parameters import check_content_type, parse_options
 from model_server.protocol.repository import model_index
-from model_server.protocol.tensors import check_input, check_outputs, decode_text, unpack_texts, with_attributions
+from model_server.protocol.tensors import (
+    INPUT,
+    check_input,
+    check_outputs,
+    decode_text,
+    output_types,
+    unpack_texts,
+    with_attributions,
+)
 from model_server.rest.repository import RELEASE, wanted_release
 from model_server.rpc.handlers import add_inference_service
 from model_server.rpc.inbox import Inbox
@@ -80,7 +89,9 @@ class Servicer:
         self._state, self._switch = state, switch
 
     @asynccontextmanager
-    async def _answering(self, context: Context, route: str | None = None) -> AsyncIterator[None]:
+    async def _answering(
+        self, context: Context, route: str | None = None, key: Key | None = None
+    ) -> AsyncIterator[None]:
         """Turn errors into status codes, and count the call where it has a route."""
         started = time.perf_counter()
         error: Exception | None = None
@@ -89,7 +100,7 @@ class Servicer:
             yield
         except asyncio.CancelledError:
             if route:
-                self._state.finished(route, ended_early(context).name, started)
+                self._state.finished(route, ended_early(context).name, started, None, key)
             raise
         except ServingError as caught:
             error, code, message = caught, caught.code, str(caught)
@@ -97,7 +108,7 @@ class Servicer:
             log.exception("a call failed")
             error, code, message = caught, grpc.StatusCode.INTERNAL, INTERNAL
         if route:
-            self._state.finished(route, code.name, started, error)
+            self._state.finished(route, code.name, started, error, key)
         if error is not None:
             await context.abort(code, message, retry_metadata(error))
 
@@ -105,28 +116,29 @@ class Servicer:
         return pb.ServerLiveResponse(live=True)
 
     async def ServerReady(self, request: Any, context: Context) -> Any:  # noqa: N802
-        return pb.ServerReadyResponse(ready=self._state.phase is Phase.READY)
+        return pb.ServerReadyResponse(ready=self._state.ready)
 
     async def ModelReady(self, request: Any, context: Context) -> Any:  # noqa: N802
         async with self._answering(context):
-            return pb.ModelReadyResponse(ready=bool(self._state.find(request.name, request.version).ready))
+            self._state.check(request.name, request.version)
+            return pb.ModelReadyResponse(ready=self._state.ready)
 
     async def ServerMetadata(self, request: Any, context: Context) -> Any:  # noqa: N802
         return pb.ServerMetadataResponse(name=NAME, version=version(), extensions=list(EXTENSIONS))
 
     async def ModelMetadata(self, request: Any, context: Context) -> Any:  # noqa: N802
         async with self._answering(context):
-            model = self._state.find(request.name, request.version)
-            versions = [model.version] if model.version else []
-            response = pb.ModelMetadataResponse(name=model.name, versions=versions, platform="openvino")
-            for described in model.get_input_types():
-                response.inputs.add(**described)
-            for described in model.get_output_types():
+            state = self._state
+            state.check(request.name, request.version)
+            versions = [state.version] if state.version else []
+            response = pb.ModelMetadataResponse(name=state.name, versions=versions, platform="openvino")
+            response.inputs.add(**INPUT)
+            for described in output_types():
                 response.outputs.add(**described)
             return response
 
-    async def ModelInfer(self, request: Any, context: Context) -> Any:  # noqa: N802
-        async with self._answering(context, "v2-grpc"):
+    async def ModelInfer(self, request: Any, context: Context, key: Key | None) -> Any:  # noqa: N802
+        async with self._answering(context, "v2-grpc", key):
             if self._state.closing:
                 raise Unavailable("the server is stopping; ask another replica")
             service = self._state.service(request.model_name, request.model_version)
@@ -137,8 +149,8 @@ class Servicer:
                 for index, output in enumerate(request.outputs)
             )
             names, options = with_attributions(names, parse_options(_parameters(request.parameters)))
-            asked = Asked("v2-grpc", grpc_client_address(context.peer()), options, _deadline(context))
-            predictions = await service.predict(texts, asked)
+            call = Call("v2-grpc", grpc_client_address(context.peer()), options, _deadline(context), key)
+            predictions = await service.predict(texts, call)
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id
             )
@@ -147,7 +159,13 @@ class Servicer:
 
     async def RepositoryIndex(self, request: Any, context: Context) -> Any:  # noqa: N802
         async with self._answering(context):
-            entries = model_index(self._state, ready=request.ready, repository=request.repository_name)
+            entries = model_index(
+                self._state.name,
+                self._state.version,
+                self._state.phase,
+                ready=request.ready,
+                repository=request.repository_name,
+            )
             return RepositoryIndexResponse(models=entries)
 
     async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802

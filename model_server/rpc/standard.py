@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha.reflection import aio
 from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
 from model_server.errors import Overloaded, ServingError
-from model_server.lifecycle.state import Phase, ServerState
-from model_server.rpc.handlers import not_counted, reading, stream_unary
+from model_server.lifecycle.state import ServerState
+from model_server.rpc.handlers import keyless, not_counted, reading, stream_unary
 from model_server.rpc.inbox import Inbox
 from model_server.rpc.keys import retry_metadata
 from model_server.rpc.messages import POOL, SERVICE
@@ -56,7 +56,7 @@ class Health:
     def _status(self, known: bool) -> Any:
         if not known:
             return _STATUS.SERVICE_UNKNOWN
-        return _STATUS.SERVING if self._state.phase is Phase.READY else _STATUS.NOT_SERVING
+        return _STATUS.SERVING if self._state.ready else _STATUS.NOT_SERVING
 
     async def check(self, request: Any, context: Any) -> Any:
         if request.service not in _SERVICES:
@@ -107,7 +107,7 @@ def add_standard_services(server: Any, state: ServerState, inbox: Inbox) -> None
     """Health and reflection on a grpc.aio server that is not started yet."""
     lasting = Lasting(state.settings)
     health, read = Health(state, inbox, lasting), health_pb2.HealthCheckRequest.FromString
-    check = reading("HealthCheck", health.check, read, inbox, inbox.questions, not_counted)
+    check = reading("HealthCheck", keyless(health.check), read, inbox, inbox.questions, not_counted)
     watch = grpc.stream_stream_rpc_method_handler(
         health.watch, request_deserializer=read, response_serializer=health_pb2.HealthCheckResponse.SerializeToString
     )

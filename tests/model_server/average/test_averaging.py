@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from model_server.average.mean import OFFERED, average, check_offered, question, tensors
 from model_server.errors import BadGateway, InvalidInput
-from model_server.protocol.parameters import Options
+from model_server.inference.types import Options
 from model_server.protocol.v2 import InferRequest, parse_request
 
 Step = dict[str, Any]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from model_server.errors import InvalidInput, ServingError
 from model_server.inference.data_plane import Prediction
-from model_server.protocol.parameters import TRUNCATIONS
+from model_server.inference.types import TRUNCATIONS
 from model_server.protocol.tensors import OUTPUTS, pack_bytes, unpack_texts
 from model_server.protocol.v2 import load_json, parse_request, write_response
 

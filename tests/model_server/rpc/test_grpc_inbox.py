@@ -18,7 +18,8 @@ from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
 from model_server.errors import Unavailable
-from model_server.lifecycle.state import Phase, ServerState
+from model_server.lifecycle.phase import Phase
+from model_server.lifecycle.state import ServerState
 from model_server.rpc.inbox import Inbox
 from model_server.rpc.servicer import make_grpc_server
 from model_server.server import Server, open_log
