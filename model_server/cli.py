@@ -48,7 +48,7 @@ def main(
     """
     from model_server.console_log import set_up
     from model_server.settings import ServerSettings
-    from model_server.tracing import check_propagators
+    from model_server.tracing.configure import check_propagators
 
     one_process(workers)
     settings = ServerSettings(

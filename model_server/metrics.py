@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,9 +18,9 @@ from prometheus_client.registry import Collector
 
 from model_server.batching.admission import Reason
 from model_server.batching.batcher import Batcher, BatchReport
-from model_server.inference.cache import Outcome
 from prediction_log import WriterStats
 
+CacheOutcome = Literal["hit", "joined", "miss"]
 ROUTES = ("v2-rest", "v2-grpc", "predict", "v1", "feedback")
 _LATENCY = (0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _RECENT = 1000
@@ -105,7 +105,7 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
-        for had in get_args(Outcome):
+        for had in get_args(CacheOutcome):
             self.cache.labels(had)
         for outcome in ("loaded", "failed", "unloaded"):
             self.loads.labels(outcome)
@@ -149,7 +149,7 @@ class Metrics:
         self._run_padded += report.padded_tokens
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
 
-    def cached(self, outcome: Outcome, texts: int) -> None:
+    def cached(self, outcome: CacheOutcome, texts: int) -> None:
         """Count texts that were asked of the cache."""
         self.cache.labels(outcome).inc(texts)
 

@@ -19,7 +19,7 @@ from model_server.rpc.inbox import Inbox
 from model_server.rpc.servicer import make_grpc_server
 from model_server.settings import ServerSettings
 from model_server.tls import Certificate
-from model_server.tracing import make_tracing
+from model_server.tracing.configure import make_tracing
 from prediction_log import LogError, LogWriter, upgrade
 from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.server import HttpServer, PortUnavailable, listen
@@ -77,8 +77,7 @@ class Server:
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
-        traced = [self._tracing.interceptor()] if self._tracing else []
-        grpc_server = make_grpc_server(self._state, self._switch, self._inbox, traced)
+        grpc_server = make_grpc_server(self._state, self._switch, self._inbox, self._tracing.interceptors())
         try:
             # gRPC's own refusal gives no reason, and a line of its own to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
@@ -120,7 +119,7 @@ class Server:
         api = make_api(self._state, self._switch)
         app = make_app(api, self._state)
         return HttpServer(
-            self._tracing.rest(app, api.routes) if self._tracing else app,
+            self._tracing.rest(app, api.routes),
             HttpLimits.of(self._settings),
             drain_seconds=self._settings.drain_seconds,
             lifespan="off",
@@ -171,8 +170,7 @@ class Server:
 
     async def _close_log(self) -> None:
         await asyncio.to_thread(self._writer.close, LOG_FLUSH_SECONDS)
-        if self._tracing:
-            await asyncio.to_thread(self._tracing.close)
+        await asyncio.to_thread(self._tracing.close)
         stats = self._writer.stats()
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)
 

@@ -5,10 +5,11 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
+
+from model_server.metrics import CacheOutcome
 
 T = TypeVar("T")
-Outcome = Literal["hit", "joined", "miss"]
 
 
 def text_key(text: str, way: str) -> bytes:
@@ -33,7 +34,7 @@ class AnswerCache(Generic[T]):
     that began it, since it may be of that request alone; the others then try for themselves. Failures are not kept.
     """
 
-    def __init__(self, size: int, count: Callable[[Outcome, int], None]) -> None:
+    def __init__(self, size: int, count: Callable[[CacheOutcome, int], None]) -> None:
         self._size, self._count = size, count
         self._answers: OrderedDict[bytes, T] = OrderedDict()
         self._flights: dict[bytes, _Flight[T]] = {}

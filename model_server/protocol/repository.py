@@ -1,9 +1,14 @@
-"""The index of the model repository: one model, its version and its state, whatever the transport."""
+"""The model repository extension: its index of one model, and the release that a load names."""
+
+import re
+from typing import Any
 
 from model_server.errors import InvalidInput
 from model_server.lifecycle.phase import Phase
-from sentiment_common.json_terms import json_type
+from sentiment_common.json_terms import json_text, json_type
 
+RELEASE = "release"
+_ID = re.compile("[0-9a-f]{1,16}")
 _REASONS = {
     Phase.STARTING: "its release is being verified and loaded",
     Phase.UNLOADED: "it was unloaded",
@@ -39,3 +44,20 @@ def wants_ready(document: dict[str, object]) -> bool:
     if not isinstance(ready, bool):
         raise InvalidInput(f"ready is {json_type(ready)}; send true or false")
     return ready
+
+
+def wanted_release(document: dict[str, Any]) -> str | None:
+    """`parameters.release` of a load's body. InvalidInput for anything else in it."""
+    if unknown := set(document) - {"parameters"}:
+        raise InvalidInput(f"{sorted(unknown)[0]} is unknown; a load takes 'parameters' with 'release'")
+    parameters = document.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise InvalidInput(f"parameters is {json_type(parameters)}; send an object")
+    if unknown := set(parameters) - {RELEASE}:
+        raise InvalidInput(f"parameters.{sorted(unknown)[0]} is unknown; a load takes 'release'")
+    release = parameters.get(RELEASE)
+    if release is not None and not (isinstance(release, str) and _ID.fullmatch(release)):
+        raise InvalidInput(
+            f"parameters.release is {json_text(release)}; send a release's id (16 hex digits) or its beginning"
+        )
+    return release

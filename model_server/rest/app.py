@@ -19,7 +19,6 @@ from model_server.inference.deadlines import HEADER, deadline_of
 from model_server.inference.types import TRUNCATIONS, Call, Options, Truncation
 from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import ReleaseSwitch
-from model_server.phases import ServerTiming
 from model_server.protocol.v1 import write_prediction
 from model_server.protocol.v2 import LENGTH_HEADER, load_json
 from model_server.rest.api_page.page import headers, render
@@ -29,6 +28,7 @@ from model_server.rest.inference import InferFirst, Rest, client_of, counted
 from model_server.rest.keys import KeyMiddleware, key_of
 from model_server.rest.openapi import BODY_ERRORS, SCHEMAS, WORK_ERRORS, error_responses, protocol_paths
 from model_server.rest.repository import repository_routes
+from model_server.rest.timing import ServerTiming
 from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
 from sentiment_common.http.request import began
 from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects

@@ -18,7 +18,7 @@ from model_server.lifecycle.state import ServerState
 from model_server.lifecycle.switch import ReleaseSwitch
 from model_server.protocol.classification import make_outputs, read_classes
 from model_server.protocol.parameters import check_content_type, parse_options
-from model_server.protocol.repository import model_index
+from model_server.protocol.repository import RELEASE, model_index, wanted_release
 from model_server.protocol.tensors import (
     INPUT,
     check_input,
@@ -28,7 +28,6 @@ from model_server.protocol.tensors import (
     unpack_texts,
     with_attributions,
 )
-from model_server.rest.repository import RELEASE, wanted_release
 from model_server.rpc.handlers import add_inference_service
 from model_server.rpc.inbox import Inbox
 from model_server.rpc.keys import KeyInterceptor, ended_early, retry_metadata

@@ -2,15 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
 from model_server.rpc.keys import PROBES, ended_early
 from model_server.rpc.messages import SERVICE
-
-if TYPE_CHECKING:
-    from model_server.tracing.spans import Tracing
+from model_server.tracing.spans import Tracing
 
 _TRACED = f"/{SERVICE}/"
 # Codes that OpenTelemetry's conventions count as the server's failure; the others are the client's.
@@ -36,7 +34,7 @@ def _code(context: Any, error: BaseException | None) -> grpc.StatusCode:
 class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """A server span a call, with the attributes of OpenTelemetry's conventions for gRPC."""
 
-    def __init__(self, tracing: "Tracing") -> None:
+    def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:

@@ -1,7 +1,6 @@
 """Traces at the REST edge: an ASGI middleware. Probes and metrics have none."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from opentelemetry.semconv.attributes.http_attributes import (
     HTTP_REQUEST_METHOD,
@@ -14,10 +13,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_server.rest.inference import inference
+from model_server.tracing.spans import Tracing
 from sentiment_common.http.routing import canonical
-
-if TYPE_CHECKING:
-    from model_server.tracing.spans import Tracing
 
 _UNTRACED = frozenset({"/", "/metrics", "/health", "/v2/health/live", "/v2/health/ready"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -38,7 +35,7 @@ def route_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
 class TracingMiddleware:
     """A server span a request, with the attributes of OpenTelemetry's conventions for HTTP."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], tracing: "Tracing") -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], tracing: Tracing) -> None:
         self._app, self._routes, self._tracing = app, routes, tracing
 
     def _route(self, scope: Scope) -> str | None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,13 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
 
 from model_server.about import version
 from model_server.phases import Phase, recording
-from model_server.tracing.grpc import TracingInterceptor
-from model_server.tracing.rest import TracingMiddleware
 
 FLUSH_SECONDS = 5.0
 
@@ -46,14 +42,6 @@ class Tracing:
         self._provider = provider
         self._tracer = provider.get_tracer("model_server", version())
         self._fields = frozenset(get_global_textmap().fields)
-
-    def rest(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
-        """The application with a span a request, named by its route."""
-        return TracingMiddleware(app, routes, self)
-
-    def interceptor(self) -> TracingInterceptor:
-        """A span a call, for a gRPC server."""
-        return TracingInterceptor(self)
 
     @contextmanager
     def request(self, name: str, headers: Iterable[tuple[str, str]], attributes: Mapping[str, str]) -> Iterator[Span]:

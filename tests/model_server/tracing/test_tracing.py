@@ -26,7 +26,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from model_server.errors import StartError
 from model_server.rpc.keys import ended_early
-from model_server.tracing import make_tracing
+from model_server.tracing.configure import make_tracing
+from model_server.tracing.off import Untraced
 
 SECRET = "quixotic"  # stands in every text, path and name that the tests send
 CALL = "inference.GRPCInferenceService/ModelInfer"
@@ -284,7 +285,7 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
     ],
 )
 def test_what_leaves_it_off(environment):
-    assert make_tracing(environment) is None
+    assert type(make_tracing(environment)) is Untraced
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_what_is_not_offered_refuses_the_start(environment, said):
         make_tracing(environment)
 
 
-MAKE = "from model_server.tracing import check_propagators, make_tracing; check_propagators(); make_tracing()"
+MAKE = "from model_server.tracing.configure import check_propagators, make_tracing; check_propagators(); make_tracing()"
 
 
 def in_a_process(program: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -333,7 +334,7 @@ def test_a_variable_that_the_sdk_refuses_is_named(environment: dict[str, str], s
 
 def test_a_propagator_that_is_missing_harms_nobody_without_traces():
     """A cluster sets it for all programs; FastAPI's import would end with it."""
-    program = "from model_server.tracing import check_propagators; check_propagators(); import model_server.rest.app"
+    program = "from model_server.tracing.configure import check_propagators; check_propagators(); import model_server.rest.app"
     ended = in_a_process(program, {"OTEL_PROPAGATORS": "b3"})
     assert ended.returncode == 0, ended.stderr
     assert "ignored: OTEL_PROPAGATORS is 'b3'" in ended.stderr
