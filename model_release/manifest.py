@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from model_release.errors import ReleaseCorrupt
 
 MANIFEST = "manifest.json"
-SERVING_MANIFEST = "serving/manifest.json"
+SERVING = "serving/"  # the part that a predictor needs
+SERVING_MANIFEST = f"{SERVING}{MANIFEST}"
 ID_LENGTH = 16
 _MANIFESTS = frozenset({MANIFEST, SERVING_MANIFEST})
 

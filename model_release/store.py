@@ -21,7 +21,16 @@ from model_release.errors import (
     StoreFull,
     StoreUnreachable,
 )
-from model_release.manifest import ID_LENGTH, MANIFEST, SERVING_MANIFEST, FileEntry, Manifest, sha256_of, verify_files
+from model_release.manifest import (
+    ID_LENGTH,
+    MANIFEST,
+    SERVING,
+    SERVING_MANIFEST,
+    FileEntry,
+    Manifest,
+    sha256_of,
+    verify_files,
+)
 from model_release.store_trouble import READING, trouble
 from sentiment_common.disk import free_bytes, megabytes
 from sentiment_common.object_store import open_store
@@ -294,7 +303,7 @@ class ReleaseStore:
         name: str,
         release_id: str,
         dest: Path,
-        only: Sequence[str] = ("serving/",),
+        only: Sequence[str] = (SERVING,),
         on_file: Callable[[FileEntry], None] | None = None,
     ) -> Path:
         """Download the parts whose paths begin with one of `only` to `dest/<id>/`, verified; what is there is kept.
@@ -328,7 +337,7 @@ class ReleaseStore:
                 part.unlink(missing_ok=True)
             if on_file:
                 on_file(entry)
-        if any(prefix.startswith("serving") for prefix in only):
+        if any(prefix.startswith(SERVING) for prefix in only):
             (folder / SERVING_MANIFEST).write_bytes(manifest.canonical())
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).write_bytes(manifest.canonical())

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sentiment_cli.settings import CliSettings
 
 app = typer.Typer()
-SERVING = "serving/"
 
 
 class NoChampion(CliError):
@@ -61,13 +60,14 @@ def choose_release(store: "ReleaseStore", name: str, wanted: str | None) -> str:
 
 def needed_paths(manifest: "Manifest", variant: str | None) -> tuple[str, tuple[str, ...]]:
     """The variant's name and the path prefixes that it needs: `serving/` (tokenizer, golden answers) and its own."""
+    from model_release.folder import parts_of
+
     chosen = variant or manifest.default_variant
     if chosen not in manifest.variants:
         raise CliError(
             f"release {manifest.release_id} has no variant {chosen!r}; it has: {', '.join(sorted(manifest.variants))}"
         )
-    path = manifest.variants[chosen].path
-    return chosen, (SERVING,) if path.startswith(SERVING) else (SERVING, f"{path}/")
+    return chosen, parts_of(manifest.variants[chosen])
 
 
 def plan(store: "ReleaseStore", name: str, wanted: str | None, variant: str | None) -> ServePlan:

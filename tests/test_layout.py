@@ -24,6 +24,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "model_release": (
         "errors",
         "manifest store_trouble",
+        "folder",
         "scoring",
         "golden reference",
         "seen store",

@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from model_release import Manifest, ReleaseStore
-from model_release.scoring.scorer import read_manifest
+from model_release.folder import ReleaseFolder
 from training_job.build.release import INT8, ReleaseInputs, build_release
 from training_job.data.rows import Rows
 from training_job.data.split import split
@@ -84,7 +84,7 @@ def build(texts: Path, work: Path, base: str = "scratch") -> FullSize:
     if not peers.is_dir():
         shutil.copytree(root / "torch", peers)
         (peers / "tokenizer_config.json").write_text(json.dumps(_TOKENIZER_CONFIG, indent=1))
-    return FullSize(root, read_manifest(root), peers, work / "environments")
+    return FullSize(root, ReleaseFolder(root).manifest(), peers, work / "environments")
 
 
 def _publish(store: ReleaseStore, texts: Path, work: Path, base: str) -> None:

@@ -22,7 +22,8 @@ import torch
 from roofline import batched, in_batches, one_at_a_time
 
 from model_release import Encoding, Scorer
-from model_release.scoring.scorer import load_tokenizer, pad, read_manifest
+from model_release.folder import ReleaseFolder
+from model_release.scoring.scorer import load_tokenizer, pad
 from model_server.engines.buckets import Bucket, make_buckets
 from model_server.engines.torch import TorchEngine, choose_device
 from model_server.settings import Device
@@ -116,8 +117,8 @@ def forward_seconds(scorer: Scorer, encodings: list[Encoding], seconds: float) -
 def make_scorers(plan: Plan) -> tuple[dict[str, Scorer], dict[str, float]]:
     """A scorer of each way over the same weights, and the seconds until it could answer."""
     root = Path(plan.model_dir)
-    manifest = read_manifest(root)
-    folder, tokenizer = root / manifest.variants["torch"].path, root / "serving/tokenizer.json"
+    manifest = ReleaseFolder(root).manifest()
+    folder, tokenizer = root / manifest.variants["torch"].path, ReleaseFolder(root).tokenizer
     shapes = make_buckets(manifest.max_tokens, plan.max_batch_tokens)
     scorers, starting = {}, {}
     for name in plan.ways:

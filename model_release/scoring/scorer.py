@@ -12,7 +12,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from model_release.errors import ReleaseCorrupt, ReleaseError
-from model_release.manifest import MANIFEST, Manifest, Truncation, verify_files
+from model_release.folder import ReleaseFolder
+from model_release.manifest import Manifest, Truncation
 from model_release.scoring.engine import Engine, FloatArray, IntArray, OpenVINOEngine
 from model_release.scoring.features import replace_surrogates
 from model_release.scoring.tokens import TokenIds
@@ -152,28 +153,23 @@ class Scorer:
             ReleaseCorrupt: a file is missing or differs, or the id is another one.
             ReleaseError: no such variant here.
         """
-        manifest = read_manifest(path, expect_id)
-        serving_only = not (path / "serving").is_dir()
-        strip = "serving/" if serving_only else ""
+        release = ReleaseFolder(path)
+        manifest = release.manifest(expect_id)
         chosen = variant or manifest.default_variant
         if chosen not in manifest.variants:
             known = ", ".join(sorted(manifest.variants))
             raise ReleaseError(f"release {manifest.release_id} has no variant {chosen!r}; it has {known}")
         entry = manifest.variants[chosen]
         if verify:
-            wanted = ("serving/", f"{entry.path}/")
-            here = [file for file in manifest.files if file.path.startswith(wanted)]
-            if serving_only and not entry.path.startswith("serving/"):
-                raise ReleaseError(f"variant {chosen!r} lies outside serving/: fetch the release's {entry.path}/ too")
-            verify_files(path, here, strip)
-        folder = path / entry.path.removeprefix(strip)
+            release.verify(manifest, chosen)
+        folder = release.file(entry.path)
         if make_engine is not None:
             engine = make_engine(folder)
         elif entry.kind == "openvino":
             engine = OpenVINOEngine(folder, entry.precision, threads)
         else:
             raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
-        return cls(manifest, load_tokenizer(path / f"{'' if serving_only else 'serving/'}tokenizer.json"), engine)
+        return cls(manifest, load_tokenizer(release.tokenizer), engine)
 
     def encode(self, texts: Sequence[str], truncation: Truncation | None = None) -> list[Encoding]:
         """Tokenise; of a longer text what `cut` keeps, by the release's own truncation unless another is given."""
@@ -233,18 +229,6 @@ class Scorer:
         tokens = np.array([encoding.tokens for encoding in encodings], dtype=np.int32)
         truncated = np.array([encoding.truncated for encoding in encodings], dtype=np.bool_)
         return Scores(logits, embedding, margin, probability, label.astype(np.int64), confidence, tokens, truncated)
-
-
-def read_manifest(path: Path, expect_id: str | None = None) -> Manifest:
-    """The manifest of a release's folder, its id checked where one is expected."""
-    file = path / MANIFEST
-    try:
-        manifest = Manifest.parse(file.read_bytes(), str(file))
-    except OSError as error:
-        raise ReleaseCorrupt(f"{file} cannot be read ({error.strerror}): {path} is not a whole release") from None
-    if expect_id and manifest.release_id != expect_id:
-        raise ReleaseCorrupt(f"{path} holds release {manifest.release_id}, expected {expect_id}")
-    return manifest
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

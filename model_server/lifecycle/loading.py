@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_release import Engine, Manifest, Scorer
+from model_release.folder import ReleaseFolder
 from model_release.golden import read_golden, replay
 from model_release.scoring.engine import OpenVINOEngine, available_cpus
-from model_release.scoring.scorer import WIDTH_MULTIPLE, read_manifest
+from model_release.scoring.scorer import WIDTH_MULTIPLE
 from model_server.errors import StartError
 from model_server.settings import ServerSettings
 
@@ -37,14 +38,13 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
         ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
         StartError: its variant's engine cannot be had here.
     """
-    path = settings.model_dir
-    manifest = read_manifest(path, settings.release_id)
+    release = ReleaseFolder(settings.model_dir)
+    manifest = release.manifest(settings.release_id)
     variant = settings.variant or manifest.default_variant
     scorer = Scorer.load(
-        path, variant=variant, make_engine=_maker(manifest, variant, settings), expect_id=settings.release_id
+        release.path, variant=variant, make_engine=_maker(manifest, variant, settings), expect_id=settings.release_id
     )
-    serving = path / "serving" if (path / "serving").is_dir() else path
-    difference = replay(scorer, read_golden(serving / "golden.json"), manifest.variants[variant].golden_tolerance)
+    difference = replay(scorer, read_golden(release.golden), manifest.variants[variant].golden_tolerance)
     longest = manifest.max_tokens
     # The longest first: its buffers then serve the others, and less memory is taken.
     widths = reversed(range(WIDTH_MULTIPLE, longest + WIDTH_MULTIPLE, WIDTH_MULTIPLE))
@@ -109,14 +109,14 @@ def release_to_fetch(settings: ServerSettings) -> tuple[str, str] | None:
         ReleaseError: MODEL_DIR holds no release, or another one.
         StartError: the files are not there and no store is named.
     """
-    path = settings.model_dir
-    manifest = read_manifest(path, settings.release_id)
+    release = ReleaseFolder(settings.model_dir)
+    manifest = release.manifest(settings.release_id)
     entry = manifest.variants.get(settings.variant or manifest.default_variant)
-    if entry is None or entry.path.startswith("serving/") or (path / entry.path).is_dir():
+    if entry is None or release.holds(entry):
         return None
     if settings.releases_uri is None:
         raise StartError(
-            f"variant {settings.variant!r} lies outside serving/ and {path / entry.path} is not there; set "
+            f"variant {settings.variant!r} lies outside serving/ and {release.file(entry.path)} is not there; set "
             "RELEASES_URI to have it fetched, or let MODEL_DIR be the release's root with that folder"
         )
     return manifest.name, manifest.release_id

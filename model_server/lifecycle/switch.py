@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from model_release import ReleaseError, ReleaseNotFound, ReleaseStore, StoreUnreachable
+from model_release.folder import parts_of
+from model_release.manifest import SERVING
 from model_server.batching.admission import Limits
 from model_server.batching.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
@@ -144,10 +146,9 @@ class ReleaseSwitch:
             raise NotOffered("this server has no store of releases; set RELEASES_URI, or load without naming a release")
         store = ReleaseStore(settings.releases_uri)
         release_id = store.resolve(name, release)
-        only, variants = ["serving/"], store.manifest(name, release_id).variants
-        if settings.variant in variants:
-            only.append(f"{variants[settings.variant].path}/")
-        path = store.fetch(name, release_id, folder, only)
+        manifest = store.manifest(name, release_id)
+        entry = manifest.variants.get(settings.variant or manifest.default_variant)
+        path = store.fetch(name, release_id, folder, parts_of(entry) if entry else (SERVING,))
         return settings.model_copy(update={"model_dir": path, "release_id": release_id})
 
     def _serve(self, loaded: LoadedRelease, folder: tempfile.TemporaryDirectory[str] | None) -> None:

@@ -32,6 +32,7 @@ class Plan:
 
     def _golden(self, transport: str) -> Check:
         from model_release import ReleaseError, ReleaseStore
+        from model_release.folder import ReleaseFolder
 
         name, view, settings = f"answers by {transport}", self.view(), self.settings
         if view.problem is not None or not view.ready or view.release_id is None:
@@ -41,7 +42,7 @@ class Plan:
             folder = store.fetch(settings.model_name, view.release_id, settings.cache_dir, ("serving/golden.json",))
         except ReleaseError as error:
             return skip(name, f"no golden answers to compare with: {error}")
-        golden = folder / "serving" / "golden.json"
+        golden = ReleaseFolder(folder).golden
         return server.check_golden(transport, view, self.grpc_target, golden, settings.model_name)
 
     def _arrival(self) -> Check:

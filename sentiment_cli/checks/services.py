@@ -35,6 +35,7 @@ def check_releases(uri: str, name: str) -> Check:
 def check_champion_files(uri: str, name: str) -> Check:
     """Do the champion's files, read from the store, have the sha256 that its manifest promises?"""
     from model_release import ReleaseError, ReleaseStore
+    from model_release.manifest import SERVING
 
     label = "champion's files"
     try:
@@ -43,11 +44,11 @@ def check_champion_files(uri: str, name: str) -> Check:
         if champion is None:
             return skip(label, "no champion (see releases)")
         with tempfile.TemporaryDirectory(prefix="sentiment-doctor-") as scratch:
-            store.fetch(name, champion.id, Path(scratch), only=("serving/",))
+            store.fetch(name, champion.id, Path(scratch))
         manifest = store.manifest(name, champion.id)
     except ReleaseError as error:
         return fail(label, plain(error), "sentiment rollback, or publish the release again: its content was changed")
-    served = [entry for entry in manifest.files if entry.path.startswith("serving/")]
+    served = [entry for entry in manifest.files if entry.path.startswith(SERVING)]
     size = sum(entry.size for entry in served) / 1e6
     return ok(label, f"{len(served)} served files, {size:.1f} MB, all as the manifest says")
 

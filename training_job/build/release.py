@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model_release import EngineVariant, Manifest, Metric, OpenVINOEngine, Scorer, Scores, fill_manifest_files
+from model_release.folder import ReleaseFolder
 from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact, Truncation
 from model_release.reference import REFERENCE, build_reference, write_reference
@@ -244,7 +245,7 @@ class _Builder:
         test = self.inputs.test
         picked = test.take(stratified(test.labels, GOLDEN_TEXTS, self.inputs.seed))
         golden = build_golden(scorer, (*PROBES, *picked.texts), GOLDEN_TEXTS)
-        write_golden(golden, self.root / "serving/golden.json")
+        write_golden(golden, ReleaseFolder(self.root).golden)
         default = scorer.manifest.default_variant
         other = INT8 if default == FULL else FULL
         folders = {default: self.root / "serving" / default, other: self.root / other}

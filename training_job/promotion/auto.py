@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from model_release import Manifest, ReleaseStore, Scorer
+from model_release.manifest import SERVING
 from model_release.seen import is_new_to
 from training_job.data.rows import Rows
 from training_job.measure.evaluate import Evaluation
@@ -57,7 +58,7 @@ class AutoPromotion:
             if champion_id == manifest.release_id:
                 return Gate(True, "it is the champion already")
             with tempfile.TemporaryDirectory(prefix="champion-", dir=folder) as scratch:
-                parts = ("serving/", "training/", "reference/")
+                parts = (SERVING, "training/", "reference/")
                 fetched = self._store.fetch(self._name, champion_id, Path(scratch), parts)
                 new = is_new_to(fetched, test.texts) & is_new_to(folder, test.texts)
                 if refused := refuse_rows(champion_id, new, test.labels):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_release import Champion, Manifest, ReleaseError, ReleaseNotFound, ReleaseStore, Scorer
+from model_release.folder import ReleaseFolder
 from model_release.golden import read_golden, replay
+from model_release.manifest import SERVING
 from training_job.errors import TrainingError
 from training_job.tracking.registry import CHAMPION, RegistryError, register
 
@@ -75,7 +77,7 @@ def verify(store: ReleaseStore, name: str, release_id: str, cache: Path | None =
         folder = store.fetch(name, release_id, cache or Path(scratch))
         scorer = Scorer.load(folder, expect_id=release_id, threads=threads)
         try:
-            return replay(scorer, read_golden(folder / "serving/golden.json"))
+            return replay(scorer, read_golden(ReleaseFolder(folder).golden))
         finally:
             scorer.engine.close()
 
@@ -136,7 +138,7 @@ def _move(
     manifest = store.manifest(name, release_id)
     difference = verify(store, name, release_id, cache, threads)
     if roll_out:
-        roll_out(f"{store.uri(name, release_id)}/serving/", release_id)
+        roll_out(f"{store.uri(name, release_id)}/{SERVING}", release_id)
     champion = store.champion(name)
     changed = champion is None or champion.id != release_id
     if champion is None or changed:
