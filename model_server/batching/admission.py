@@ -20,9 +20,12 @@ class DrainRate:
     full queue gets rather than what lone short texts do.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: int = 0, seconds: float = 0.0) -> None:
+        """Start with one measurement, such as that of a warm-up; with none if `tokens` is 0."""
         self._batches: deque[tuple[int, float]] = deque(maxlen=_WINDOW)  # tokens, seconds per token
         self._rate = 0.0
+        if tokens:
+            self.measured(tokens, seconds)
 
     @property
     def per_second(self) -> float:

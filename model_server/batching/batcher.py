@@ -84,7 +84,7 @@ class Batcher(Generic[Row]):
         limits: who may queue.
         on_batch: told of each batch, on the event loop, as soon as who waits for its answers has had a turn.
         on_refused: told why texts were refused, and how many; those of a passed deadline are its request's to count.
-        tokens_per_second: the engine's speed as measured before, so that the first burst is judged too; 0 if unknown.
+        rate: the engine's speed as measured before, so that the first burst is judged too; unknown if absent.
     """
 
     def __init__(
@@ -95,14 +95,12 @@ class Batcher(Generic[Row]):
         limits: Limits,
         on_batch: Callable[[BatchReport], None],
         on_refused: Callable[[Reason, int], None],
-        tokens_per_second: float = 0.0,
+        rate: DrainRate | None = None,
         streams: int = 1,
     ) -> None:
         self._forward, self._on_batch, self._on_refused, self._limits = forward, on_batch, on_refused, limits
         self._queue: BatchQueue[_Job[Row]] = BatchQueue(max_tokens, lambda job: job.request.future.done())
-        self._rate = DrainRate()
-        if tokens_per_second:
-            self._rate.measured(max_tokens, max_tokens / tokens_per_second)
+        self._rate = rate or DrainRate()
         self._running: dict[int, tuple[int, float]] = {}  # by stream: tokens in the engine, since when
         self._work = threading.Condition()
         self._closed = self._waking = False

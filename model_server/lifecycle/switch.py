@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from model_release import ReleaseError, ReleaseNotFound, ReleaseStore, StoreUnreachable
 from model_release.folder import parts_of
 from model_release.manifest import SERVING
-from model_server.batching.admission import Limits
+from model_server.batching.admission import DrainRate, Limits
 from model_server.batching.batcher import Batcher
 from model_server.errors import LoadFailed, NotFound, NotOffered, StartError, Unavailable
 from model_server.inference.data_plane import InferenceService
@@ -159,7 +159,7 @@ class ReleaseSwitch:
             limits=Limits(settings.max_queue_texts, settings.max_wait_seconds),
             on_batch=state.metrics.batch,
             on_refused=state.metrics.refused,
-            tokens_per_second=loaded.tokens_per_second,
+            rate=DrainRate(settings.max_batch_tokens, settings.max_batch_tokens / loaded.tokens_per_second),
             streams=settings.engine_streams,
         )
         former, self._folder, left = state.current, folder, self._folder

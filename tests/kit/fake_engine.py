@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_release import Encoding
-from model_server.batching.admission import Limits
+from model_server.batching.admission import DrainRate, Limits
 from model_server.batching.batcher import Batcher, BatchReport
 
 POISON = 666
@@ -54,7 +54,7 @@ class FakeEngine:
             limits=Limits(max_waiting, max_wait),
             on_batch=self.reports.append,
             on_refused=lambda reason, texts: self.refused.append((reason, texts)),
-            tokens_per_second=speed,
+            rate=DrainRate(max_tokens, max_tokens / speed) if speed else None,
             streams=streams,
         )
 

@@ -83,8 +83,15 @@ async def test_a_batch_counts_for_its_part_of_the_engine_also_while_the_other_st
         time.sleep(held)
         return engine.forward(encodings)
 
-    batcher = engine.batcher(streams=4)
-    batcher._forward, batcher._rate = forward, Recorded()
+    batcher = Batcher(
+        forward,
+        max_tokens=40,
+        limits=Limits(100, 1e6),
+        on_batch=lambda _: None,
+        on_refused=lambda *_: None,
+        rate=Recorded(),
+        streams=4,
+    )
     began = time.monotonic()
     await batcher.submit([encoding(1, 10)])
     await asyncio.to_thread(batcher.close)
@@ -165,8 +172,10 @@ async def test_closing_answers_what_is_queued_and_takes_no_more(engine):
     waiting = [asyncio.create_task(batcher.submit([encoding(value, value * 9)])) for value in (1, 2, 3)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(asyncio.to_thread(batcher.close))
-    while not batcher._closed:
-        await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable):
+        while True:
+            batcher.check(1)
+            await asyncio.sleep(0.01)
     with pytest.raises(Unavailable):
         await batcher.submit([encoding(4)])
     engine.free.set()
