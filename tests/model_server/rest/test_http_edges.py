@@ -49,7 +49,7 @@ def edges(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     averager = {"HOST": "127.0.0.1", "HTTP_PORT": str(ports["averager"]), "GRAPH_URL": "http://127.0.0.1:9"}
     page = [str(port) for port in (server.http_port, ports["page"], ports["monitor"])]
     commands = [
-        ([sys.executable, "-m", "model_server.average.app"], surroundings | averager),
+        ([sys.executable, "-m", "model_server.average"], surroundings | averager),
         ([sys.executable, "-c", PAGE, *page, str(work / "dist")], surroundings),
     ]
     with (work / "output").open("wb") as output:

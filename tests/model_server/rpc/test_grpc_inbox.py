@@ -257,7 +257,7 @@ def test_short_calls_do_not_wait_behind_uploads(served: Callable[..., None]):
             assert (await stub.ServerLive(pb.ServerLiveRequest(), timeout=20)).live
             assert (await stub.ServerReady(pb.ServerReadyRequest(), timeout=20)).ready
             assert (await stub.ServerMetadata(pb.ServerMetadataRequest(), timeout=20)).name
-            assert not (await stub.ModelReady(pb.ModelReadyRequest(name="sentiment"), timeout=20)).ready
+            assert (await stub.ModelReady(pb.ModelReadyRequest(name="sentiment"), timeout=20)).ready
             assert (await HealthStub(client).Check(health_pb2.HealthCheckRequest(), timeout=20)).status == 1
             assert not upload.done()
             upload.cancel()
