@@ -257,7 +257,11 @@ def test_off_imports_no_sdk_and_no_exporter(serving, tmp_path):
         assert httpx.post(server.url + INFER, json=json_request(["a film"]), trust_env=False).status_code == 200
         assert server.stop() == 0
     assert "model_server.tracing.configure\n" in server.output, "imports are listed"
-    for package in ("opentelemetry.sdk", "opentelemetry.exporter", "model_server.tracing.spans"):  # FastAPI needs the API
+    for package in (
+        "opentelemetry.sdk",
+        "opentelemetry.exporter",
+        "model_server.tracing.spans",
+    ):  # FastAPI needs the API
         assert package not in server.output
 
 
