@@ -7,7 +7,7 @@ from typing import Any
 
 from drift_cronjob.errors import DriftError
 from sentiment_common.cron_jobs import has_ended, job_from
-from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
+from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, reason_of
 
 TRIGGER = {"sentiment/trigger": "drift"}
 COMPONENT = "app.kubernetes.io/component"
@@ -80,7 +80,7 @@ def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
         made = batch.create_namespaced_job(where, _job(found, now, cooldown), _request_timeout=30)
     except (ApiException, NoCluster, HTTPError) as error:
         raise DriftError(
-            f"no training was started from the CronJob {cron_job!r}: {said(error)}; check "
+            f"no training was started from the CronJob {cron_job!r}: {reason_of(error)}; check "
             "DRIFT_RETRAIN_CRONJOB, KUBE_NAMESPACE and the rights of this account"
         ) from error
     return f"started the training {made.metadata.name}"

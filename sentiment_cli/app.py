@@ -1,5 +1,4 @@
-"""`sentiment`: one command in front of the programs. It imports a program when its command is called, and holds no
-logic of theirs."""
+"""`sentiment`: one command in front of the programs. Each program is imported only when its command is called."""
 
 from functools import partial
 from typing import Annotated, ClassVar
@@ -24,7 +23,7 @@ COMMANDS = {
     "doctor": LazyCommand(
         "sentiment_cli.doctor",
         "doctor",
-        "Check this system; say what is wrong and what to do.",
+        "Check this system; print each problem with its remedy.",
         "serve",
         _LOOP,
         _IN_CLUSTER,
@@ -36,7 +35,7 @@ COMMANDS = {
     "publish": LazyCommand("training_job.cli", "publish", "Publish a release that a training kept.", "train", _RUN),
     "promote": LazyCommand("training_job.cli", "promote", "Make a release the champion.", "train", _RUN, _IN_CLUSTER),
     "rollback": LazyCommand(
-        "training_job.cli", "rollback", "Make the previous champion it again.", "train", _RUN, _IN_CLUSTER
+        "training_job.cli", "rollback", "Make the previous champion the champion again.", "train", _RUN, _IN_CLUSTER
     ),
     "releases": LazyCommand("sentiment_cli.releases", "releases", "List the releases.", "serve", _RUN),
     "serve": LazyCommand("sentiment_cli.serve", "serve", "Serve the champion by REST and gRPC.", "serve", _WATCH),
@@ -72,19 +71,19 @@ def sentiment(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Train, release, serve, log and watch a sentiment model. `sentiment COMMAND --help` tells all about a command;
-    train, promote, rollback and doctor with `--cluster` work in the cluster of your kubeconfig."""
+    """Train, release, serve, log and watch a sentiment model. `sentiment COMMAND --help` describes a command; train,
+    promote, rollback and doctor with `--cluster` work in the cluster of your kubeconfig."""
 
 
-def _again(error: Exception) -> None:
+def _reraise(error: Exception) -> None:
     raise error
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     try:
         app(prog_name="sentiment")
-    except Exception as error:  # put in words by the programs' common rules, which a mere `--help` need not import
+    except Exception as error:  # imported late: a mere `--help` needs no pydantic
         from sentiment_common.console import run
 
-        run(partial(_again, error))
+        run(partial(_reraise, error))

@@ -1,4 +1,4 @@
-"""`sentiment doctor`: look at everything, say what is wrong and what to do about it."""
+"""`sentiment doctor`: check every part; print what is wrong and its remedy."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +29,8 @@ def doctor(
 ) -> None:
     """Check this machine, the releases, the database, MLflow and the running server.
 
-    Asks the server eleven short texts, which stand in the log afterwards; changes nothing else. Ends with 0 when
-    nothing failed (a warning is no failure), else with 1. `--cluster` looks at the chart's namespace instead.
+    Sends the server eleven short texts, which stay in the log; changes nothing else. Exits with 0 when no check
+    failed (a warning is not a failure), else with 1. `--cluster` checks the chart's namespace instead.
     """
     import json
 
@@ -44,7 +44,7 @@ def doctor(
     target = grpc or f"127.0.0.1:{settings.grpc_port}"
     plan = Plan(settings, url or f"http://127.0.0.1:{settings.http_port}", target)
     console = Console(highlight=False)
-    checks = run_all(plan.probes(), None if as_json else lambda check: tell(check, console))
+    checks = run_all(plan.probes(), None if as_json else lambda check: show(check, console))
     failed = sum(check.state is State.FAIL for check in checks)
     if as_json:
         shown = {"healthy": not failed, "checks": [check.as_dict() for check in checks]}
@@ -55,8 +55,8 @@ def doctor(
     raise typer.Exit(1 if failed else 0)
 
 
-def tell(check: "Check", console: "Console") -> None:
-    """Print a check, and its remedy where it has one."""
+def show(check: "Check", console: "Console") -> None:
+    """Print a check and its remedy, if any."""
     from rich.markup import escape
 
     mark = f"[{COLOURS[check.state]}]{check.state:<4}[/]"

@@ -7,13 +7,19 @@ class CliError(UserError):
     """Base of the command line's own errors."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return an error's first line; errors of libraries can be pages long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
 class MissingExtra(CliError):
-    """A command needs an optional part of the distribution that is not installed."""
+    """A command needs an extra of the distribution that is not installed."""
 
     def __init__(self, command: str, module: str, extra: str) -> None:
         super().__init__(
-            f"`sentiment {command}` needs the module {module!r}, which is not installed. "
-            f"Type: pip install 'sentiment-pipeline[{extra}]'"
+            f"`sentiment {command}` needs the module {module!r}, which is not installed; "
+            f"type: pip install 'sentiment-pipeline[{extra}]'"
         )
 
 

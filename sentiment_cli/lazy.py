@@ -27,7 +27,7 @@ OWN_PACKAGES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """Where a command lives.
+    """The place of a command.
 
     Attributes:
         module: the module that holds the Typer `app`.
@@ -46,7 +46,7 @@ class LazyCommand:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, arguments: Sequence[str] = ()) -> Any:
-        """Import the program that is meant and take the command out of its app."""
+        """Import the command's program, and take the command out of its app."""
         module = next((there for option, there in self.elsewhere.items() if option in arguments), self.module)
         app = import_module(module).app
         if not isinstance(app, typer.Typer):
@@ -57,7 +57,7 @@ class LazyCommand:
         return group if self.command is None else group.commands[self.command]
 
     def stand_in(self, name: str) -> TyperCommand:
-        """What the list of commands shows of it, without an import."""
+        """Build the command's entry in the list of commands, without an import."""
         return TyperCommand(name, help=self.help, rich_help_panel=self.panel)
 
 

@@ -1,4 +1,4 @@
-"""`sentiment releases`: what is in the store, the newest first."""
+"""`sentiment releases`: list the store's releases, the newest first."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ def releases(
         str | None, typer.Option(help="Where the releases are (RELEASES_URI, var/releases).", show_default=False)
     ] = None,
 ) -> None:
-    """List the releases: id, made when, from which base, accuracy with its 95 % interval, and which is the champion."""
+    """List the releases: id, champion, accuracy with its 95 % interval, creation time, base, engine."""
     from rich.console import Console
     from rich.table import Table
 
@@ -27,12 +27,12 @@ def releases(
     settings = load_settings(releases_uri=releases_uri)
     store = ReleaseStore(settings.releases_uri)
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, 110)  # a row in one line, whatever reads it
+    console.width = max(console.width, 110)  # one line per row, on a terminal and in a pipe
     ids = store.list_releases(settings.model_name)
     if not ids:
         console.print(
-            f"no release of {settings.model_name!r} in {store.base} yet. "
-            "Type: sentiment train --mode quick --train YOUR.csv"
+            f"no release of {settings.model_name!r} in {store.base} yet; "
+            "type: sentiment train --mode quick --train YOUR.csv"
         )
         return
     champion = store.champion(settings.model_name)
@@ -56,6 +56,6 @@ def releases(
 
 
 def accuracy_text(manifest: "Manifest") -> str:
-    """`0.912 (0.899 to 0.924)`, or a dash where the release was not evaluated."""
+    """Format as `0.912 (0.899 to 0.924)`, or a dash where the release was not evaluated."""
     metric = manifest.metrics.get("accuracy")
     return f"{metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f})" if metric else "-"

@@ -1,4 +1,4 @@
-"""`sentiment serve`: find the release, bring its files here, become the server."""
+"""`sentiment serve`: choose the release, fetch its files, become the server."""
 
 import os
 import sys
@@ -18,12 +18,12 @@ app = typer.Typer()
 
 
 class NoChampion(CliError):
-    """No release was promoted yet."""
+    """No release has been promoted yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServePlan:
-    """The release that is to be served, from where, and the paths that its variant needs."""
+    """The release to serve, its source, and the paths that its variant needs."""
 
     release_id: str
     variant: str
@@ -32,11 +32,11 @@ class ServePlan:
 
 
 def choose_release(store: "ReleaseStore", name: str, wanted: str | None) -> str:
-    """The id that is meant: the champion when nothing is, the newest for `latest`, else an id or its beginning.
+    """Resolve the release to serve: the champion by default, the newest for `latest`, else an id or its beginning.
 
     Raises:
         NoChampion: nothing was promoted (or published); the message has the next command.
-        ReleaseNotFound: no such release.
+        ReleaseNotFound: the store has no such release.
     """
     if wanted and wanted != "latest":
         return store.resolve(name, wanted)
@@ -47,19 +47,19 @@ def choose_release(store: "ReleaseStore", name: str, wanted: str | None) -> str:
             return champion.id
         if newest:
             raise NoChampion(
-                f"no release of {name!r} in {store.base} is promoted yet. Type: sentiment promote {newest[0]} "
+                f"no release of {name!r} in {store.base} is promoted yet; type: sentiment promote {newest[0]} "
                 f"(or serve the newest as it is: sentiment serve --release latest)"
             )
     if not newest:
         raise NoChampion(
-            f"there is no release of {name!r} in {store.base}. Type: sentiment train --mode quick --train YOUR.csv "
+            f"there is no release of {name!r} in {store.base}; type: sentiment train --mode quick --train YOUR.csv "
             f"(or see the whole loop at once: sentiment demo)"
         )
     return newest[0]
 
 
 def needed_paths(manifest: "Manifest", variant: str | None) -> tuple[str, tuple[str, ...]]:
-    """The variant's name and the path prefixes that it needs: `serving/` (tokenizer, golden answers) and its own."""
+    """Return the variant's name and its path prefixes: `serving/` (tokenizer, golden answers) and its own."""
     from model_release.folder import parts_of
 
     chosen = variant or manifest.default_variant
@@ -71,14 +71,14 @@ def needed_paths(manifest: "Manifest", variant: str | None) -> tuple[str, tuple[
 
 
 def plan(store: "ReleaseStore", name: str, wanted: str | None, variant: str | None) -> ServePlan:
-    """Resolve what to serve; reads manifests only."""
+    """Resolve the release and variant to serve; reads manifests only."""
     release_id = choose_release(store, name, wanted)
     chosen, only = needed_paths(store.manifest(name, release_id), variant)
     return ServePlan(release_id, chosen, store.uri(name, release_id), only)
 
 
 def server_command(found: ServePlan, folder: Path, settings: "CliSettings", variant: str | None) -> list[str]:
-    """The server's command line for a fetched release."""
+    """Build the server's command line for a fetched release."""
     command = [sys.executable, "-m", "model_server", "--model_name", settings.model_name]
     command += ["--model_dir", str(folder), "--release_id", found.release_id]
     command += ["--http_port", str(settings.http_port), "--grpc_port", str(settings.grpc_port)]
@@ -107,8 +107,8 @@ def serve(
 ) -> None:
     """Serve the champion (or another release) by REST and gRPC until SIGTERM or Ctrl-C.
 
-    The release's `serving/` files are fetched into var/cache, verified, and the server takes over this process, so
-    signals reach it. With --ui it runs below this process, beside the monitor and the page. Its other settings are
+    The release's `serving/` files are fetched into var/cache and verified. Then the server replaces this process, so
+    signals reach it. With --ui it is a child process, beside the monitor and the page. The server's other settings are
     environment variables: DATABASE_URL, LOG_TEXT, SPILL_DIR, CORS_ORIGINS.
     """
     from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""Where this machine's state lives: the same environment variables that the programs read."""
+"""Settings of the command line, from the environment variables that the programs read too."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class CliSettings(HttpSettings):
     """The prediction log, sqlite:///PATH or postgresql://…"""
 
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", min_length=1)
-    """Where training records its runs."""
+    """The MLflow in which training records its runs."""
 
     spill_dir: Path = Path("var/spill")
     """The server's journal of log rows that the database could not take."""
@@ -48,7 +48,7 @@ class CliSettings(HttpSettings):
     """The page's built files."""
 
     monitor_port: int = Field(8090, ge=1, le=65535)
-    """The port of the monitor, which the page asks for all but predictions."""
+    """The port of the monitor, which serves the page all data but predictions."""
 
 
 class ClusterSettings(Settings):
@@ -59,14 +59,14 @@ class ClusterSettings(Settings):
 
 
 def load_settings(**options: Any) -> CliSettings:
-    """Read the environment; options that were given (not None) win over it."""
+    """Read the environment; options other than None take precedence."""
     return CliSettings(**{name: value for name, value in options.items() if value is not None})
 
 
 def absent_sqlite(url: str) -> Path | None:
-    """The file of an SQLite address that does not exist; None where it does, and for other databases.
+    """Return the missing file of an SQLite address; None where the file exists, and for other databases.
 
-    Connecting would make an empty one, which a command that only looks must not do.
+    Connecting would create an empty file, which a read-only command must not do.
     """
     scheme, mark, rest = url.partition(":///")
     path = Path(rest.partition("?")[0])

@@ -1,4 +1,4 @@
-"""`sentiment status`: the health snapshot of a running server and its log, graded, in words and colours."""
+"""`sentiment status`: print the graded health snapshot of a running server and its log."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,10 +23,10 @@ def status(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show whether the model is loaded, what it predicted, how sure, how fast, and what needs a person.
+    """Show whether the model is loaded, its predictions, confidence and latency, and what needs attention.
 
     Green, yellow and red: average confidence over 80, 60 to 80, under 60 %; p95 latency under 100, 100 to 500, over
-    500 ms; errors none, up to 1, over 1 %. Ends with 0 when nothing is red and the model is loaded, else with 1.
+    500 ms; errors none, up to 1, over 1 %. Exits with 0 when the model is loaded and nothing is red, else with 1.
     """
     import json
 

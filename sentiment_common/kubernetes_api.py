@@ -44,15 +44,15 @@ def connect() -> None:
     except (ConfigException, yaml.YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         # The client takes a file's form for granted: what it raises of another form are a programmer's errors.
         named = isinstance(error, (ConfigException, yaml.YAMLError, OSError))
-        why = said(error) if named else "it has not the form of a kubeconfig"
+        why = reason_of(error) if named else "it has not the form of a kubeconfig"
         raise NoCluster(
             f"no cluster: the kubeconfig {given or '~/.kube/config'} cannot be used ({why}); fix it, set KUBECONFIG, "
             "or log in to the cluster first"
         ) from None
 
 
-def said(error: BaseException) -> str:
-    """Why a request failed, in one line: the server's own words, or what the connection met."""
+def reason_of(error: BaseException) -> str:
+    """Return why a request failed, in one line: the server's message, or the connection's error."""
     try:
         return str(json.loads(getattr(error, "body", ""))["message"])
     except (TypeError, ValueError, KeyError):

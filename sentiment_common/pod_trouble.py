@@ -28,19 +28,19 @@ class Trouble:
         kind: its image cannot be had; an object that it names is missing; the node cannot make it; it ends again and
             again.
         restarts: how often it was started again.
-        said: the cluster's words or, of a crash, the container's last ones; may be empty.
+        detail: the cluster's words or, of a crash, the container's last ones; may be empty.
     """
 
     kind: Kind
     container: str
     image: str
     restarts: int
-    said: str
+    detail: str
 
     def __str__(self) -> str:
         if self.kind == "crash":
-            return f"{self.container} ended {self.restarts} times" + (f": {self.said}" if self.said else "")
-        return f"{self.container}: {self.said}"
+            return f"{self.container} ended {self.restarts} times" + (f": {self.detail}" if self.detail else "")
+        return f"{self.container}: {self.detail}"
 
 
 def containers_of(status: Status) -> Sequence[Status]:
@@ -67,7 +67,7 @@ def trouble_of(status: Status) -> Trouble | None:
         if kind is None:
             continue
         message = " ".join(str(waiting.get("message") or "").split())[-LONGEST:]
-        said = last_words(container) if kind == "crash" else f"{reason}: {message}".removesuffix(": ")
+        detail = last_words(container) if kind == "crash" else f"{reason}: {message}".removesuffix(": ")
         restarts = int(container.get("restartCount", 0))
-        return Trouble(kind, str(container["name"]), str(container.get("image", "")), restarts, said)
+        return Trouble(kind, str(container["name"]), str(container.get("image", "")), restarts, detail)
     return None

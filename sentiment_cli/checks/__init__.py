@@ -1,1 +1,1 @@
-"""What `sentiment doctor` looks at: small functions, each giving one `Check`."""
+"""Checks of `sentiment doctor`: small functions that each return one `Check`."""

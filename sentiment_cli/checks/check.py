@@ -1,4 +1,4 @@
-"""One check's outcome, and how checks are run: each in a thread with a time limit, so that none breaks the rest."""
+"""The outcome of a check, and the runner: each check has a thread and a time limit, so that it cannot stop the rest."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-LIMIT_SECONDS = 60.0  # the services have shorter limits of their own; this one is for what hangs all the same
+from sentiment_cli.errors import first_line
+
+LIMIT_SECONDS = 60.0  # the services have shorter limits of their own; this one catches a hang
 
 
 class State(StrEnum):
-    """`SKIP`: it could not be looked at, for a reason that another check names."""
+    """The state of a check. `SKIP`: not checked, for a reason that another check names."""
 
     OK = "ok"
     SKIP = "skip"
@@ -20,7 +22,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, how it is, what was found, and what to do about it."""
+    """A check's name, state, finding and remedy."""
 
     name: str
     state: State
@@ -50,14 +52,8 @@ def fail(name: str, found: str, remedy: str) -> Check:
     return Check(name, State.FAIL, found, remedy)
 
 
-def plain(error: BaseException) -> str:
-    """An error in one line; library errors may hold pages."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
-
-
 def run_probe(name: str, probe: Probe, limit: float = LIMIT_SECONDS) -> Check:
-    """Run one probe. What it raises becomes a failed check; so does silence for `limit` seconds."""
+    """Run one probe. An exception becomes a failed check, and so does no answer within `limit` seconds."""
     outcome: list[Check] = []
 
     def work() -> None:
@@ -65,15 +61,15 @@ def run_probe(name: str, probe: Probe, limit: float = LIMIT_SECONDS) -> Check:
             outcome.append(probe())
         except ModuleNotFoundError as error:
             outcome.append(skip(name, f"needs {error.name}, which is not installed (see packages)"))
-        except Exception as error:  # a check must never stop the others; what it met is its finding
-            outcome.append(fail(name, f"{type(error).__name__}: {plain(error)}", "this is unexpected; report it"))
+        except Exception as error:  # a check must never stop the others; its error is its finding
+            outcome.append(fail(name, f"{type(error).__name__}: {first_line(error)}", "this is unexpected; report it"))
 
     thread = threading.Thread(target=work, name=f"check {name}", daemon=True)
     thread.start()
     thread.join(limit)
     if outcome:
         return outcome[0]
-    return fail(name, f"no answer within {limit:.0f} s", "what it asks hangs, or this machine is overloaded (uptime)")
+    return fail(name, f"no answer within {limit:.0f} s", "it hangs, or this machine is overloaded (uptime)")
 
 
 def run_all(
@@ -90,5 +86,5 @@ def run_all(
 
 
 def named(name: str, function: Callable[..., Check], *arguments: object) -> tuple[str, Probe]:
-    """A probe with its arguments bound."""
+    """Bind a probe's arguments."""
     return name, partial(function, *arguments)

@@ -19,7 +19,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_python(running: tuple[int, ...] = sys.version_info[:3]) -> Check:
-    """Is this Python one that the locked packages exist for?"""
+    """Check that the locked packages exist for this Python."""
     found = f"Python {'.'.join(map(str, running))} on {platform.system()} {platform.machine()}"
     if PYTHON_OLDEST <= running[:2] < PYTHON_AFTER:
         return ok("python", found)
@@ -27,7 +27,7 @@ def check_python(running: tuple[int, ...] = sys.version_info[:3]) -> Check:
 
 
 def extras(distribution: str = DISTRIBUTION) -> dict[str, list[str]]:
-    """Requirements by extra (`""` is the base), with an extra's own extras (`…[log]`) left as they stand."""
+    """Return the requirements by extra (`""` is the base); an extra's own extras (`…[log]`) are not expanded."""
     from packaging.requirements import Requirement
 
     found: dict[str, list[str]] = {"": []}
@@ -44,7 +44,7 @@ def extras(distribution: str = DISTRIBUTION) -> dict[str, list[str]]:
 
 
 def problems(lines: list[str], distribution: str = DISTRIBUTION) -> tuple[int, list[str]]:
-    """How many of the requirements are installed, and for the others what is wrong with them."""
+    """Count the installed requirements, and describe the missing and wrong versions."""
     from packaging.requirements import Requirement
 
     good, wrong = 0, []
@@ -65,11 +65,11 @@ def problems(lines: list[str], distribution: str = DISTRIBUTION) -> tuple[int, l
 
 
 def check_packages() -> Check:
-    """Base packages must be there; an extra may be absent as a whole, but not half installed."""
+    """Check the packages: the base must be installed; an extra may be absent, but not half installed."""
     try:
         groups = extras()
     except metadata.PackageNotFoundError:
-        return warn("packages", "the distribution itself is not installed", "pip install -e . (or: make setup)")
+        return warn("packages", "the distribution is not installed", "pip install -e . (or: make setup)")
     whole, absent, wrong = [], [], []
     for name, lines in groups.items():
         good, bad = problems(lines)
@@ -79,7 +79,7 @@ def check_packages() -> Check:
             wrong += [f"{name or 'base'}: {problem}" for problem in bad]
         elif name and good:
             whole.append(name)
-    found = f"extras here: {', '.join(whole) or 'none'}" + (f"; not here: {', '.join(absent)}" if absent else "")
+    found = f"installed extras: {', '.join(whole) or 'none'}" + (f"; missing: {', '.join(absent)}" if absent else "")
     if wrong:
         return fail(
             "packages", "; ".join(wrong[:5]), f"pip install '{DISTRIBUTION}[serve,train,drift]' (or: make setup)"
@@ -90,12 +90,12 @@ def check_packages() -> Check:
 
 
 def check_openvino() -> Check:
-    """Does OpenVINO load, and which precisions does the processor run natively?"""
+    """Check that OpenVINO loads, and list the precisions that the processor runs natively."""
     import openvino as ov
 
     core = ov.Core()
     if "CPU" not in core.available_devices:
-        return fail("openvino", "it finds no CPU device", "reinstall it: pip install --force-reinstall openvino")
+        return fail("openvino", "OpenVINO finds no CPU device", "type: pip install --force-reinstall openvino")
     can = set(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     found = (
         f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}: {', '.join(sorted(can & {'BF16', 'FP16', 'FP32', 'INT8'}))}"
@@ -106,7 +106,7 @@ def check_openvino() -> Check:
 
 
 def check_torch() -> Check:
-    """Training's engine; its absence is all right where only releases are served."""
+    """Check PyTorch, which training needs and serving does not."""
     import torch
 
     capability = torch.backends.cpu.get_cpu_capability()
@@ -119,7 +119,7 @@ def check_torch() -> Check:
 
 
 def nearest(path: Path) -> Path:
-    """The path itself or the first of its parents that exists."""
+    """Return the path itself or its nearest existing parent."""
     path = path.absolute()
     while not path.exists():
         path = path.parent
@@ -127,18 +127,18 @@ def nearest(path: Path) -> Path:
 
 
 def check_disk(folder: Path) -> Check:
-    """Room for releases, caches and the log."""
+    """Check the disk space for releases, caches and the log."""
     free = shutil.disk_usage(nearest(folder)).free
     found = f"{free / GIB:.1f} GiB free at {nearest(folder)}"
     if free < DISK_FAIL:
-        return fail("disk", found, "free some: a release takes 0.2 GiB, training's checkpoints several times that")
+        return fail("disk", found, "free some space: a release takes 0.2 GiB, checkpoints several times that")
     if free < DISK_WARN:
-        return warn("disk", found, "enough to serve; training wants 5 GiB")
+        return warn("disk", found, "enough to serve; training needs 5 GiB")
     return ok("disk", found)
 
 
 def available_memory() -> int | None:
-    """Bytes that a new process may take: the system's figure, at most what the cgroup leaves; None where unknown."""
+    """Return the bytes free for a new process, in the system and in the cgroup; None where unknown."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -152,10 +152,10 @@ def available_memory() -> int | None:
 
 
 def check_memory() -> Check:
-    """Room to serve (1 GiB) and to train (4 GiB)."""
+    """Check the memory to serve (1 GiB) and to train (4 GiB)."""
     free = available_memory()
     if free is None:
-        return skip("memory", f"this system ({platform.system()}) does not tell")
+        return skip("memory", f"this system ({platform.system()}) does not report its memory")
     found = f"{free / GIB:.1f} GiB available"
     if free < MEMORY_FAIL:
         return fail("memory", found, "end other programs: serving takes up to 1 GiB")
@@ -165,7 +165,7 @@ def check_memory() -> Check:
 
 
 def check_writable(folder: Path) -> Check:
-    """Can state be written where the settings say?"""
+    """Check that the state folder of the settings is writable."""
     place = nearest(folder)
     try:
         with tempfile.TemporaryFile(dir=place) as probe:

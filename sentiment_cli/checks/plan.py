@@ -1,4 +1,4 @@
-"""Which checks `doctor` makes, in which order, and what each needs of the ones before."""
+"""The checks of `doctor`, their order, and their dependencies."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ DOWN = "the server does not answer (see server)"
 
 
 class Plan:
-    """The checks of one run. The server is asked once; what depends on it is skipped where it does not answer."""
+    """The checks of one run. The server is queried once; checks that need it are skipped where it does not answer."""
 
     def __init__(self, settings: CliSettings, url: str, grpc_target: str) -> None:
         self.settings, self.url, self.grpc_target = settings, url, grpc_target
@@ -26,7 +26,7 @@ class Plan:
 
         try:
             champion = ReleaseStore(self.settings.releases_uri).champion(self.settings.model_name)
-        except ReleaseError:  # the check of the releases says so
+        except ReleaseError:  # the check of the releases reports this
             return None
         return champion.id if champion else None
 
@@ -56,7 +56,7 @@ class Plan:
         return server.check_drift_age(settings.database_url, releases)
 
     def probes(self) -> list[tuple[str, Probe]]:
-        """Names and functions, in the order in which a person would look."""
+        """Return names and functions, in the order in which a person would look."""
         settings, state = self.settings, Path("var")
         return [
             ("python", machine.check_python),

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
-from sentiment_cli.errors import ServerAnswer
+from sentiment_cli.checks.check import Check, fail, ok, skip, warn
+from sentiment_cli.errors import ServerAnswer, first_line
 from sentiment_cli.health.snapshot import ServerView
 from sentiment_cli.settings import absent_sqlite
 
@@ -19,7 +19,7 @@ DRIFT_HOURS = 26.0
 
 
 def listens(host: str, port: int) -> bool:
-    """Does anything accept connections there?"""
+    """Report whether a program accepts connections there."""
     try:
         with socket.create_connection((host, port), timeout=2):
             return True
@@ -28,13 +28,13 @@ def listens(host: str, port: int) -> bool:
 
 
 def split_target(target: str, port: int) -> tuple[str, int]:
-    """Host and port of a URL or a host:port."""
+    """Split a URL or host:port into host and port."""
     parts = urlsplit(target if "//" in target else f"//{target}")
     return parts.hostname or "127.0.0.1", parts.port or port
 
 
 def check_http_port(view: ServerView) -> Check:
-    """Is the REST port free, ours, or someone else's?"""
+    """Check that the REST port is free or ours."""
     host, port = split_target(view.url, 80)
     if view.problem is None:
         return ok("REST port", f"{port} is answered by our server")
@@ -45,7 +45,7 @@ def check_http_port(view: ServerView) -> Check:
 
 
 def check_grpc_port(target: str, view: ServerView) -> Check:
-    """Is the gRPC port free, ours, or someone else's?"""
+    """Check that the gRPC port is free or ours."""
     import grpc
 
     from sentiment_cli.client.protobufs import protobufs
@@ -66,11 +66,11 @@ def check_grpc_port(target: str, view: ServerView) -> Check:
 
 
 def check_server(view: ServerView, champion_id: Callable[[], str | None]) -> Check:
-    """Is it ready, and with the champion?"""
+    """Check that the server is ready and serves the champion."""
     if view.problem is not None:
         return warn("server", view.problem, "sentiment serve")
     if not view.ready:
-        return fail("server", f"it answers, but is not ready: {view.phase}", "wait a moment, or see its log")
+        return fail("server", f"the server answers, but is not ready: {view.phase}", "wait a moment, or see its log")
     champion = champion_id()
     if champion is None:
         return warn("server", f"ready with {view.release_id}; no champion is known here", "sentiment promote ID")
@@ -81,7 +81,7 @@ def check_server(view: ServerView, champion_id: Callable[[], str | None]) -> Che
 
 
 def check_golden(transport: str, view: ServerView, grpc_target: str, golden: Path, model: str) -> Check:
-    """Does it answer golden texts as its release did when it was made?"""
+    """Check that the server answers golden texts as its release did when it was created."""
     from model_release.golden import read_golden
     from sentiment_cli.client.transports import connect
 
@@ -92,18 +92,18 @@ def check_golden(transport: str, view: ServerView, grpc_target: str, golden: Pat
     try:
         answers = [client.predict([text])[0].probability for text in texts]
     except ServerAnswer as error:
-        return fail(name, plain(error), "see the server's log")
+        return fail(name, first_line(error), "see the server's log")
     finally:
         client.close()
     worst = max(abs(got - want) for got, want in zip(answers, expected.probabilities, strict=False))
     found = f"{len(texts)} golden texts, largest difference {worst:.4f}"
     if worst > max(expected.tolerance, WORST_DIFFERENCE):
-        return fail(name, found, "it serves another model than it says: restart it with sentiment serve")
+        return fail(name, found, "the server answers like another release: restart it with sentiment serve")
     return ok(name, found)
 
 
 def check_arrival(view: ServerView, database_url: str, model: str, limit: float = ARRIVAL_SECONDS) -> Check:
-    """Does a prediction that is made now appear in the log?"""
+    """Check that a new prediction appears in the log."""
     from prediction_log import LogError, WindowReader
     from sentiment_cli.client.transports import RestJson
 
@@ -112,34 +112,34 @@ def check_arrival(view: ServerView, database_url: str, model: str, limit: float 
         try:
             (answer,) = client.predict(["A probe of `sentiment doctor`: all is well."])
         except ServerAnswer as error:
-            return fail(name, plain(error), "see the server's log")
+            return fail(name, first_line(error), "see the server's log")
     start = datetime.now(UTC) - timedelta(minutes=5)
     reader = WindowReader(database_url)
     while time.monotonic() - began < limit:
         try:
             window = reader.read(start, datetime.now(UTC) + timedelta(minutes=5))
         except LogError as error:
-            return fail(name, plain(error), "check DATABASE_URL and that the database runs")
+            return fail(name, first_line(error), "check DATABASE_URL and that the database runs")
         if answer.prediction_id in window.ids:
             return ok(name, f"the probe's row appeared after {time.monotonic() - began:.1f} s")
         time.sleep(0.25)
-    remedy = "does the server have the same DATABASE_URL? Its /health tells of its log; `sentiment status` shows it"
+    remedy = "give the server the same DATABASE_URL; `sentiment status` shows the state of its log"
     return fail(name, f"the probe {answer.prediction_id} is not in the log after {limit:.0f} s", remedy)
 
 
 def check_spill(view: ServerView, folder: Path) -> Check:
-    """Is the journal of rows that the database did not take empty?"""
+    """Check that the journal of rows that the database did not accept is empty."""
     if view.log:
         rows, lost = int(view.log["journal_rows"]), int(view.log["lost"])
         if lost:
-            return fail("spill journal", f"{lost} rows were lost", "is the disk of SPILL_DIR full?")
+            return fail("spill journal", f"{lost} rows were lost", "check whether the disk of SPILL_DIR is full")
         if rows:
             return warn("spill journal", f"{rows} rows wait", "the server writes them when the database is back")
         return ok("spill journal", "empty")
     try:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
     except OSError as error:
-        return fail("spill journal", f"{folder}: {plain(error)}", f"chown or chmod {folder}")
+        return fail("spill journal", f"{folder}: {first_line(error)}", f"chown or chmod {folder}")
     if size:
         remedy = "start the server with the same SPILL_DIR: it writes them to the log"
         return warn("spill journal", f"{size:,} bytes of rows wait in {folder}", remedy)
@@ -147,7 +147,7 @@ def check_spill(view: ServerView, folder: Path) -> Check:
 
 
 def check_drift_age(database_url: str, releases: Collection[str] | None = None) -> Check:
-    """When was drift of these releases (of all unless given) last checked, and how did it end?"""
+    """Check the age and verdict of the last drift check of these releases (of all by default)."""
     from prediction_log import LogError, latest_reports
 
     remedy = "sentiment drift check --hours 24 (a daily cron job does it)"
@@ -156,9 +156,9 @@ def check_drift_age(database_url: str, releases: Collection[str] | None = None) 
     try:
         reports = latest_reports(database_url, 1, releases=releases)
     except LogError as error:
-        return skip("drift check", plain(error))
+        return skip("drift check", first_line(error))
     if not reports:
-        return warn("drift check", "never made", remedy)
+        return warn("drift check", "never run", remedy)
     report = reports[0]
     hours = (datetime.now(UTC) - report.created).total_seconds() / 3600
     found = f"{hours:.1f} h ago: {report.verdict}"

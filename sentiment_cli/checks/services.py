@@ -1,10 +1,11 @@
-"""What the programs lean on: the releases, the prediction log, MLflow."""
+"""The services that the programs need: the release store, the prediction log, MLflow."""
 
 import sqlite3
 import tempfile
 from pathlib import Path
 
-from sentiment_cli.checks.check import Check, fail, ok, plain, skip, warn
+from sentiment_cli.checks.check import Check, fail, ok, skip, warn
+from sentiment_cli.errors import first_line
 from sentiment_cli.settings import absent_sqlite
 from sentiment_common.addresses import without_password
 from sentiment_common.propagators import drop_missing_propagators
@@ -13,14 +14,14 @@ HTTP_SECONDS = 5.0
 
 
 def check_releases(uri: str, name: str) -> Check:
-    """Is the store reachable, and is a release promoted?"""
+    """Check that the store is reachable and a release is promoted."""
     from model_release import ReleaseError, ReleaseStore
 
     try:
         store = ReleaseStore(uri)
         ids, champion = store.list_releases(name), store.champion(name)
     except ReleaseError as error:
-        return fail("releases", plain(error), "set RELEASES_URI to a folder or s3://bucket/prefix that you can read")
+        return fail("releases", first_line(error), "set RELEASES_URI to a readable folder or s3://bucket/prefix")
     found = f"{len(ids)} of {name!r} in {store.base}"
     if not ids:
         return warn("releases", found, "sentiment train --mode quick --train YOUR.csv (or: sentiment demo)")
@@ -33,7 +34,7 @@ def check_releases(uri: str, name: str) -> Check:
 
 
 def check_champion_files(uri: str, name: str) -> Check:
-    """Do the champion's files, read from the store, have the sha256 that its manifest promises?"""
+    """Check the champion's files in the store against the sha256 in its manifest."""
     from model_release import ReleaseError, ReleaseStore
     from model_release.manifest import SERVING
 
@@ -47,14 +48,14 @@ def check_champion_files(uri: str, name: str) -> Check:
             store.fetch(name, champion.id, Path(scratch))
         manifest = store.manifest(name, champion.id)
     except ReleaseError as error:
-        return fail(label, plain(error), "sentiment rollback, or publish the release again: its content was changed")
+        return fail(label, first_line(error), "its content has changed: sentiment rollback, or publish it again")
     served = [entry for entry in manifest.files if entry.path.startswith(SERVING)]
     size = sum(entry.size for entry in served) / 1e6
-    return ok(label, f"{len(served)} served files, {size:.1f} MB, all as the manifest says")
+    return ok(label, f"{len(served)} served files, {size:.1f} MB, all match the manifest")
 
 
 def check_database(url: str) -> Check:
-    """Is the prediction log reachable, and are its tables those of this version?"""
+    """Check that the prediction log is reachable and its tables are those of this version."""
     from prediction_log import LogError, LogRefused
     from prediction_log.database import parse_url, shown
     from prediction_log.migrate import head, revision
@@ -62,15 +63,15 @@ def check_database(url: str) -> Check:
     remedy = "python -m prediction_log upgrade"
     absent = absent_sqlite(url)
     if absent:
-        return warn("database", f"{absent} does not exist yet", f"the server makes it when it starts (or: {remedy})")
+        return warn("database", f"{absent} does not exist yet", f"the server creates it when it starts (or: {remedy})")
     try:
         place = shown(parse_url(url))
         found = revision(url)
     except LogRefused as error:
-        found, _, remedy = plain(error).partition("; ")
+        found, _, remedy = first_line(error).partition("; ")
         return fail("database", found, remedy)
     except LogError as error:
-        return fail("database", plain(error), "check DATABASE_URL and that the database runs and takes your password")
+        return fail("database", first_line(error), "check DATABASE_URL, the password, and that the database runs")
     if found is None:
         return fail("database", f"{place} is reachable but has none of the log's tables", remedy)
     if found != head():
@@ -85,44 +86,44 @@ def _check_writes(url: str, found: str) -> Check:
     try:
         reason = why_read_only(url)
     except LogError as error:
-        return fail("database", plain(error), "check the rights of the role in DATABASE_URL")
+        return fail("database", first_line(error), "check the rights of the role in DATABASE_URL")
     if reason is None:
         return ok("database", found)
-    remedy = "enough for status and the page; the server and drift checks need a DATABASE_URL that takes writes"
+    remedy = "enough for status and the page; the server and drift checks need a DATABASE_URL that can be written"
     return warn("database", f"{found}, and it can only be read: {reason}", remedy)
 
 
 def check_mlflow(uri: str) -> Check:
-    """Can training record its runs? Does not need MLflow itself, and makes nothing."""
+    """Check that training can record its runs. A file is checked without MLflow; nothing is created."""
     if uri.startswith("sqlite:///"):
         return _mlflow_sqlite(Path(uri.removeprefix("sqlite:///")))
     if uri.startswith(("http://", "https://")):
         return _mlflow_http(uri.rstrip("/"))
-    return skip("mlflow", f"{uri.split(':')[0]}: is not probed; training tells when it cannot be used")
+    return skip("mlflow", f"{uri.split(':')[0]}: is not checked; training reports an error where it cannot be used")
 
 
 def _mlflow_sqlite(path: Path) -> Check:
     if not path.exists():
-        return ok("mlflow", f"{path} will be made by the first training")
+        return ok("mlflow", f"{path} will be created by the first training")
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=HTTP_SECONDS) as database:
             (count,) = database.execute("SELECT count(*) FROM runs").fetchone()
     except sqlite3.Error as error:
-        remedy = "it is not MLflow's database: set MLFLOW_TRACKING_URI to another file, or move this one away"
-        return fail("mlflow", f"{path}: {plain(error)}", remedy)
+        remedy = "the file is not MLflow's database: set MLFLOW_TRACKING_URI to another file, or move this file away"
+        return fail("mlflow", f"{path}: {first_line(error)}", remedy)
     return ok("mlflow", f"{count} runs in {path}")
 
 
 def _innermost(error: BaseException) -> str:
-    """What is at the root of a library's error, without an address, which may hold a password."""
+    """Return the root cause of a library's error, without an address, which may hold a password."""
     while inner := error.__cause__ or error.__context__:
         error = inner
-    reason = plain(error)
+    reason = first_line(error)
     return type(error).__name__ if "://" in reason or "@" in reason else reason
 
 
 def _mlflow_http(uri: str) -> Check:
-    """Ask as a training does: by MLflow's own client, with its login, certificates and proxy."""
+    """Query MLflow as a training does: with MLflow's own client, login, certificates and proxy."""
     drop_missing_propagators()  # MLflow's import fails on them
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
@@ -133,14 +134,18 @@ def _mlflow_http(uri: str) -> Check:
         creds = get_default_host_creds(uri)
         answer = http_request(creds, "/health", "GET", max_retries=0, timeout=HTTP_SECONDS, raise_on_status=False)
     except (MlflowException, OSError, ValueError) as error:  # requests' errors are OSErrors
-        remedy = "start it, or set MLFLOW_TRACKING_URI; serving and rollback work without it"
+        remedy = "start MLflow, or set MLFLOW_TRACKING_URI; serving and rollback work without it"
         return fail("mlflow", f"{shown}: {_innermost(error)}", remedy)
     if answer.status_code == 401:
         remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         return fail("mlflow", f"{shown}/health answered 401", remedy)
     if answer.status_code == 403:
-        remedy = "its MLFLOW_SERVER_ALLOWED_HOSTS must list the host name that you call it by"
+        remedy = "list the host name of this address in the server's MLFLOW_SERVER_ALLOWED_HOSTS"
         return fail("mlflow", f"{shown}/health answered 403", remedy)
     if not answer.ok:
-        return fail("mlflow", f"{shown}/health answered {answer.status_code}", "is it an MLflow server? See its log")
+        return fail(
+            "mlflow",
+            f"{shown}/health answered {answer.status_code}",
+            "see the server's log",
+        )
     return ok("mlflow", f"{shown} answers")

@@ -1,14 +1,14 @@
-"""The V2 protocol's protobufs, as KServe carries them."""
+"""The V2 protocol's protobufs, from KServe's package."""
 
 import sys
 from typing import Any
 
 
 def protobufs() -> tuple[Any, Any]:
-    """The messages, and the class of a client's stub.
+    """Import the messages and the class of a client's stub.
 
-    Importing any part of kserve parses this process' command line by kserve's own parser, which ends the thread at an
-    option that it takes for an ambiguous one of its own, such as `doctor --grpc`; so it sees none.
+    Importing any part of kserve parses this process' command line with kserve's own parser. That parser ends the thread
+    at an option that it takes for an ambiguous one of its own, such as `doctor --grpc`; so it is shown no options.
     """
     shown = sys.argv
     sys.argv = shown[:1]

@@ -1,6 +1,6 @@
-"""A small synchronous client of the model server: one class a transport, all with `predict(texts) -> answers`.
+"""Synchronous clients of the model server: one class per transport, each with `predict(texts) -> answers`.
 
-Each holds one connection and is for one thread.
+A client holds one connection and serves one thread.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,14 @@ TIMEOUT_SECONDS = 30.0
 
 
 class Client(Protocol):
-    """What the transports have in common."""
+    """The interface that all transports share."""
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
-        """One answer a text, in order. ServerAnswer when the server refuses or cannot be reached."""
+        """Return one answer per text, in order.
+
+        Raises:
+            ServerAnswer: the server refused the request or could not be reached.
+        """
         ...
 
     def close(self) -> None: ...
@@ -33,14 +37,18 @@ class _Rest:
         self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
 
     def post(self, path: str, **content: Any) -> httpx.Response:
-        """POST and return a successful response; ServerAnswer says what the server said otherwise."""
+        """POST, and return a successful response.
+
+        Raises:
+            ServerAnswer: the server refused the request or could not be reached.
+        """
         try:
             response = self._http.post(path, **content)
         except httpx.HTTPError as error:
             raise ServerAnswer(f"POST {self.url}{path}: {_reason(error)}") from None
         if response.is_error:
-            said = response.text.strip()[:500] or response.reason_phrase
-            raise ServerAnswer(f"POST {self.url}{path} answered {response.status_code}: {said}", response.status_code)
+            reason = response.text.strip()[:500] or response.reason_phrase
+            raise ServerAnswer(f"POST {self.url}{path} answered {response.status_code}: {reason}", response.status_code)
         return response
 
     def close(self) -> None:
@@ -64,7 +72,7 @@ class RestJson(_Rest):
 
 
 class RestBinary(_Rest):
-    """V2 REST with binary tensors both ways."""
+    """V2 REST with binary tensors in requests and answers."""
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         body, header_length = wire.binary_request(texts)
@@ -75,14 +83,15 @@ class RestBinary(_Rest):
 
 
 class Predict(_Rest):
-    """The friendly `POST /predict`: one text a request."""
+    """The friendly `POST /predict`: one text per request."""
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> Answer:
-        said = self.post("/predict", json={"text": text, "return_probabilities": True}).json()
-        return Answer(said["label"], said["confidence"], said["probabilities"]["positive"], said["prediction_id"])
+        answer = self.post("/predict", json={"text": text, "return_probabilities": True}).json()
+        positive = answer["probabilities"]["positive"]
+        return Answer(answer["label"], answer["confidence"], positive, answer["prediction_id"])
 
 
 class Grpc:
@@ -144,7 +153,7 @@ TRANSPORTS = ("rest-json", "rest-binary", "grpc", "predict")
 
 
 def connect(transport: str, http_url: str, grpc_target: str, model: str = "sentiment") -> Client:
-    """A client of one of `TRANSPORTS`."""
+    """Open a client of one of `TRANSPORTS`."""
     match transport:
         case "rest-json":
             return RestJson(http_url, model)

@@ -1,7 +1,7 @@
-"""The V2 (Open Inference Protocol) messages of model `sentiment`, as a client writes and reads them.
+"""V2 (Open Inference Protocol) messages of the model `sentiment`, as a client writes and reads them.
 
-Pure: bytes and plain data in and out. BYTES tensors travel in binary form as one little-endian uint32 length and then
-the bytes, element after element (the protocol's binary tensor data extension).
+Pure: bytes and plain data in and out. In binary form, each element of a BYTES tensor is a little-endian uint32 length
+followed by the bytes (the protocol's binary tensor data extension).
 """
 
 import json
@@ -21,7 +21,7 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server says of one text: label, the confidence in it, calibrated P(positive), and the log's id."""
+    """The answer to one text: label, its confidence, calibrated P(positive), and the prediction's id in the log."""
 
     label: str
     confidence: float
@@ -30,12 +30,16 @@ class Answer:
 
 
 def pack_bytes(values: Sequence[bytes]) -> bytes:
-    """A BYTES tensor in binary form."""
+    """Encode a BYTES tensor in binary form."""
     return b"".join(_LENGTH.pack(len(value)) + value for value in values)
 
 
 def unpack_bytes(raw: bytes) -> list[bytes]:
-    """The elements of a BYTES tensor in binary form; ServerAnswer when it ends too soon."""
+    """Decode the elements of a BYTES tensor in binary form.
+
+    Raises:
+        ServerAnswer: the tensor is truncated.
+    """
     values, position = [], 0
     while position < len(raw):
         start = position + _LENGTH.size
@@ -50,14 +54,14 @@ def unpack_bytes(raw: bytes) -> list[bytes]:
 
 
 def json_request(texts: Sequence[str]) -> bytes:
-    """Body of `POST /v2/models/NAME/infer` with the texts in JSON."""
+    """Build the body of `POST /v2/models/NAME/infer` with the texts in JSON."""
     tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "data": list(texts)}
     body = {"inputs": [tensor], "outputs": [{"name": name} for name in OUTPUTS]}
     return json.dumps(body).encode()
 
 
 def binary_request(texts: Sequence[str]) -> tuple[bytes, int]:
-    """Body with the texts and the answers as binary tensors, and the length of its JSON part."""
+    """Build a body with binary tensors that asks for binary answers; return it and the length of its JSON part."""
     tensor = pack_bytes([text.encode() for text in texts])
     header = json.dumps(
         {
@@ -76,7 +80,7 @@ def binary_request(texts: Sequence[str]) -> tuple[bytes, int]:
 
 
 def read_response(body: bytes, header_length: int | None) -> list[Answer]:
-    """The answers of a V2 response whose JSON part has `header_length` bytes (all of it when None)."""
+    """Read the answers of a V2 response whose JSON part has `header_length` bytes (the whole body when None)."""
     head = json.loads(body[:header_length])
     raw, outputs = body[header_length:] if header_length is not None else b"", {}
     position = 0
@@ -93,7 +97,7 @@ def read_response(body: bytes, header_length: int | None) -> list[Answer]:
 
 
 def decode_tensor(datatype: str, shape: Sequence[int], raw: bytes) -> np.ndarray[Any, Any]:
-    """A raw tensor of datatype BYTES or FP32 as strings or floats of `shape`."""
+    """Decode a raw tensor of datatype BYTES or FP32 into strings or floats of `shape`."""
     if datatype == "BYTES":
         flat = np.array([value.decode() for value in unpack_bytes(raw)], dtype=object)
     elif datatype == "FP32":
@@ -104,7 +108,11 @@ def decode_tensor(datatype: str, shape: Sequence[int], raw: bytes) -> np.ndarray
 
 
 def answers(outputs: Mapping[str, np.ndarray[Any, Any]]) -> list[Answer]:
-    """Outputs by name → one Answer a text. ServerAnswer when a named output is missing."""
+    """Turn outputs by name into one Answer per text.
+
+    Raises:
+        ServerAnswer: an output is missing.
+    """
     missing = [name for name in OUTPUTS if name not in outputs]
     if missing:
         raise ServerAnswer(f"the server left out the outputs {', '.join(missing)}")

@@ -1,1 +1,1 @@
-"""What the commands do with `--cluster`: Jobs of the chart, and a look at the namespace."""
+"""The commands with `--cluster`: Jobs of the chart, and an examination of the namespace."""

@@ -1,4 +1,4 @@
-"""The Kubernetes API as a person's kubeconfig reaches it; its refusals become sentences with a remedy."""
+"""The Kubernetes API of a person's kubeconfig; its refusals become errors with a remedy."""
 
 import logging
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from sentiment_cli.errors import CliError
 from sentiment_common import kubernetes_api
-from sentiment_common.kubernetes_api import said
+from sentiment_common.kubernetes_api import reason_of
 
 ANSWER_SECONDS = 30
 
 
 class ClusterError(CliError):
-    """The cluster cannot be reached, or refuses."""
+    """The cluster cannot be reached or refuses a request."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Installation:
 
 
 def fullname_of(release: str) -> str:
-    """The prefix that the chart gives the names of a release's objects (`sentiment.fullname`)."""
+    """Return the chart's prefix of the names of a release's objects (`sentiment.fullname`)."""
     name = release if "sentiment" in release else f"{release[:26].removesuffix('-')}-sentiment"
     return name[:36].removesuffix("-")
 
@@ -34,9 +34,9 @@ def connect() -> None:
     """Read the kubeconfig, or the pod's own account inside of a cluster.
 
     Raises:
-        ClusterError: there is neither, or it cannot be read.
+        ClusterError: both are missing, or the kubeconfig cannot be read.
     """
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the last one is told in a sentence
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every try; the last failure becomes the error
     try:
         kubernetes_api.connect()
     except kubernetes_api.NoCluster as error:
@@ -45,7 +45,7 @@ def connect() -> None:
 
 @contextmanager
 def refusals_named(what: str, missing: str) -> Iterator[None]:
-    """Turn what the API raises into a ClusterError; `missing` is said when the object is not there."""
+    """Turn the API's exceptions into a ClusterError; `missing` is its message for an object that does not exist."""
     from kubernetes.client import ApiException, Configuration
     from urllib3.exceptions import HTTPError
 
@@ -55,10 +55,10 @@ def refusals_named(what: str, missing: str) -> Iterator[None]:
         if error.status == 404:
             raise ClusterError(missing) from None
         remedy = "; ask for the right, or use another account" if error.status in (401, 403) else ""
-        raise ClusterError(f"{what}: the cluster refuses: {said(error)}{remedy}") from None
+        raise ClusterError(f"{what}: the cluster refuses: {reason_of(error)}{remedy}") from None
     except HTTPError as error:
         host = Configuration.get_default_copy().host
         raise ClusterError(
-            f"{what}: the cluster at {host} does not answer: {said(error)}; check that it runs, and the context "
+            f"{what}: the cluster at {host} does not answer: {reason_of(error)}; check that it runs, and the context "
             "(kubectl config current-context)"
         ) from None

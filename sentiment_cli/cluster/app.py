@@ -1,4 +1,4 @@
-"""`sentiment train|promote|rollback|doctor --cluster`: the same words, done in the cluster by the chart's Jobs."""
+"""`sentiment train|promote|rollback|doctor --cluster`: the same commands, run in the cluster by the chart's Jobs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,14 +46,14 @@ def _run(component: str, arguments: list[str], namespace: str | None, release: s
 @app.command()
 def train(
     train: Annotated[
-        str | None, typer.Option("--train", help="s3://… or hub:NAME, in place of the chart's training.data.train.")
+        str | None, typer.Option("--train", help="s3://… or hub:NAME; overrides the chart's training.data.train.")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="quick, optimized or full, in place of the chart's.")] = None,
+    mode: Annotated[str | None, typer.Option(help="quick, optimized or full; overrides the chart's mode.")] = None,
     namespace: Namespace = None,
     release_name: Release = "sentiment",
     cluster: Cluster = True,
 ) -> None:
-    """Train in a Job of the chart's suspended CronJob, and follow it. Ctrl-C leaves the Job running."""
+    """Train in a Job of the chart's suspended CronJob, and follow its log. Ctrl-C leaves the Job running."""
     given = {"TRAIN_DATA": train, "TRAIN_MODE": mode}
     environment = {name: value for name, value in given.items() if value}
     _run("training", [], namespace, release_name, **environment)
@@ -61,12 +61,12 @@ def train(
 
 @app.command()
 def promote(
-    release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
+    release_id: Annotated[str, typer.Argument(help="Id of the release, or its beginning.", metavar="ID")],
     namespace: Namespace = None,
     release_name: Release = "sentiment",
     cluster: Cluster = True,
 ) -> None:
-    """Serve a release: new pods are waited for before it becomes the champion, else the old one is put back."""
+    """Serve a release: it becomes the champion once its pods are ready; otherwise the old release is restored."""
     import getpass
 
     _run("promotion", ["promote", release_id], namespace, release_name, PROMOTED_BY=getpass.getuser())
@@ -74,7 +74,7 @@ def promote(
 
 @app.command()
 def rollback(namespace: Namespace = None, release_name: Release = "sentiment", cluster: Cluster = True) -> None:
-    """Serve the champion before this one again."""
+    """Serve the previous champion again."""
     import getpass
 
     _run("promotion", ["rollback"], namespace, release_name, PROMOTED_BY=getpass.getuser())
@@ -87,7 +87,7 @@ def doctor(
     cluster: Cluster = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at a namespace: KServe, pods, volumes, Jobs, what is served. Ends with 1 when something failed."""
+    """Check a namespace: KServe, pods, volumes, Jobs, the served release. Exits with 1 when a check failed."""
     import json
 
     from rich.console import Console
@@ -95,7 +95,7 @@ def doctor(
     from sentiment_cli.checks.check import State
     from sentiment_cli.cluster.api import connect
     from sentiment_cli.cluster.examination import examine
-    from sentiment_cli.doctor import tell
+    from sentiment_cli.doctor import show
 
     installation = _installation(namespace, release_name)
     connect()
@@ -106,6 +106,6 @@ def doctor(
     else:
         console = Console(highlight=False)
         for check in checks:
-            tell(check, console)
+            show(check, console)
         console.print(f"\n{len(checks)} checks: {failed} failed")
     raise typer.Exit(1 if failed else 0)

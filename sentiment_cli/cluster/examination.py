@@ -1,4 +1,4 @@
-"""`doctor --cluster`: reads a namespace's objects and hands them to the findings."""
+"""`doctor --cluster`: read a namespace's objects, and pass them to the findings."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def _list(function: Any, namespace: str, **options: Any) -> list[Object]:
 
 
 def _definitions() -> list[str]:
-    """The kinds of KServe that the cluster knows, as a person without rights to list definitions may see them."""
+    """Return KServe's kinds in the cluster; this needs no right to list definitions."""
     from kubernetes import client
     from kubernetes.client import ApiException
 
@@ -37,14 +37,14 @@ def _definitions() -> list[str]:
 
 
 def _champion(pods: Sequence[Object], jobs: Sequence[Object], namespace: str) -> tuple[str | None, list[Check]]:
-    """The champion of the store, which is reached from within the namespace only; and why it is not known."""
+    """Return the store's champion, or why it is unknown: only the namespace's own pods reach the store."""
     try:
         status = monitor.status(pods, namespace)
         unknown = findings.why_champion_unknown(status, jobs)
     except monitor.MonitorAway as error:
         unknown = str(error)
     if unknown:
-        return None, [skip("champion", f"not known, so not compared with what is served: {unknown}")]
+        return None, [skip("champion", f"unknown, so not compared with the served release: {unknown}")]
     return status["champion"], []
 
 
@@ -67,10 +67,10 @@ def _service(installation: Installation) -> Object | None:
 
 
 def examine(installation: Installation) -> list[Check]:
-    """Every finding, in the order in which a person would look.
+    """Return every finding, in the order in which a person would look.
 
     Raises:
-        ClusterError: the cluster cannot be asked.
+        ClusterError: the cluster does not answer or refuses.
     """
     from kubernetes import client
 

@@ -1,4 +1,4 @@
-"""A Job from one of the chart's CronJobs, followed to its end."""
+"""A Job of one of the chart's CronJobs, followed to its end."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from sentiment_common.pod_trouble import trouble_of
 
 POLL_SECONDS = 1.0
 JOB_LABEL = "batch.kubernetes.io/job-name"
-LONGEST_SILENCE = 86_400  # seconds between two lines of a Job; the client takes no "for ever"
-INTERRUPTED = 1  # a Job that failed without a container that did
+LONGEST_SILENCE = 86_400  # seconds between two lines of a Job; the client does not accept "for ever"
+INTERRUPTED = 1  # the exit code of a failed Job without a failed container
 
 
 class ClusterJob:
@@ -27,10 +27,10 @@ class ClusterJob:
         self.name = ""
 
     def start(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
-        """Make it, with these arguments and variables in place of the CronJob's.
+        """Create the Job; these arguments and variables override the CronJob's.
 
         Raises:
-            ClusterError: there is no such CronJob, or the cluster refuses.
+            ClusterError: the CronJob does not exist, or the cluster refuses.
         """
         namespace = self._where.namespace
         missing = (
@@ -45,20 +45,20 @@ class ClusterJob:
         self.name = name
 
     def follow(self, write: Callable[[str], None]) -> int:
-        """Hand on what its pods write, line by line, until it ends; the exit code of the last one.
+        """Pass each line of the pods' logs to `write` until the Job ends; return the last pod's exit code.
 
         Raises:
-            ClusterError: the cluster refuses, or the Job was removed meanwhile.
+            ClusterError: the cluster refuses, or the Job was removed while it ran.
         """
-        told: set[str] = set()
+        followed: set[str] = set()
         gone = f"the Job {self.name} was removed while it ran"
         while True:
             with refusals_named(f"following {self.name}", gone):
                 ended = self._ended()
                 for pod in self._pods():
-                    if pod.metadata.name not in told and _has_started(pod, self._where.namespace):
-                        told.add(pod.metadata.name)
-                        self._hand_on(pod.metadata.name, write)
+                    if pod.metadata.name not in followed and _has_started(pod, self._where.namespace):
+                        followed.add(pod.metadata.name)
+                        self._copy_log(pod.metadata.name, write)
                         ended = False
                 if ended:
                     return self._exit_code()
@@ -71,7 +71,7 @@ class ClusterJob:
         found = self._core.list_namespaced_pod(self._where.namespace, label_selector=f"{JOB_LABEL}={self.name}")
         return sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
 
-    def _hand_on(self, pod: str, write: Callable[[str], None]) -> None:
+    def _copy_log(self, pod: str, write: Callable[[str], None]) -> None:
         answer = self._core.read_namespaced_pod_log(
             pod,
             self._where.namespace,
@@ -106,10 +106,10 @@ def _lines(answer: Any) -> Any:
 
 
 def _has_started(pod: Any, namespace: str) -> bool:
-    """Whether it has a log: a container that runs or ran.
+    """Report whether the pod has a log: a container that runs or ran.
 
     Raises:
-        ClusterError: its container cannot be made.
+        ClusterError: the container cannot be created.
     """
     status = _plain(pod.status)
     trouble = trouble_of(status)

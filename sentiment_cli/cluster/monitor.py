@@ -1,5 +1,4 @@
-"""The chart's monitor, asked through a port-forward: that passes network policies, which the API server's proxy does
-not."""
+"""The chart's monitor, queried through a port-forward: network policies block the API server's proxy."""
 
 import http.client
 import json
@@ -7,7 +6,7 @@ from collections.abc import Sequence
 
 from sentiment_cli.cluster.findings import name_of
 from sentiment_common.cron_jobs import Object
-from sentiment_common.kubernetes_api import said
+from sentiment_common.kubernetes_api import reason_of
 
 PORT = 8090
 ANSWER_SECONDS = 10
@@ -15,17 +14,17 @@ _MONITOR = "monitor"
 
 
 class MonitorAway(Exception):
-    """It cannot be asked; the message says why."""
+    """The monitor cannot be queried; the message has the reason."""
 
 
 def status(pods: Sequence[Object], namespace: str) -> Object:
-    """The monitor's `/api/status`.
+    """Return the monitor's `/api/status`.
 
     Args:
-        pods: those of the namespace.
+        pods: the pods of the namespace.
 
     Raises:
-        MonitorAway: there is none that is ready, or it does not answer.
+        MonitorAway: no monitor is ready, or the monitor does not answer.
     """
     from kubernetes import client
     from kubernetes.client import ApiException
@@ -46,7 +45,7 @@ def status(pods: Sequence[Object], namespace: str) -> Object:
         answer = connection.getresponse()
         found = json.loads(answer.read())
     except (ApiException, http.client.HTTPException, OSError, ValueError) as error:
-        raise MonitorAway(f"the monitor {monitor} cannot be asked: {said(error)}") from None
+        raise MonitorAway(f"the monitor {monitor} cannot be asked: {reason_of(error)}") from None
     finally:
         if forward is not None:
             forward.close()

@@ -1,34 +1,37 @@
-"""What is wrong with pods, from them and the warnings about them as plain data."""
+"""Findings about pods, from the pods and their warnings as plain data."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sentiment_cli.checks.check import Check, fail, ok, warn
-from sentiment_cli.cluster.findings import name_of, time_of, words_of
+from sentiment_cli.cluster.findings import failure_of, name_of, time_of
 from sentiment_common.cron_jobs import Object
 from sentiment_common.pod_trouble import Trouble, containers_of, trouble_of
 
-# A first mount may fail before its Secret has come round to the node.
+# A first mount may fail before its Secret has reached the node.
 MOUNTED_WITHIN = timedelta(seconds=30)
-# The slowest start of our own, a server that fetches its release and replays its golden inputs, takes under three.
+# The slowest start, a server that fetches its release and replays its golden inputs, takes under three minutes.
 READY_WITHIN = timedelta(minutes=5)
 
 
 def explained(trouble: Trouble, pod: str, namespace: str) -> tuple[str, str]:
-    """What keeps a container from running, and the remedy."""
+    """Describe the obstacle of a container, and the remedy."""
     if trouble.kind == "image":
         remedy = "check image.registry and image.tag, or global.imagePullSecrets"
-        return f"the image {trouble.image} cannot be had: {trouble.said}", remedy
+        return f"the image {trouble.image} cannot be pulled: {trouble.detail}", remedy
     if trouble.kind == "object":
-        return f"an object that it needs is missing: {trouble.said}", "create it, or name another in the chart's values"
+        return (
+            f"a required object is missing: {trouble.detail}",
+            "create it, or name another in the chart's values",
+        )
     if trouble.kind == "container":
-        return f"its container cannot be made: {trouble}", f"kubectl -n {namespace} describe pod {pod}"
+        return f"the container cannot be created: {trouble}", f"kubectl -n {namespace} describe pod {pod}"
     return str(trouble), f"kubectl -n {namespace} logs {pod} -c {trouble.container} --previous"
 
 
 def pods(found: Sequence[Object], events: Sequence[Object], namespace: str, now: datetime) -> list[Check]:
-    """Pods that cannot start, end again and again, or do not become ready; one line when all are well.
+    """Find pods that cannot start, end repeatedly, or do not become ready; one line when all are well.
 
     Args:
         events: the namespace's warnings.
@@ -50,22 +53,26 @@ def _pod(pod: Object, warnings: Sequence[Object], namespace: str, now: datetime)
         return _failed(pod, namespace)
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return fail(name, f"no node takes it: {condition.get('message', '')}", "free room, or lower its requests")
+            return fail(
+                name,
+                f"no node accepts it: {condition.get('message', '')}",
+                "add a node, or lower its requests",
+            )
     if trouble := trouble_of(status):
         return fail(name, *explained(trouble, name_of(pod), namespace))
     return _unready(pod, warnings, namespace, now)
 
 
 def _failed(pod: Object, namespace: str) -> Check | None:
-    """A Job's pod is told with its Job."""
+    """Report a failed pod; a Job's pod is reported with its Job."""
     kinds = {owner["kind"] for owner in pod["metadata"].get("ownerReferences") or ()}
-    said = words_of(pod) or "it said nothing"
+    reason = failure_of(pod) or "no reason given"
     if "Job" in kinds:
         return None
     if kinds:
         remedy = f"kubectl -n {namespace} delete pod {name_of(pod)}"
-        return warn(f"pod {name_of(pod)}", f"it ended and another took its place: {said}", remedy)
-    return fail(f"pod {name_of(pod)}", f"it failed: {said}", f"kubectl -n {namespace} logs {name_of(pod)}")
+        return warn(f"pod {name_of(pod)}", f"it ended and another took its place: {reason}", remedy)
+    return fail(f"pod {name_of(pod)}", f"it failed: {reason}", f"kubectl -n {namespace} logs {name_of(pod)}")
 
 
 def _unready(pod: Object, warnings: Sequence[Object], namespace: str, now: datetime) -> Check | None:
@@ -79,17 +86,17 @@ def _unready(pod: Object, warnings: Sequence[Object], namespace: str, now: datet
     )
     waits, name = now - since, f"pod {name_of(pod)}"
     mounts = [event for event in warnings if event.get("reason") in ("FailedMount", "FailedAttachVolume")]
-    if mounts and _is_being_made(pod) and waits >= MOUNTED_WITHIN:
-        remedy = "create what it names, or name another in the chart's values"
-        return fail(name, f"a volume cannot be had: {_newest(mounts)}", remedy)
+    if mounts and _is_being_created(pod) and waits >= MOUNTED_WITHIN:
+        remedy = "create the missing object, or name another in the chart's values"
+        return fail(name, f"a volume cannot be mounted: {_newest(mounts)}", remedy)
     if waits < READY_WITHIN:
         return None
-    said = _newest(warnings) or _waits_for(pod) or "no reason given"
+    reason = _newest(warnings) or _waits_for(pod) or "no reason given"
     remedy = f"kubectl -n {namespace} describe pod {name_of(pod)}; kubectl -n {namespace} logs {name_of(pod)}"
-    return fail(name, f"not ready for {int(waits.total_seconds() // 60)} minutes: {said}", remedy)
+    return fail(name, f"not ready for {int(waits.total_seconds() // 60)} minutes: {reason}", remedy)
 
 
-def _is_being_made(pod: Object) -> bool:
+def _is_being_created(pod: Object) -> bool:
     states = [container.get("state") or {} for container in containers_of(pod.get("status", {}))]
     return not any("running" in state or "terminated" in state for state in states)
 
@@ -103,6 +110,6 @@ def _waits_for(pod: Object) -> str:
 
 
 def _newest(events: Sequence[Object]) -> str:
-    """The words of the last one, in one line."""
+    """Return the last event's message in one line."""
     ordered = sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
     return " ".join(str(ordered[-1].get("message", "")).split())[:300] if ordered else ""

@@ -1,4 +1,4 @@
-"""The readable account of a demo, drawn from its record."""
+"""The printed account of a demo, made from its record."""
 
 import os
 import shlex
@@ -15,7 +15,7 @@ from sentiment_cli.demo.record import DemoRecord
 
 
 def show_account(record: DemoRecord, folder: Path, console: Console) -> None:
-    """Print all of it: stages, quality, requests, drift, what must hold, and what to type next."""
+    """Print stages, quality, requests, drift, expectations, and the next commands."""
     console.print()
     _stages(record, console)
     if record.metrics:
@@ -31,10 +31,10 @@ def show_account(record: DemoRecord, folder: Path, console: Console) -> None:
         logs = [stage.log for stage in record.stages if stage.outcome == "failed" and stage.log]
         console.print(f"Logs: {', '.join(logs) or folder / 'logs'}", soft_wrap=True)
     elif record.outcome == "failed":
-        console.print("[bold red]The demo ran to its end, but not all of it came true.[/bold red]")
+        console.print("[bold red]The demo completed, but not every expectation was met.[/bold red]")
     elif record.outcome == "ok":
         _next_commands(record, folder, console)
-    console.print(f"\nEverything lies in {folder}/; the figures are in {folder}/summary.json.", soft_wrap=True)
+    console.print(f"\nAll files are in {folder}/; the figures are in {folder}/summary.json.", soft_wrap=True)
 
 
 def _table(title: str, *columns: tuple[str, str]) -> Table:
@@ -53,11 +53,11 @@ def _stages(record: DemoRecord, console: Console) -> None:
         table.add_row(stage.title, stage.outcome, *figures)
     table.add_row("all", record.outcome, f"{record.seconds:.1f}", f"{record.peak_mib:.0f}")
     console.print(table)
-    console.print("[dim]Memory is that of all processes together.[/dim]\n")
+    console.print("[dim]Memory is the sum over all processes.[/dim]\n")
 
 
 def metric_text(metric: Mapping[str, float]) -> str:
-    """`0.912 (0.899 to 0.924)`."""
+    """Format as `0.912 (0.899 to 0.924)`."""
     return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
 
 
@@ -69,7 +69,7 @@ def _quality(record: DemoRecord, console: Console) -> None:
         "f1": "F1",
         "baseline_accuracy": "accuracy of the baseline (TF-IDF, logistic regression)",
         "ece_after": "calibration error",
-        "int8_agreement": "int8 gives fp32's label",
+        "int8_agreement": "int8 agrees with fp32's label",
     }
     table = _table(f"Release {record.release_id}", ("held-out rows", ""), ("value (95 % interval)", ""))
     for name, words in names.items():
@@ -77,7 +77,7 @@ def _quality(record: DemoRecord, console: Console) -> None:
             table.add_row(words, metric_text(record.metrics[name]))
     table.add_row("base, engine", f"{record.base_model}, {record.default_variant}")
     console.print(table)
-    console.print(f"[dim]{record.release_uri}/MODEL_CARD.html tells all about it.[/dim]\n", soft_wrap=True)
+    console.print(f"[dim]{record.release_uri}/MODEL_CARD.html is its model card.[/dim]\n", soft_wrap=True)
 
 
 def _requests(record: DemoRecord, console: Console) -> None:
@@ -90,8 +90,8 @@ def _requests(record: DemoRecord, console: Console) -> None:
     if record.agreement:
         found = record.agreement
         console.print(
-            f"{found.texts} texts asked in all four ways: the answers differ by "
-            f"{found.largest_difference:.2g} at most. "
+            f"{found.texts} texts were sent by all four transports; the answers differ by at most "
+            f"{found.largest_difference:.2g}. "
             f"The log holds {record.rows_logged} rows for {record.texts_sent} texts.\n",
             soft_wrap=True,
         )
@@ -115,7 +115,7 @@ def _expectations(record: DemoRecord, console: Console) -> None:
 
 
 def next_commands(record: DemoRecord, folder: Path) -> list[str]:
-    """What to type to go on with this demo's release, log and reports."""
+    """Return the commands to continue with this demo's release, log and reports."""
     exports = " ".join(
         f"{name}={shlex.quote(value)}"
         for name, value in (
@@ -141,6 +141,6 @@ def next_commands(record: DemoRecord, folder: Path) -> list[str]:
 
 
 def _next_commands(record: DemoRecord, folder: Path, console: Console) -> None:
-    console.print("[bold]What to type next[/bold] (the server in a terminal of its own)")
+    console.print("[bold]Next commands[/bold] (run the server in its own terminal)")
     for line in next_commands(record, folder):
         console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)

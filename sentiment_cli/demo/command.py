@@ -1,4 +1,4 @@
-"""`sentiment demo`: options, a clean folder, the loop, the account, the summary."""
+"""`sentiment demo`: options, an empty folder, the loop, the account, the summary."""
 
 import json
 import shutil
@@ -19,14 +19,14 @@ KEPT = ("releases", "cache", "mlflow.db", "mlartifacts")
 
 
 def clean_folder(folder: Path, keep: bool) -> None:
-    """Empty the demo's folder (all but releases, their cache and MLflow's runs with `keep`).
+    """Empty the demo's folder; `keep` spares releases, their cache and MLflow's runs.
 
     Raises:
-        CliError: it holds what no demo made.
+        CliError: the folder is not empty, and no demo created it.
     """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            raise CliError(f"{folder} is not empty and no demo made it; choose another with --folder")
+            raise CliError(f"{folder} is not empty and no demo created it; choose another with --folder")
         for entry in folder.iterdir():
             if keep and entry.name.startswith(KEPT):
                 continue
@@ -35,7 +35,7 @@ def clean_folder(folder: Path, keep: bool) -> None:
             else:
                 entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("`sentiment demo` made this folder and empties it when it starts.\n")
+    (folder / MARK).write_text("`sentiment demo` created this folder and empties it at its start.\n")
 
 
 def _terminated(number: int, frame: object) -> None:  # noqa: ARG001 - the signature is signal's
@@ -45,7 +45,8 @@ def _terminated(number: int, frame: object) -> None:  # noqa: ARG001 - the signa
 @app.command()
 def demo(
     train: Annotated[
-        str | None, typer.Option(help="CSV or Parquet with text,label. [TRAIN_DATA; own reviews]", show_default=False)
+        str | None,
+        typer.Option(help="CSV or Parquet with text,label. [TRAIN_DATA; own reviews]", show_default=False),
     ] = None,
     test: Annotated[
         str | None, typer.Option(help="Held-out rows of the same kind. [TEST_DATA; a split]", show_default=False)
@@ -55,17 +56,17 @@ def demo(
     ] = None,
     mode: Annotated[str | None, typer.Option(help="quick, optimized or full. [DEMO_MODE]", show_default=False)] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Where everything is put. [DEMO_DIR; var/demo]", show_default=False)
+        Path | None, typer.Option(help="Folder for all files. [DEMO_DIR; var/demo]", show_default=False)
     ] = None,
     http_port: Annotated[int | None, typer.Option(help=r"REST port. \[a free one]", show_default=False)] = None,
     grpc_port: Annotated[int | None, typer.Option(help=r"gRPC port. \[a free one]", show_default=False)] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep an earlier demo's releases and runs.")] = False,
 ) -> None:
-    """Run the whole loop on this machine: train, release, serve, ask, log, watch.
+    """Run the whole loop on this machine: train, release, serve, query, log, watch.
 
-    Trains on the repository's own reviews, or on yours (`--train`, `--test`), publishes and promotes the release,
-    serves it, sends a few hundred requests by REST and gRPC from several threads, counts the log, and checks drift on
-    traffic of the same kind (no alarm) and on foreign traffic (drift). Ends with 0 when all of it came true.
+    Trains on the repository's reviews or on yours (`--train`, `--test`); publishes, promotes and serves the release.
+    Sends a few hundred requests by REST and gRPC from several threads, and counts the log. Checks drift on traffic of
+    the same kind (no alarm) and on foreign traffic (drift). Exits with 0 when every expectation was met.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""The demo's rows: parts to train on, to measure on, and to send as traffic, none of them twice."""
+"""The demo's rows: disjoint parts to train on, to evaluate on, and to send as traffic."""
 
 import csv
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ class Table:
         return len(self.texts)
 
     def take(self, rows: Sequence[int]) -> "Table":
-        """These rows in this order."""
+        """Return these rows in this order."""
         return Table(tuple(self.texts[row] for row in rows), tuple(self.labels[row] for row in rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`train` is None where the person's own training file is used as it is."""
+    """The parts of the demo's rows; `train` is None where a user's training file is used unchanged."""
 
     train: Table | None
     test: Table
@@ -43,7 +43,7 @@ class Parts:
 
 
 def distinct(table: Table) -> Table:
-    """The first of the rows that hold the same text."""
+    """Keep the first of the rows with the same text."""
     first: dict[str, int] = {}
     for row, text in enumerate(table.texts):
         first.setdefault(text_hash(text), row)
@@ -51,7 +51,7 @@ def distinct(table: Table) -> Table:
 
 
 def shuffled_by_turns(table: Table, seed: int) -> Table:
-    """Rows in random order such that every beginning of it has the classes in the table's proportion."""
+    """Shuffle the rows so that every prefix has the table's class proportions."""
     rng = np.random.default_rng(seed)
     labels = np.array(table.labels)
     place = np.empty(len(table))
@@ -62,11 +62,12 @@ def shuffled_by_turns(table: Table, seed: int) -> Table:
 
 
 def split_one(table: Table, *, like_rows: int, test_rows: int, seed: int) -> Parts:
-    """A third at most (and `like_rows`) as traffic, a third of the others at most (and `test_rows`) to measure, the
-    rest to train; stratified.
+    """Split one table, stratified, into traffic, test rows and training rows.
+
+    Traffic takes at most `like_rows` and a third; test rows at most `test_rows` and a third of the remainder.
 
     Raises:
-        TooFewRows: fewer than 100 rows would be left to measure, or to send.
+        TooFewRows: the test part or the traffic has fewer than 100 rows.
     """
     rows = shuffled_by_turns(distinct(table), seed)
     like_end = min(like_rows, len(rows) // 3)
@@ -79,10 +80,10 @@ def split_one(table: Table, *, like_rows: int, test_rows: int, seed: int) -> Par
 
 
 def split_test(table: Table, *, like_rows: int, test_rows: int, seed: int) -> Parts:
-    """A person's own test rows into rows to measure on and rows to send.
+    """Split a user's test rows into rows to evaluate on and rows to send.
 
     Raises:
-        TooFewRows: fewer than 100 rows would be left to measure, or to send.
+        TooFewRows: the test part or the traffic has fewer than 100 rows.
     """
     rows = shuffled_by_turns(distinct(table), seed)
     like_end = min(like_rows, len(rows) // 2)
@@ -92,16 +93,16 @@ def split_test(table: Table, *, like_rows: int, test_rows: int, seed: int) -> Pa
 
 
 def need(rows: int, parts: Parts) -> None:
-    """TooFewRows when a part is too small to say anything."""
+    """Raise TooFewRows when a part is too small to be meaningful."""
     if min(len(parts.test), len(parts.like)) < FEWEST_TEST:
         raise TooFewRows(
-            f"{rows} different rows are too few: {len(parts.test)} would measure and {len(parts.like)} be sent, "
-            f"each needs {FEWEST_TEST}. Give a larger file"
+            f"{rows} different rows are too few: {len(parts.test)} to evaluate and {len(parts.like)} to send, "
+            f"each needs {FEWEST_TEST}; give a larger file"
         )
 
 
 def read_table(source: str, split: str, columns: tuple[str, str]) -> Table:
-    """Read and validate labelled rows as training does (its errors say what is wrong, on which line)."""
+    """Read and validate labelled rows with training's own reader."""
     from training_job.data.reading import read_rows
 
     rows = read_rows(source, split, columns)
@@ -109,7 +110,7 @@ def read_table(source: str, split: str, columns: tuple[str, str]) -> Table:
 
 
 def write_csv(table: Table, path: Path, columns: tuple[str, str] = ("text", "label")) -> Path:
-    """Write a CSV that training reads, with labels in words."""
+    """Write a CSV for training, with labels as words."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)

@@ -1,4 +1,4 @@
-"""The loop itself: train, promote, serve, ask, log, watch. One function tells it from the beginning to the end."""
+"""The loop: train, promote, serve, query, log, watch. `run_loop` runs all stages in order."""
 
 import time
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ DRIFT_CODES = (0, 10, 20, 30)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The demo's folder and the environment that keeps all programs in it."""
+    """The demo's folder, and the environment that keeps all programs inside it."""
 
     folder: Path
     environment: dict[str, str]
@@ -60,17 +60,17 @@ class Place:
         return self.environment["DATABASE_URL"]
 
     def log(self, name: str) -> Path:
-        """The file that a stage's program writes its output to."""
+        """Return the output file of a stage's program."""
         path = self.folder / "logs" / f"{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
 
 def run_loop(settings: DemoSettings, record: DemoRecord, stages: Stages) -> None:
-    """Run every stage and note what it found in `record`; the server is stopped however this ends.
+    """Run every stage and write its results to `record`; the server is always stopped.
 
     Raises:
-        StageFailed: a stage failed; what the stages before found is in `record`.
+        StageFailed: a stage failed; `record` has the results of the stages before.
     """
     place = Place(settings.folder, child_environment(settings.folder, settings.seed))
     with stages.stage("data") as stage:
@@ -82,13 +82,13 @@ def run_loop(settings: DemoSettings, record: DemoRecord, stages: Stages) -> None
         run_program(
             ["training_job", "promote", str(record.release_id)], place.environment, stage.log(place.log("promote"))
         )
-        stage.say(f"{record.release_id} is the champion")
+        stage.describe(f"{record.release_id} is the champion")
     with ExitStack() as cleanup:
         with stages.stage("serve") as stage:
             server = serve(settings, place, record, stage)
             cleanup.callback(server.close)
             record.ready_seconds = server.wait_ready()
-            stage.say(f"ready at {server.url} and gRPC {server.grpc_target}")
+            stage.describe(f"ready at {server.url} and gRPC {server.grpc_target}")
         open_client = partial(connect, http_url=server.url, grpc_target=server.grpc_target, model=MODEL)
         began = datetime.now(UTC)
         with stages.stage("agree") as stage:
@@ -106,12 +106,12 @@ def run_loop(settings: DemoSettings, record: DemoRecord, stages: Stages) -> None
                 record.drift.append(check_drift(place, record, name, expected, windows[name], stage))
         with stages.stage("stop") as stage:
             record.shutdown_seconds = server.stop()
-            stage.say("drained, the log flushed")
+            stage.describe("drained, the log flushed")
     record.expectations = expectations(record)
 
 
 def prepare(settings: DemoSettings, place: Place, stage: Stage) -> tuple[Parts, Table]:
-    """Read, split and write the rows; the foreign rows beside them."""
+    """Read, split and write the rows, including the foreign rows."""
     columns = (settings.text_column, settings.label_column)
     sizes = {"like_rows": settings.like_rows, "test_rows": settings.test_rows, "seed": settings.seed}
     if settings.test_data:
@@ -122,19 +122,19 @@ def prepare(settings: DemoSettings, place: Place, stage: Stage) -> tuple[Parts, 
     foreign = distinct(read_table(settings.foreign_data, "test", OWN_COLUMNS))
     foreign = foreign.take(range(min(settings.foreign_rows, len(foreign))))
     if len(foreign) < FEWEST_TEST:
-        raise TooFewRows(f"{settings.foreign_data} holds {len(foreign)} different rows, {FEWEST_TEST} are needed")
+        raise TooFewRows(f"{settings.foreign_data} holds {len(foreign)} different rows; {FEWEST_TEST} are needed")
     written = {"test": parts.test, "like": parts.like, "foreign": foreign}
     for name, table in (written if parts.train is None else written | {"train": parts.train}).items():
         write_csv(table, place.folder / "data" / f"{name}.csv", columns)
     training = f"{len(parts.train)} to train" if parts.train is not None else f"{settings.train_data} to train"
-    stage.say(f"{training}, {len(parts.test)} to measure, {len(parts.like)} and {len(foreign)} foreign to send")
+    stage.describe(f"{training}, {len(parts.test)} to evaluate, {len(parts.like)} and {len(foreign)} foreign to send")
     return parts, foreign
 
 
 def training_environment(settings: DemoSettings, folder: Path) -> dict[str, str]:
-    """What the training is told: a person's data in `quick` mode, the few own reviews all, more often."""
+    """Build the training's variables: `quick` for a user's data, `full` with more epochs for the own reviews."""
     split_here = settings.test_data is None
-    told = {
+    variables = {
         "TRAIN_MODE": settings.mode or ("full" if settings.own_reviews else "quick"),
         "TRAIN_DATA": str(folder / "data" / "train.csv") if split_here else str(settings.train_data),
         "TEST_DATA": str(folder / "data" / "test.csv"),
@@ -143,11 +143,11 @@ def training_environment(settings: DemoSettings, folder: Path) -> dict[str, str]
         "SEED": str(settings.seed),
     }
     epochs = settings.epochs or (OWN_EPOCHS if settings.own_reviews and settings.mode is None else None)
-    return told | ({"EPOCHS": f"{epochs:g}"} if epochs else {})
+    return variables | ({"EPOCHS": f"{epochs:g}"} if epochs else {})
 
 
 def train(settings: DemoSettings, place: Place, record: DemoRecord, stage: Stage) -> None:
-    """Train in a process of its own, then read what it published from the store."""
+    """Train in a process of its own, then read the published release from the store."""
     from model_release import ReleaseStore
 
     environment = place.environment | training_environment(settings, place.folder)
@@ -156,14 +156,14 @@ def train(settings: DemoSettings, place: Place, record: DemoRecord, stage: Stage
     store = ReleaseStore(place.releases_uri)
     ids = store.list_releases(MODEL)
     if not ids:
-        raise ProgramFailed(f"training ended well, but there is no release in {store.base}; see {log}")
+        raise ProgramFailed(f"training succeeded, but there is no release in {store.base}; see {log}")
     manifest = store.manifest(MODEL, ids[0])
     record.release_id, record.release_uri = manifest.release_id, store.uri(MODEL, manifest.release_id)
     record.base_model, record.default_variant = manifest.base_model, manifest.default_variant
     record.metrics = {name: metric.model_dump() for name, metric in manifest.metrics.items()}
     accuracy = record.metrics.get("accuracy", {}).get("value", float("nan"))
     baseline = record.metrics.get("baseline_accuracy", {}).get("value", float("nan"))
-    stage.say(f"release {manifest.release_id}, accuracy {accuracy:.3f} (words alone: {baseline:.3f})")
+    stage.describe(f"release {manifest.release_id}, accuracy {accuracy:.3f} (baseline: {baseline:.3f})")
 
 
 def serve(settings: DemoSettings, place: Place, record: DemoRecord, stage: Stage) -> ServerProcess:
@@ -175,16 +175,16 @@ def serve(settings: DemoSettings, place: Place, record: DemoRecord, stage: Stage
 
 
 def agree(texts: Sequence[str], open_client: Connect, record: DemoRecord, stage: Stage) -> None:
-    """Ask the same texts in every way, one at a time."""
+    """Send the same texts by every transport, one at a time."""
     record.agreement = found = compare_transports(texts, open_client)
     record.texts_sent += found.texts * len(found.by_transport)
-    stage.say(f"{found.texts} texts, P(positive) differs by {found.largest_difference:.1g} at most")
+    stage.describe(f"{found.texts} texts, P(positive) differs by at most {found.largest_difference:.1g}")
 
 
 def send_window(
     table: Table, open_client: Connect, threads: int, stage: Stage
 ) -> tuple[tuple[datetime, datetime], list[Sent]]:
-    """Send all rows; the time window that holds them and nothing else, and what was answered.
+    """Send all rows; return the time window that holds exactly these rows, and the answers.
 
     Raises:
         ProgramFailed: a request was refused.
@@ -203,21 +203,21 @@ def send_window(
         for label, truth in zip(one.labels, truths, strict=True)
     ]
     right = sum(label == truth for label, truth in pairs) / len(pairs)
-    stage.say(f"{len(sent)} requests with {len(pairs)} texts from {threads} threads, {right:.0%} answered rightly")
+    stage.describe(f"{len(sent)} requests with {len(pairs)} texts from {threads} threads, {right:.0%} correct")
     return (start, end), sent
 
 
 def _truths(table: Table, sent: Sequence[Sent]) -> list[tuple[str, ...]]:
-    """The true labels of each request's texts."""
+    """Return the true labels of each request's texts."""
     truth = dict(zip(table.texts, table.labels, strict=True))
     return [tuple(LABELS[truth[text]] for text in one.request.texts) for one in sent]
 
 
 def count_log(place: Place, began: datetime, record: DemoRecord, sent: Sequence[Sent], stage: Stage) -> None:
-    """Wait until the log holds as many rows as texts were sent.
+    """Wait until the log holds one row per sent text.
 
     Raises:
-        ProgramFailed: it does not within 20 s, or holds more.
+        ProgramFailed: after 20 s the counts still differ.
     """
     from prediction_log import WindowReader
 
@@ -234,7 +234,7 @@ def count_log(place: Place, began: datetime, record: DemoRecord, sent: Sequence[
             f"{record.texts_sent} texts were answered, but {place.database_url} holds {record.rows_logged} of them "
             f"after {LOG_SECONDS:.0f} s; see {place.log('server')}"
         )
-    stage.say(f"{record.rows_logged} rows for {record.texts_sent} texts")
+    stage.describe(f"{record.rows_logged} rows for {record.texts_sent} texts")
 
 
 def check_drift(
@@ -252,12 +252,12 @@ def check_drift(
     log = stage.log(place.log(f"drift-{name}"))
     finished = run_program(["drift_cronjob", "check"], environment, log, expected=DRIFT_CODES, on_line=stage.progress)
     row = latest_reports(place.database_url, 1)[0]
-    stage.say(f"{row.verdict} (expected: {expected})")
+    stage.describe(f"{row.verdict} (expected: {expected})")
     return DriftRecord(name, expected, row.verdict, row.reason, row.rows, row.report_uri, finished.seconds)
 
 
 def expectations(record: DemoRecord) -> list[Expectation]:
-    """What must be true at the end of a good demo. A `warning` on like traffic is no alarm and is let pass."""
+    """Evaluate the expectations of a demo. A `warning` on like traffic is not an alarm and passes."""
     verdicts = {drift.traffic: drift.verdict for drift in record.drift}
     agreement = record.agreement
     met = [
@@ -269,10 +269,10 @@ def expectations(record: DemoRecord) -> list[Expectation]:
         Expectation(
             "traffic of its own kind raises no alarm", verdicts.get("like") in {"stable", "warning"}, verdicts["like"]
         ),
-        Expectation("foreign traffic is noticed", verdicts.get("foreign") == "drift", verdicts["foreign"]),
+        Expectation("foreign traffic is detected", verdicts.get("foreign") == "drift", verdicts["foreign"]),
     ]
     if agreement:
         same = agreement.largest_difference <= AGREEMENT_LIMIT and agreement.labels_agree
         found = f"largest difference {agreement.largest_difference:.2g}"
-        met.insert(0, Expectation("all four ways give the same answers", same, found))
+        met.insert(0, Expectation("all four transports give the same answers", same, found))
     return met

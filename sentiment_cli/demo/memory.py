@@ -1,4 +1,4 @@
-"""Memory of this process and all that it started, sampled from outside."""
+"""Memory of this process and its descendants, sampled from a thread."""
 
 import threading
 from types import TracebackType
@@ -10,18 +10,18 @@ MIB = 1024**2
 
 
 def tree_mib(root: psutil.Process) -> float:
-    """Resident memory of a process and its descendants in MiB. Pages that they share count for each of them."""
+    """Return the resident memory of a process and its descendants in MiB; shared pages count for each process."""
     total = 0
     for process in [root, *root.children(recursive=True)]:
         try:
             total += process.memory_info().rss
-        except psutil.NoSuchProcess:  # it ended between the listing and the look
+        except psutil.NoSuchProcess:  # the process ended after it was listed
             continue
     return total / MIB
 
 
 class MemoryWatch:
-    """Samples the tree every `interval` seconds from a thread while the context is entered."""
+    """A context in which a thread samples the process tree every `interval` seconds."""
 
     def __init__(self, interval: float = 0.25) -> None:
         self.interval = interval
@@ -39,7 +39,7 @@ class MemoryWatch:
             self._stop.wait(self.interval)
 
     def take_stage_peak(self) -> float:
-        """The highest since this was last called, in MiB."""
+        """Return the peak since the last call, in MiB."""
         peak, self._stage_peak = self._stage_peak, 0.0
         return peak
 

@@ -1,4 +1,4 @@
-"""The programs as processes: run to their end, or the server until it is told to stop."""
+"""The programs as processes: run to their end, or, for the server, until it is stopped."""
 
 import os
 import re
@@ -16,18 +16,18 @@ import httpx
 
 from sentiment_cli.errors import CliError
 
-START_SECONDS = 300.0  # seconds where the machine has nothing else to do
+START_SECONDS = 300.0  # far more than a start takes on an idle machine
 STOP_SECONDS = 60.0
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class ProgramFailed(CliError):
-    """A program ended otherwise than it should; the message holds the last lines that it said."""
+    """A program failed; the message holds its last lines of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A program's end: its exit code, the seconds that it took, its output."""
+    """A finished program: its exit code, duration in seconds, and output."""
 
     code: int
     seconds: float
@@ -35,7 +35,7 @@ class Finished:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing uses now."""
+    """Find ports that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -47,7 +47,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def last_words(text: str, count: int = 6) -> str:
-    """The last lines with something in them, without colours."""
+    """Return the last non-empty lines, without colours."""
     lines = [line.strip() for line in _ANSI.sub("", text).replace("\r", "\n").splitlines()]
     return "\n".join([line for line in lines if line][-count:])
 
@@ -60,10 +60,10 @@ def run_program(
     expected: Sequence[int] = (0,),
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Run `python -m …` with its output to `log`, telling `on_line` each line.
+    """Run `python -m …` with its output in `log`, and call `on_line` with each line.
 
     Raises:
-        ProgramFailed: its exit code is not an expected one.
+        ProgramFailed: its exit code is not in `expected`.
     """
     start = time.perf_counter()
     command = [sys.executable, "-m", *arguments]
@@ -100,12 +100,12 @@ def _copy(source: IO[str] | None, log: IO[str], on_line: Callable[[str], None] |
 
 
 def describe_exit(code: int) -> str:
-    """`exit code 2`, or the signal's name."""
+    """Format an exit as `exit code 2` or `signal SIGTERM`."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def stop_process(process: subprocess.Popen[str], seconds: float = 10.0) -> int:
-    """SIGTERM, then SIGKILL when that does not end it in time; its exit code."""
+    """Send SIGTERM, then SIGKILL after `seconds`; return the exit code."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -117,7 +117,7 @@ def stop_process(process: subprocess.Popen[str], seconds: float = 10.0) -> int:
 
 
 class ServerProcess:
-    """`sentiment serve` as a process: started, awaited until it is ready, stopped by SIGTERM."""
+    """`sentiment serve` as a child process."""
 
     def __init__(self, environment: Mapping[str, str], log: Path, http_port: int, grpc_port: int) -> None:
         self.log = log
@@ -130,33 +130,33 @@ class ServerProcess:
             )
 
     def wait_ready(self, seconds: float = START_SECONDS) -> float:
-        """Seconds until `GET /v2/health/ready` answers 200.
+        """Wait until `GET /v2/health/ready` answers 200; return the seconds.
 
         Raises:
-            ProgramFailed: it ended, or was not ready in time.
+            ProgramFailed: the server ended, or was not ready in time.
         """
         start = time.perf_counter()
         while time.perf_counter() - start < seconds:
             if self.process.poll() is not None:
                 ended = describe_exit(self.process.returncode)
-                raise ProgramFailed(f"the server ended with {ended} before it was ready:\n{self.words()}")
+                raise ProgramFailed(f"the server ended with {ended} before it was ready:\n{self.last_lines()}")
             try:
                 if httpx.get(f"{self.url}/v2/health/ready", timeout=2, trust_env=False).status_code == 200:
                     return time.perf_counter() - start
             except httpx.HTTPError:
                 pass  # not listening yet
             time.sleep(0.1)
-        raise ProgramFailed(f"the server was not ready within {seconds:.0f} s:\n{self.words()}")
+        raise ProgramFailed(f"the server was not ready within {seconds:.0f} s:\n{self.last_lines()}")
 
-    def words(self) -> str:
-        """The last lines of its log."""
+    def last_lines(self) -> str:
+        """Return the last lines of the server's log."""
         return last_words(self.log.read_text("utf-8", errors="replace"))
 
     def stop(self) -> float:
-        """SIGTERM and wait; the seconds until it ended.
+        """Send SIGTERM and wait; return the seconds until the end.
 
         Raises:
-            ProgramFailed: it had to be killed, or ended with an error.
+            ProgramFailed: the server had to be killed, or ended with an error.
         """
         start = time.perf_counter()
         if self.process.poll() is None:
@@ -166,19 +166,19 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.close()
             raise ProgramFailed(
-                f"the server did not end within {STOP_SECONDS:.0f} s of SIGTERM:\n{self.words()}"
+                f"the server did not end within {STOP_SECONDS:.0f} s of SIGTERM:\n{self.last_lines()}"
             ) from None
         if code not in (0, -signal.SIGTERM):
-            raise ProgramFailed(f"the server ended with {describe_exit(code)} after SIGTERM:\n{self.words()}")
+            raise ProgramFailed(f"the server ended with {describe_exit(code)} after SIGTERM:\n{self.last_lines()}")
         return time.perf_counter() - start
 
     def close(self) -> None:
-        """End it if it still runs, however long that takes it."""
+        """Stop the server if it still runs, by SIGKILL if necessary."""
         stop_process(self.process, STOP_SECONDS)
 
 
 def child_environment(folder: Path, seed: int) -> dict[str, str]:
-    """The environment of the demo's programs: all their state under `folder`, none beside it."""
+    """Build the environment of the demo's programs: all their state is under `folder`."""
     root = folder.absolute()
     return os.environ | {
         "RELEASES_URI": str(root / "releases"),

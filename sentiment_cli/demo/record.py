@@ -1,4 +1,4 @@
-"""What the demo did, as plain data: the account is drawn from it and `summary.json` is it."""
+"""The demo's results as plain data: the source of the printed account and of `summary.json`."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class StageRecord:
-    """One stage: how it ended (`done`, `failed`, `not reached`), its seconds, its highest memory, one line on it."""
+    """One stage: outcome (`done`, `failed`, `interrupted`, `not reached`), seconds, peak memory, one line of detail."""
 
     name: str
     title: str
@@ -21,7 +21,7 @@ class StageRecord:
 
 @dataclass(slots=True)
 class TransportRecord:
-    """Requests of one transport; latencies in milliseconds as the client saw them."""
+    """Requests of one transport; latencies in milliseconds, measured by the client."""
 
     transport: str
     requests: int
@@ -33,7 +33,7 @@ class TransportRecord:
 
 @dataclass(slots=True)
 class AgreementRecord:
-    """The same texts asked in every way: the largest difference of P(positive), and whether all labels agree."""
+    """The same texts by every transport: the largest difference of P(positive), and whether all labels agree."""
 
     texts: int
     largest_difference: float
@@ -43,7 +43,7 @@ class AgreementRecord:
 
 @dataclass(slots=True)
 class DriftRecord:
-    """One drift check: what it should find, its verdict and reason, and where its report is."""
+    """One drift check: the expected verdict, its verdict and reason, and its report's address."""
 
     traffic: str
     expected: str
@@ -56,7 +56,7 @@ class DriftRecord:
 
 @dataclass(slots=True)
 class Expectation:
-    """Something that must be true at the end."""
+    """A condition that must hold at the end of the demo."""
 
     name: str
     met: bool
@@ -65,7 +65,7 @@ class Expectation:
 
 @dataclass(slots=True)
 class DemoRecord:
-    """All of it. `outcome` is `ok`, `failed` (a stage or an expectation) or `interrupted`."""
+    """The whole demo. `outcome` is `ok`, `failed` (a stage or an expectation) or `interrupted`."""
 
     started: str
     stages: list[StageRecord]
@@ -91,6 +91,6 @@ class DemoRecord:
     environment: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the record as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,4 +1,4 @@
-"""What `sentiment demo` can be told, by environment or options."""
+"""Settings of `sentiment demo`, from the environment or options."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -15,11 +15,11 @@ class DemoSettings(Settings):
     """Settings of the demo."""
 
     train_data: str | None = Field(None, validation_alias="TRAIN_DATA")
-    """CSV or Parquet with text,label (or hub:NAME); the repository's own reviews unless given."""
+    """CSV or Parquet with text,label (or hub:NAME); the repository's own reviews by default."""
     test_data: str | None = Field(None, validation_alias="TEST_DATA")
     """The same for the held-out rows; without it, TRAIN_DATA is split."""
     foreign_data: str = Field(str(OWN_FOREIGN), validation_alias="FOREIGN_DATA")
-    """Rows of another kind, which the drift check must notice."""
+    """Rows of another kind, which the drift check must detect."""
     text_column: str = Field("text", validation_alias="TEXT_COLUMN", min_length=1)
     """The column of the texts in TRAIN_DATA and TEST_DATA."""
     label_column: str = Field("label", validation_alias="LABEL_COLUMN", min_length=1)
@@ -27,27 +27,27 @@ class DemoSettings(Settings):
     base_model: str = Field("minilm", validation_alias="BASE_MODEL", min_length=1)
     """The network that training starts from."""
     mode: Literal["quick", "optimized", "full"] | None = Field(None, validation_alias="DEMO_MODE")
-    """Training mode; quick on TRAIN_DATA, and all rows of the own reviews unless given."""
+    """Training mode; by default quick for TRAIN_DATA and full for the repository's own reviews."""
     epochs: float | None = Field(None, validation_alias="EPOCHS", gt=0)
-    """Passes over the training rows; the mode's own unless given (more for the few own reviews)."""
+    """Passes over the training rows; by default the mode's (more for the repository's few reviews)."""
     max_tokens: int = Field(256, validation_alias="MAX_TOKENS", ge=8, le=512)
-    """Tokens that a text is cut to."""
+    """Tokens at which a text is truncated."""
     test_rows: int = Field(2000, validation_alias="DEMO_TEST_ROWS", ge=100)
-    """At most so many held-out rows are used for evaluation and as the drift reference."""
+    """Maximum of held-out rows for evaluation and the drift reference."""
     like_rows: int = Field(300, validation_alias="DEMO_LIKE_ROWS", ge=100)
-    """Held-out rows that are sent as traffic of the release's own kind."""
+    """Held-out rows to send as traffic of the release's own kind."""
     foreign_rows: int = Field(250, validation_alias="DEMO_FOREIGN_ROWS", ge=100)
-    """Foreign rows that are sent afterwards."""
+    """Foreign rows to send afterwards."""
     threads: int = Field(4, validation_alias="DEMO_THREADS", ge=1, le=64)
     """Threads that send requests."""
     folder: Path = Field(Path("var/demo"), validation_alias="DEMO_DIR")
-    """Everything that the demo makes lies here."""
+    """Folder for all files of the demo."""
     seed: int = Field(0, validation_alias="SEED", ge=0)
     """Seed of the split, the training and the drift checks."""
     http_port: int | None = Field(None, validation_alias="DEMO_HTTP_PORT", ge=1, le=65535)
-    """REST port of the demo's server; a free one unless given."""
+    """REST port of the demo's server; by default a free one."""
     grpc_port: int | None = Field(None, validation_alias="DEMO_GRPC_PORT", ge=1, le=65535)
-    """gRPC port of the demo's server; a free one unless given."""
+    """gRPC port of the demo's server; by default a free one."""
 
     @field_validator("train_data", "test_data", mode="before")
     @classmethod

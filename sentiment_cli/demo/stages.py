@@ -1,4 +1,4 @@
-"""Stages: each is timed, told on the terminal as it goes, and recorded; the first that fails ends the demo."""
+"""Stages: each is timed, shown on the terminal and recorded; the first failure ends the demo."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -30,20 +30,20 @@ TITLES = {
 
 
 class StageFailed(CliError):
-    """A stage did not do what it should; the record says which, why, and where its log is."""
+    """A stage failed; the record holds the stage, the reason and the log."""
 
     exit_code = 1
 
 
 class Stage:
-    """The stage that is running: what to say of it, and what a spinner shows meanwhile."""
+    """The running stage: its record, and the spinner's text."""
 
     def __init__(self, record: StageRecord, status: Status) -> None:
         self.record = record
         self._status = status
 
     def log(self, path: Path) -> Path:
-        """Name the file that this stage's program writes to."""
+        """Record the output file of this stage's program."""
         self.record.log = str(path)
         return path
 
@@ -51,13 +51,13 @@ class Stage:
         """Show the program's latest line beside the spinner (on a terminal only)."""
         self._status.update(f"{escape(self.record.title)} [dim]{escape(words[:90])}[/dim]")
 
-    def say(self, detail: str) -> None:
-        """The one line that the account tells of this stage."""
+    def describe(self, detail: str) -> None:
+        """Set this stage's line in the account."""
         self.record.detail = detail
 
 
 class Stages:
-    """Runs stages in their order and keeps their records in `record.stages`."""
+    """Run stages and keep their records in `record.stages`."""
 
     def __init__(self, record: DemoRecord, console: Console, memory: MemoryWatch) -> None:
         self.record, self.console, self.memory = record, console, memory
@@ -65,16 +65,16 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
-        """Time what happens inside.
+        """Time the stage, and record its outcome.
 
         Raises:
-            StageFailed: something was raised inside that carries an exit code, or an error of the system.
+            StageFailed: the stage raised a UserError or an OSError.
         """
         record = self._by_name[name]
         start = time.perf_counter()
         self.memory.take_stage_peak()
         record.outcome = "interrupted"
-        if not self.console.is_terminal:  # where no spinner can say what takes its time
+        if not self.console.is_terminal:  # no spinner shows the running stage here
             self.console.print(f"...             {escape(record.title)}", soft_wrap=True)
         try:
             with self.console.status(escape(record.title)) as status:
@@ -89,9 +89,9 @@ class Stages:
         finally:
             record.seconds = time.perf_counter() - start
             record.peak_mib = self.memory.take_stage_peak()
-            self._tell(record)
+            self._show(record)
 
-    def _tell(self, record: StageRecord) -> None:
+    def _show(self, record: StageRecord) -> None:
         done = record.outcome == "done"
         mark = "[green]done  [/green]" if done else f"[red]{record.outcome}[/red]"
         detail = escape(record.detail.splitlines()[0]) if record.detail else ""
@@ -99,5 +99,5 @@ class Stages:
 
 
 def new_stages() -> list[StageRecord]:
-    """All stages, none reached."""
+    """Return the records of all stages, `not reached`."""
     return [StageRecord(name, title) for name, title in TITLES.items()]

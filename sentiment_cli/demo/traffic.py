@@ -1,4 +1,4 @@
-"""Requests to a server from several threads, by all transports, and what became of them."""
+"""Requests to a server from several threads, by all transports, and their outcomes."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ Connect = Callable[[str], Client]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Texts that go together, and how."""
+    """Texts of one request, and its transport."""
 
     transport: str
     texts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request with the seconds that it took, the labels that came back, and the refusal if it failed."""
+    """A sent request: its seconds, the returned labels, and the refusal if it failed."""
 
     request: Request
     seconds: float
@@ -38,7 +38,7 @@ class Sent:
 
 
 def plan_requests(texts: Sequence[str], transports: Sequence[str] = TRANSPORTS) -> list[Request]:
-    """Every text once, in order, the transports by turns."""
+    """Plan requests that send every text once, in order, with alternating transports."""
     sizes = {transport: cycle(SIZES[transport]) for transport in transports}
     requests: list[Request] = []
     position = 0
@@ -52,14 +52,14 @@ def plan_requests(texts: Sequence[str], transports: Sequence[str] = TRANSPORTS) 
 
 
 class _Connections(threading.local):
-    """One client a transport and thread."""
+    """One client per transport and thread."""
 
     def __init__(self) -> None:
         self.clients: dict[str, Client] = {}
 
 
 def send_all(requests: Sequence[Request], connect: Connect, threads: int) -> list[Sent]:
-    """Send from `threads` threads, each with connections of its own. A refused request is part of the result."""
+    """Send from `threads` threads, each with its own connections. A refused request is part of the result."""
     local, opened, lock = _Connections(), list[Client](), threading.Lock()
 
     def client_of(transport: str) -> Client:
@@ -87,7 +87,7 @@ def send_all(requests: Sequence[Request], connect: Connect, threads: int) -> lis
 
 
 def by_transport(sent: Sequence[Sent]) -> list[TransportRecord]:
-    """Counts and percentiles of the requests that were answered, by transport."""
+    """Count requests by transport, with latency percentiles of the answered requests."""
     records = []
     for transport in dict.fromkeys(one.request.transport for one in sent):
         mine = [one for one in sent if one.request.transport == transport]
@@ -99,12 +99,16 @@ def by_transport(sent: Sequence[Sent]) -> list[TransportRecord]:
 
 
 def failures(sent: Sequence[Sent]) -> list[str]:
-    """What the server said to the requests that it refused."""
+    """Return the messages of the refused requests."""
     return [one.error for one in sent if one.error is not None]
 
 
 def compare_transports(texts: Sequence[str], connect: Connect) -> AgreementRecord:
-    """Ask each text alone in every way, and compare with the first way. ServerAnswer when one is refused."""
+    """Send each text alone by every transport, and compare the answers with the first transport's.
+
+    Raises:
+        ServerAnswer: a request was refused.
+    """
     probability: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     labels: dict[str, list[str]] = {}
     for transport in TRANSPORTS:

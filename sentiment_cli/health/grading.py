@@ -1,4 +1,4 @@
-"""How healthy a figure is: green, yellow, red, or unknown where there is nothing to judge. Pure."""
+"""Grades of health: green, yellow, red, or unknown where there is nothing to judge. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Grade(StrEnum):
-    """In the order of concern. `UNKNOWN` means that there was nothing to judge, not that something is wrong."""
+    """A grade, in the order of concern. `UNKNOWN` means nothing to judge, not something wrong."""
 
     GREEN = "green"
     UNKNOWN = "unknown"
@@ -30,7 +30,7 @@ ERROR_SHARE_RED = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the snapshot: what it is about, the figure in words, its grade, and what to do when not green."""
+    """One line of the snapshot: its name, the figure in words, its grade, and the remedy when not green."""
 
     name: str
     value: str
@@ -42,14 +42,14 @@ class Line:
 
 
 def worst(lines: Iterable[Line]) -> Grade:
-    """The grade of greatest concern; unknown lines do not make a whole unknown unless all are."""
+    """Return the grade of greatest concern; the result is unknown only where all lines are."""
     grades = {line.grade for line in lines}
     judged = grades - {Grade.UNKNOWN}
     return max(judged or grades or {Grade.UNKNOWN}, key=_CONCERN.__getitem__)
 
 
 def grade_confidence(mean: float | None) -> Grade:
-    """Average confidence, 0 to 1: over 0.80 green, 0.60 to 0.80 yellow, under 0.60 red."""
+    """Grade the average confidence, 0 to 1: over 0.80 green, 0.60 to 0.80 yellow, under 0.60 red."""
     if mean is None or math.isnan(mean):
         return Grade.UNKNOWN
     if mean > CONFIDENCE_GREEN:
@@ -58,7 +58,7 @@ def grade_confidence(mean: float | None) -> Grade:
 
 
 def grade_p95(milliseconds: float | None) -> Grade:
-    """95th percentile of latency: under 100 ms green, 100 to 500 yellow, over 500 red."""
+    """Grade the 95th percentile of latency: under 100 ms green, 100 to 500 yellow, over 500 red."""
     if milliseconds is None or math.isnan(milliseconds):
         return Grade.UNKNOWN
     if milliseconds < P95_GREEN_MS:
@@ -67,7 +67,7 @@ def grade_p95(milliseconds: float | None) -> Grade:
 
 
 def grade_errors(errors: float, requests: float) -> Grade:
-    """Failed requests of all requests: none green, up to 1 % yellow, over 1 % red."""
+    """Grade the share of failed requests: zero green, up to 1 % yellow, over 1 % red."""
     if requests <= 0:
         return Grade.UNKNOWN
     if errors <= 0:
@@ -76,7 +76,7 @@ def grade_errors(errors: float, requests: float) -> Grade:
 
 
 def grade_log(*, lost: int, journal_rows: int, database_up: bool | None) -> Grade:
-    """The server's log writer: lost rows are red; rows waiting in the journal or a database that is away, yellow."""
+    """Grade the server's log writer: lost rows are red; waiting rows or an unreachable database yellow."""
     if lost > 0:
         return Grade.RED
     if journal_rows > 0 or database_up is False:
@@ -85,19 +85,19 @@ def grade_log(*, lost: int, journal_rows: int, database_up: bool | None) -> Grad
 
 
 def grade_verdict(verdict: str | None) -> Grade:
-    """A drift verdict; None (never checked) and `not enough data` leave nothing to judge."""
+    """Grade a drift verdict; None (never checked) and `not enough data` are unknown."""
     known = {"stable": Grade.GREEN, "warning": Grade.YELLOW, "drift": Grade.RED}
     return known.get(verdict or "", Grade.UNKNOWN)
 
 
 def label_mix(by_label: Mapping[str, int]) -> str:
-    """`negative 48 %, positive 52 %`."""
+    """Format as `negative 48%, positive 52%`."""
     total = sum(by_label.values())
     return ", ".join(f"{label} {count / total:.0%}" for label, count in sorted(by_label.items())) if total else "none"
 
 
 def alerts(lines: Sequence[Line]) -> list[str]:
-    """`name: value -> remedy` of every line that needs a person, the worst first."""
+    """Format every yellow or red line as `name: value -> remedy`, the worst first."""
     needing = sorted(
         (line for line in lines if line.grade in {Grade.YELLOW, Grade.RED}),
         key=lambda line: -_CONCERN[line.grade],

@@ -1,4 +1,4 @@
-"""The server's own metrics, read from the text of `GET /metrics`. Pure."""
+"""The server's metrics, read from the text of `GET /metrics`. Pure."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,8 +8,13 @@ DURATION = "ml_prediction_duration_seconds"
 
 @dataclass(frozen=True, slots=True)
 class ServerMetrics:
-    """Counts since the server started. `by_label` holds predictions; `buckets` the cumulative counts of the latency
-    histogram by upper bound in seconds; `mean_confidence` is 0 to 1, None before the first prediction."""
+    """Counts since the server started.
+
+    Attributes:
+        by_label: predictions.
+        mean_confidence: 0 to 1; None before the first prediction.
+        buckets: cumulative counts of the latency histogram by upper bound in seconds.
+    """
 
     by_label: dict[str, int] = field(default_factory=dict)
     mean_confidence: float | None = None
@@ -23,13 +28,13 @@ class ServerMetrics:
 
     @property
     def p95_ms(self) -> float | None:
-        """95th percentile of latency in milliseconds, None before the first prediction."""
+        """The 95th percentile of latency in milliseconds; None before the first prediction."""
         value = histogram_quantile(0.95, self.buckets)
         return None if value is None else value * 1000
 
 
 def histogram_quantile(share: float, buckets: tuple[tuple[float, float], ...]) -> float | None:
-    """Prometheus's `histogram_quantile`: linear inside the bucket, and the last finite bound beyond it.
+    """Compute Prometheus's `histogram_quantile`: linear inside a bucket, the last finite bound above it.
 
     Args:
         buckets: (upper bound, cumulative count), ascending, the last bound infinite.
@@ -47,10 +52,10 @@ def histogram_quantile(share: float, buckets: tuple[tuple[float, float], ...]) -
 
 
 def read_metrics(text: str) -> ServerMetrics:
-    """Parse the exposition text; families that are not ours are passed over.
+    """Parse the exposition text; other families are ignored.
 
     Raises:
-        ValueError: it is not Prometheus's text format.
+        ValueError: the text is not in Prometheus's format.
     """
     from prometheus_client.parser import text_string_to_metric_families
 

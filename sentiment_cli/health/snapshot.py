@@ -1,6 +1,6 @@
-"""The health snapshot: what a running server and its log say, and the graded lines made of it.
+"""The health snapshot: figures of a running server and its log, and the graded lines made from them.
 
-Collecting and grading are apart: `grade` is pure.
+Collecting and grading are separate: `grade` is pure.
 """
 
 from collections.abc import Collection, Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sentiment_cli.checks.check import plain
+from sentiment_cli.errors import first_line
 from sentiment_cli.health import grading
 from sentiment_cli.health.grading import Grade, Line
 from sentiment_cli.health.metrics import ServerMetrics, read_metrics
@@ -19,10 +19,12 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """What the server says of itself. `problem` is why it could not be asked, and the rest is empty then.
+    """The state that the server reports.
 
-    `phase` is `loading`, `ready`, `draining`, ...; `log` holds the log writer's figures (`written`, `lost`,
-    `journal_rows`, `database_up`, `last_error`, ...).
+    Attributes:
+        problem: why the server could not be queried; the other fields are empty then.
+        phase: `loading`, `ready`, `draining`, ...
+        log: the log writer's figures (`written`, `lost`, `journal_rows`, `database_up`, `last_error`, ...).
     """
 
     url: str
@@ -39,7 +41,7 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """The window's figures from the prediction log. `problem` is why it could not be read."""
+    """The window's figures from the prediction log; `problem` is why the log could not be read."""
 
     problem: str | None = None
     predictions: int = 0
@@ -52,7 +54,7 @@ class LogView:
 
 
 def view_server(url: str) -> ServerView:
-    """Ask a running server; never raises for one that is down or answers strangely."""
+    """Query a running server; a server that is down or answers strangely is a `problem`, not an exception."""
     import httpx
 
     url = url.rstrip("/")
@@ -64,14 +66,16 @@ def view_server(url: str) -> ServerView:
     except httpx.ConnectError:
         return ServerView(url, problem=f"no server answers at {url}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return ServerView(url, problem=f"no server answers at {url} ({plain(error)})")
+        return ServerView(url, problem=f"no server answers at {url} ({first_line(error)})")
     except (ValueError, KeyError, TypeError):
         return ServerView(url, problem=f"what answers at {url} is not this server")
 
 
 def own_releases(releases_uri: str, model_name: str) -> frozenset[str] | None:
-    """The model's releases, by which its rows are told apart in a log that several models share; None where the store
-    has none or cannot be read, and all rows are meant."""
+    """Return the ids of the model's releases, which select its rows in a log that several models share.
+
+    None selects all rows: the store has no releases or cannot be read.
+    """
     from model_release import ReleaseError, ReleaseStore
 
     try:
@@ -81,7 +85,7 @@ def own_releases(releases_uri: str, model_name: str) -> frozenset[str] | None:
 
 
 def view_log(database_url: str, hours: float, releases: Collection[str] | None = None) -> LogView:
-    """Read the last hours of the log and the newest drift verdict; never raises for a database that is down."""
+    """Read the last hours of the log and the newest drift verdict; an unreachable database is a `problem`."""
     from prediction_log import LogError, WindowReader, latest_reports
 
     absent = absent_sqlite(database_url)
@@ -92,7 +96,7 @@ def view_log(database_url: str, hours: float, releases: Collection[str] | None =
         found = WindowReader(database_url).summary(now - timedelta(hours=hours), now + timedelta(seconds=1), releases)
         reports = latest_reports(database_url, 1, releases=releases)
     except LogError as error:
-        return LogView(problem=plain(error))
+        return LogView(problem=first_line(error))
     report = reports[0] if reports else None
     return LogView(
         predictions=found.predictions,
@@ -106,7 +110,7 @@ def view_log(database_url: str, hours: float, releases: Collection[str] | None =
 
 
 def grade(server: ServerView, log: LogView, hours: float) -> list[Line]:
-    """The snapshot's lines, each with its grade and, where it is not green, what to do."""
+    """Build the snapshot's lines, each with its grade and, where it is not green, its remedy."""
     return [
         _model(server),
         *_predictions(server, log, hours),
@@ -125,7 +129,7 @@ def _model(server: ServerView) -> Line:
 
 
 def _predictions(server: ServerView, log: LogView, hours: float) -> list[Line]:
-    """Figures of the window from the log; those since the server's start where the log cannot be read."""
+    """Take the window's figures from the log, or the server's since its start where the log cannot be read."""
     metrics = server.metrics
     if log.problem is None:
         source, count, mix = f"in {hours:g} h", log.predictions, log.by_label or {}
@@ -134,7 +138,7 @@ def _predictions(server: ServerView, log: LogView, hours: float) -> list[Line]:
         source, count, mix = "since the server started", metrics.predictions, metrics.by_label
         confidence, p95 = metrics.mean_confidence, metrics.p95_ms
     else:
-        unknown = "neither the log nor the server tells"
+        unknown = "neither the log nor the server can be read"
         return [
             Line(name, unknown, Grade.UNKNOWN)
             for name in ("predictions", "label mix", "average confidence", "p95 latency")
@@ -161,7 +165,7 @@ def _predictions(server: ServerView, log: LogView, hours: float) -> list[Line]:
 def _errors(server: ServerView) -> Line:
     metrics = server.metrics
     if metrics is None or metrics.requests <= 0:
-        return Line("error rate", "no requests yet" if metrics else "the server does not tell", Grade.UNKNOWN)
+        return Line("error rate", "no requests yet" if metrics else "not reported by the server", Grade.UNKNOWN)
     share = metrics.errors / metrics.requests
     words = f"{share:.2%} ({metrics.errors:,.0f} of {metrics.requests:,.0f} requests since the server started)"
     return Line("error rate", words, grading.grade_errors(metrics.errors, metrics.requests), "see the server's log")
@@ -173,10 +177,10 @@ def _writer(server: ServerView, log: LogView) -> Line:
         return Line("prediction log", f"cannot be read: {log.problem}", Grade.RED, remedy)
     stats = server.log
     if not stats:
-        return Line("prediction log", "can be read; no server tells of its writing", Grade.UNKNOWN)
+        return Line("prediction log", "can be read; no server reports on its writes", Grade.UNKNOWN)
     lost, journal, up = int(stats["lost"]), int(stats["journal_rows"]), bool(stats["database_up"])
     words = f"{int(stats['written']):,} rows written, {journal:,} in the journal, {lost:,} lost"
-    words += "" if up else f"; the server cannot reach its database ({stats['last_error'] or 'no reason is known'})"
+    words += "" if up else f"; the server cannot reach its database ({stats['last_error'] or 'unknown reason'})"
     remedy = "rows were lost: see the server's log" if lost else "rows are replayed when the database is back"
     return Line("prediction log", words, grading.grade_log(lost=lost, journal_rows=journal, database_up=up), remedy)
 
@@ -187,5 +191,5 @@ def _drift(log: LogView) -> Line:
         return Line("drift", "never checked" if log.problem is None else "unknown", Grade.UNKNOWN, remedy)
     at = f" at {log.verdict_at:%Y-%m-%d %H:%M} UTC" if log.verdict_at else ""
     first_sentence = log.verdict_reason.split(". ")[0].rstrip(".")
-    grade_of_it = grading.grade_verdict(log.verdict)
-    return Line("drift", f"{log.verdict}{at}: {first_sentence}", grade_of_it, "read the report of that check")
+    its_grade = grading.grade_verdict(log.verdict)
+    return Line("drift", f"{log.verdict}{at}: {first_sentence}", its_grade, "read the report of that check")

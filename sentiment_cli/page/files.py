@@ -1,4 +1,4 @@
-"""The page's built files, with the headers that keep a page to what it brings."""
+"""The page's built files, with headers that restrict the page to its own files."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sentiment_cli.errors import CliError
 
-# The same as frontend/nginx/default.conf.template gives; a test holds them together.
+# A copy of those in frontend/nginx/default.conf.template; a test compares them.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -22,14 +22,18 @@ _FOREVER, _ASK = "public, max-age=31536000, immutable", "no-cache"
 
 
 class PageNotBuilt(CliError):
-    """The page's files are not there."""
+    """The page's built files are missing."""
 
 
 def check_built(folder: Path) -> None:
-    """Raise PageNotBuilt, which says how to build them, where the files are missing."""
+    """Check that the page is built.
+
+    Raises:
+        PageNotBuilt: the files are missing; the message names the build command.
+    """
     if not (folder / "index.html").is_file():
         raise PageNotBuilt(
-            f"the page is not built: {folder} has no index.html. Type: make frontend (it needs Node.js 20.19 "
+            f"the page is not built: {folder} has no index.html; type: make frontend (it needs Node.js 20.19 "
             "or newer), or set PAGE_DIR to a folder with the built files"
         )
 

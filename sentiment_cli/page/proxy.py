@@ -1,4 +1,4 @@
-"""One address for the page, the predictor and the monitor, as nginx gives it in a cluster."""
+"""One address for the page, the predictor and the monitor, like nginx in a cluster."""
 
 import json
 from collections.abc import AsyncIterator
@@ -19,36 +19,36 @@ from sentiment_cli.page.files import PageFiles
 from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects
 
 TIMEOUT = httpx.Timeout(60.0, connect=3.0)
-# Paths of the predictor; `/api/` goes to the monitor. All others are files of the page.
+# Paths of the predictor; `/api/` goes to the monitor. All other paths are files of the page.
 PREDICTOR_PATHS = ("/v2/{rest:path}", "/predict", "/feedback", "/health")
 CLIENT_GONE = 499  # nobody reads the answer
-# The predictor says which of them a path has.
+# The predictor decides which methods a path allows.
 _METHODS = ("GET", "DELETE", "OPTIONS", "POST", "PUT", "PATCH")
 _OF_A_BODY = ("content-length", "transfer-encoding")  # a request has a body where it has one of them
-# A connection's own headers (RFC 9110, 7.6.1), which end at a proxy, and those that each server gives its own answers.
+# Hop-by-hop headers (RFC 9110, 7.6.1), and headers that each server sets itself.
 _OWN = frozenset("connection keep-alive proxy-connection te trailer transfer-encoding upgrade host date".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A server that stands behind the page: its name for people, and its address."""
+    """A server behind the page: its name in messages, and its address."""
 
     name: str
     url: str
 
 
-def _told(status: int, text: str) -> Response:
+def _error(status: int, text: str) -> Response:
     return Response(json.dumps({"error": text}), status, media_type="application/json")
 
 
 class Forward:
-    """Pass a request on and its answer back, in pieces. An upstream that is away is told as 502, a slow one as 504."""
+    """Forward a request and stream its answer back; 502 for an unreachable upstream, 504 for a slow one."""
 
     def __init__(self, client: httpx.AsyncClient, upstream: Upstream) -> None:
         self._client, self._upstream = client, upstream
 
     async def answer(self, request: Request) -> Response:
-        # The path as it was sent: decoded and encoded again it might mean another resource.
+        # The path as sent: decoding and encoding it again could name another resource.
         path = request.scope.get("raw_path", b"/").decode("ascii", "replace")
         query = f"?{request.url.query}" if request.url.query else ""
         headers = [(name, value) for name, value in request.headers.items() if name not in _OWN]
@@ -63,9 +63,9 @@ class Forward:
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
         except httpx.TimeoutException:
-            return _told(504, f"the {self._upstream.name} takes too long to answer")
+            return _error(504, f"the {self._upstream.name} takes too long to answer")
         except httpx.HTTPError:
-            return _told(502, f"the {self._upstream.name} does not answer at {self._upstream.url}")
+            return _error(502, f"the {self._upstream.name} does not answer at {self._upstream.url}")
         passed = {name: value for name, value in answer.headers.items() if name not in _OWN}
         return StreamingResponse(
             answer.aiter_raw(), answer.status_code, headers=passed, background=BackgroundTask(answer.aclose)
@@ -73,7 +73,7 @@ class Forward:
 
 
 def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> ASGIApp:
-    """The page's files, and the two servers below their paths."""
+    """Build the app: the page's files, and both servers at their paths."""
     client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""`serve --ui`: the predictor and the monitor as processes, the page in this one; they live and end together."""
+"""`serve --ui`: the predictor and the monitor as child processes, the page in this one; all three end together."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from sentiment_common.settings import environment
 LOOPBACK = "127.0.0.1"
 LOOK_SECONDS = 0.2
 DRAIN_SECONDS = 5
-STOP_SECONDS = 60.0  # the predictor answers what it has taken, and flushes its log
+STOP_SECONDS = 60.0  # the predictor answers the requests that it has accepted, and flushes its log
 
 
 def _start(command: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
@@ -27,7 +27,7 @@ def _start(command: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
 
 
 def _watch(programs: "dict[str, subprocess.Popen[str]]", server: HttpServer, ended: threading.Event) -> None:
-    """Stop the page when one of the programs ends."""
+    """Stop the page when a program ends."""
     while not ended.wait(LOOK_SECONDS):
         if any(program.poll() is not None for program in programs.values()):
             server.should_exit = True
@@ -35,7 +35,7 @@ def _watch(programs: "dict[str, subprocess.Popen[str]]", server: HttpServer, end
 
 
 def _first_end(programs: "dict[str, subprocess.Popen[str]]") -> int:
-    """The exit code of a program that ended by itself, and a line about it; 0 where all still run."""
+    """Print and return the exit code of a program that ended by itself; 0 while all run."""
     for name, program in programs.items():
         code = program.poll()
         if code is not None:
@@ -45,7 +45,7 @@ def _first_end(programs: "dict[str, subprocess.Popen[str]]") -> int:
 
 
 def run(settings: CliSettings, server_command: Sequence[str]) -> int:
-    """Serve until SIGTERM, Ctrl-C or the end of one of the programs; the exit code.
+    """Serve until SIGTERM, Ctrl-C or the end of a program; return the exit code.
 
     Raises:
         PortUnavailable: the page's port is taken; nothing was started.
@@ -56,7 +56,7 @@ def run(settings: CliSettings, server_command: Sequence[str]) -> int:
         Upstream("predictor", f"http://{LOOPBACK}:{settings.http_port}"),
         Upstream("monitor", f"http://{LOOPBACK}:{settings.monitor_port}"),
     )
-    # Signals are handled here: uvicorn would raise them again, and end this process before those below it.
+    # Signals are handled here: uvicorn would raise them again, and end this process before its children.
     limits = HttpLimits.of(settings, streams=True)
     server = HttpServer(app, limits, drain_seconds=DRAIN_SECONDS, signals=False)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,7 +8,7 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 
 from sentiment_common import kubernetes_api
-from sentiment_common.kubernetes_api import NoCluster, connect, in_cluster, own_namespace, said
+from sentiment_common.kubernetes_api import NoCluster, connect, in_cluster, own_namespace, reason_of
 
 BAD_CERTIFICATE = """
 current-context: c
@@ -78,7 +78,7 @@ def _refusal(body: str | None, reason: str = "Forbidden") -> ApiException:
     ],
 )
 def test_a_refusal_is_told_in_the_servers_words(error: Exception, words: str) -> None:
-    assert said(error) == words
+    assert reason_of(error) == words
 
 
 def test_silence_is_told_without_the_library_s_names() -> None:
@@ -87,7 +87,11 @@ def test_silence_is_told_without_the_library_s_names() -> None:
 
     with pytest.raises(HTTPError) as caught:
         PoolManager().request("GET", f"http://127.0.0.1:{kube_config.closed_port()}", retries=0)
-    assert "refused" in said(caught.value) and "Pool" not in said(caught.value) and "(" not in said(caught.value)
+    assert (
+        "refused" in reason_of(caught.value)
+        and "Pool" not in reason_of(caught.value)
+        and "(" not in reason_of(caught.value)
+    )
 
 
 @pytest.mark.parametrize(

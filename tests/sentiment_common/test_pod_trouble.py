@@ -31,7 +31,7 @@ def waiting(reason: str, message: str | None = None) -> dict[str, Any]:
 def test_what_a_container_waits_for(reason: str, kind: str) -> None:
     found = trouble_of({"containerStatuses": [container(state=waiting(reason, "no\n such"))]})
     assert found is not None
-    assert (found.kind, found.said, str(found)) == (kind, f"{reason}: no such", f"c: {reason}: no such")
+    assert (found.kind, found.detail, str(found)) == (kind, f"{reason}: no such", f"c: {reason}: no such")
 
 
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", ""])
@@ -73,4 +73,4 @@ def test_a_container_that_said_nothing(ended: dict[str, Any], words: str) -> Non
 def test_no_words_make_more_than_a_line(text: str, reason: str) -> None:
     ended = {"terminated": {"exitCode": 1, "message": text}}
     found = trouble_of({"containerStatuses": [container(state=waiting(reason, text), lastState=ended)]})
-    assert found is not None and len(found.said.splitlines()) <= 1 and len(found.said) <= LONGEST + len(reason) + 2
+    assert found is not None and len(found.detail.splitlines()) <= 1 and len(found.detail) <= LONGEST + len(reason) + 2

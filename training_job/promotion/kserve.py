@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, said
+from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, reason_of
 from sentiment_common.pod_trouble import trouble_of
 from training_job.progress import show_step
 from training_job.promotion.promote import RollOut
@@ -91,9 +91,9 @@ class KServeCluster:
                     f"{what}: another promotion or upgrade changed the InferenceService {self._name} just now; "
                     "look at what is served (sentiment releases), then try again"
                 ) from None
-            raise RolloutError(f"{what}: the cluster refuses: {said(error)}") from None
+            raise RolloutError(f"{what}: the cluster refuses: {reason_of(error)}") from None
         except HTTPError as error:
-            raise RolloutError(f"{what}: the cluster does not answer: {said(error)}") from None
+            raise RolloutError(f"{what}: the cluster does not answer: {reason_of(error)}") from None
 
     def _get(self) -> dict[str, Any] | None:
         found = self._call(

@@ -253,7 +253,7 @@ def test_drift_that_was_never_checked_checked_long_ago_and_found(tmp_path):
     save(0.5, "drift")
     assert server.check_drift_age(url).state is State.WARN
     assert server.check_drift_age(url, {"release"}).state is State.WARN
-    assert server.check_drift_age(url, {"of another model"}).found == "never made"
+    assert server.check_drift_age(url, {"of another model"}).found == "never run"
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:hunter2@127.0.0.1:1/x", "postgres://127.0.0.1:1/x?password=hunter2"])

@@ -133,9 +133,9 @@ def test_a_job_that_failed_without_a_pod_fails(api: KubeApi) -> None:
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("ErrImagePull", "the image i:1 cannot be had.*image.registry"),
-        ("CreateContainerConfigError", "an object that it needs is missing: .*no such secret"),
-        ("CreateContainerError", "its container cannot be made"),
+        ("ErrImagePull", "the image i:1 cannot be pulled.*image.registry"),
+        ("CreateContainerConfigError", "a required object is missing: .*no such secret"),
+        ("CreateContainerError", "the container cannot be created"),
     ],
 )
 def test_a_pod_that_will_not_start_ends_the_waiting(api: KubeApi, reason: str, words: str) -> None:

@@ -76,7 +76,7 @@ MOUNT = warning("FailedMount", 'MountVolume.SetUp failed for volume "keys" : sec
     ("one", "events", "words"),
     [
         (pod("Pending", waits("ImagePullBackOff", "not found"), ready_since=9), [], ["registry/server:1", "not found"]),
-        (pod("Pending", waits("ErrImagePull"), ready_since=9), [], ["the image registry/server:1 cannot be had"]),
+        (pod("Pending", waits("ErrImagePull"), ready_since=9), [], ["the image registry/server:1 cannot be pulled"]),
         (pod("Pending", waits("CreateContainerConfigError", 'secret "a" not found')), [], ['secret "a" not found']),
         (pod("Pending", waits("CreateContainerError", "exec: no such file")), [], ["exec: no such file"]),
         (
@@ -84,7 +84,7 @@ MOUNT = warning("FailedMount", 'MountVolume.SetUp failed for volume "keys" : sec
             [],
             ["ended 3 times: ", "the bucket nope does not exist"],
         ),
-        (pod("Pending", CREATING, ready_since=60), [MOUNT], ["a volume cannot be had", 'secret "nope" not found']),
+        (pod("Pending", CREATING, ready_since=60), [MOUNT], ["a volume cannot be mounted", 'secret "nope" not found']),
         (pod("Pending", CREATING, ready_since=600), [], ["not ready for 10 minutes", "ContainerCreating"]),
         (
             pod("Running", RUNNING, ready_since=600),
@@ -257,7 +257,7 @@ def read(seconds_ago: float, up: bool = True) -> Object:
         (read(1), [], None),
         (read(1), [job(COMPLETE, promotes=True, at=50)], None),
         (read(1), [job(FAILED, promotes=True, at=50), job(name="t")], None),
-        (read(60), [job(COMPLETE, promotes=True, at=50)], "look again in a minute"),
+        (read(60), [job(COMPLETE, promotes=True, at=50)], "try again in a minute"),
         (read(60), [job(COMPLETE, at=50)], None),
         (read(1), [job(promotes=True)], "the Job j runs"),
         (read(1, up=False), [], "cannot read the release store"),

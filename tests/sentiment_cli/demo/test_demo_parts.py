@@ -175,7 +175,7 @@ def test_memory_of_children_counts():
 
 def test_a_folder_that_no_demo_made_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("ten years of work")
-    with pytest.raises(CliError, match="no demo made it"):
+    with pytest.raises(CliError, match="no demo created it"):
         clean_folder(tmp_path, keep=False)
     assert (tmp_path / "thesis.txt").exists()
 
@@ -211,7 +211,7 @@ def test_a_failed_stage_is_told_and_the_rest_stays_unreached():
     with memory.MemoryWatch() as watch:
         runner = stages.Stages(told, console, watch)
         with runner.stage("data") as stage:
-            stage.say("all well")
+            stage.describe("all well")
         with pytest.raises(stages.StageFailed, match=r"stage `train`.*disk"), runner.stage("train") as stage:
             stage.log(data.Path("logs/train.log"))
             raise CliError("no space on the disk")
