@@ -83,11 +83,11 @@ def test_the_servers_command_says_which_release_it_must_be(two_releases, tmp_pat
     ]
 
 
-def test_a_port_in_use_is_told_with_the_remedy(running):
+def test_a_port_in_use_is_refused_with_the_remedy(running):
     done = running.command("serve")
     assert done.returncode == 2
     assert running.environment["HTTP_PORT"] in done.stderr
-    assert "--http_port" in done.stderr
+    assert "set another HTTP_PORT" in done.stderr
     assert "Traceback" not in done.stderr
 
 
