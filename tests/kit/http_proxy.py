@@ -2,13 +2,13 @@
 
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 PREFIX = "/tracking"
-_HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "host", "content-length"}
+_HOP = {"connection", "proxy-connection", "keep-alive", "transfer-encoding", "host", "content-length", "date", "server"}
 
 
 class Proxy:
@@ -31,9 +31,11 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def _answer(self, status: int, body: bytes, kind: str) -> None:
+        def _answer(self, status: int, body: bytes, headers: Iterable[tuple[str, str]] = ()) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            for name, value in headers:
+                if name.lower() not in _HOP:
+                    self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -46,19 +48,19 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 proxy.hosts.append(str(parts.hostname))
                 path = path.split(parts.netloc, 1)[1]
             elif not path.startswith(PREFIX):
-                return self._answer(404, b"not here", "text/plain")
+                return self._answer(404, b"not here")
             elif proxy.login not in (None, self.headers.get("Authorization")):
-                return self._answer(401, b"log in", "text/plain")
+                return self._answer(401, b"log in")
             else:
                 path = path.removeprefix(PREFIX)
             connection = http.client.HTTPConnection(proxy.backend, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
             connection.request(self.command, path, body, headers)
             answer = connection.getresponse()
-            self._answer(answer.status, answer.read(), answer.headers.get("Content-Type", "text/plain"))
+            self._answer(answer.status, answer.read(), answer.headers.items())
             return connection.close()
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _handle  # noqa: N815
+        do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = do_PUT = _handle  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from sentiment_common.settings import environment
 from training_job.errors import BaseModelError, DataError
@@ -37,8 +37,11 @@ def _settle() -> None:
         os.environ.setdefault(variable, value)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     parts = urlsplit(_endpoint())
-    if getproxies().get(parts.scheme) or not parts.hostname:
-        return  # a proxy reaches what we cannot
+    proxies = getproxies()
+    if not parts.hostname:
+        return
+    if (proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname):
+        return  # a proxy reaches what this machine cannot
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from kit.factories import make_model, make_release, make_texts, make_tokenizer
+from kit.http_proxy import proxy_to
 from kit.hub_standin import hub
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -315,9 +316,10 @@ except BaseModelError as error:
 """
 
 
-def _fetch(home: Path, endpoint: str) -> str:
-    told = os.environ | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", _FETCH], env=told, capture_output=True, text=True, timeout=120)
+def _fetch(home: Path, endpoint: str, **variables: str) -> str:
+    hub_variables = {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | hub_variables | variables
+    done = subprocess.run([sys.executable, "-c", _FETCH], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip()
 
@@ -331,3 +333,16 @@ def test_a_base_of_the_hub_is_fetched_once_and_its_absence_names_the_remedy(fold
     refused = _fetch(tmp_path / "two", endpoint)
     assert refused.startswith("refused: the base model 'acme/tiny' is neither in the hub's cache nor to be had from")
     assert "BASE_MODEL=minilm" in refused
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_hub_that_only_the_proxy_reaches_is_read(variable: str, folder: Path, tmp_path: Path) -> None:
+    with hub(folder.parents[2]) as endpoint, proxy_to(endpoint) as proxy:
+        fetched = _fetch(tmp_path, "http://hub.internal", **{variable: proxy.url})
+    assert "'model.safetensors'" in fetched
+    assert set(proxy.hosts) == {"hub.internal"}
+
+
+def test_a_hub_beside_the_proxy_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
+    refused = _fetch(tmp_path, "http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
+    assert refused.startswith("refused: the base model 'acme/tiny' is neither in the hub's cache")
