@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from training_job.options import with_settings
-from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
+from training_job.settings import PromotionSettings, PublishSettings, TrainSettings
 
 app = typer.Typer(no_args_is_help=True, help="Train a sentiment model and release it.", pretty_exceptions_enable=False)
 
@@ -23,10 +23,13 @@ def train(settings: TrainSettings) -> None:
     served. An option overrides the environment variable that stands behind it in brackets, with its default.
     """
     from training_job.pipeline import train as run_training
-    from training_job.progress import Progress, show_outcome
+    from training_job.progress import Progress
+    from training_job.promotion.setup import promoter_after
+    from training_job.show import show_outcome
 
+    promoter = promoter_after(settings) if settings.auto_promote else None
     with Progress() as progress:
-        outcome = run_training(settings, progress)
+        outcome = run_training(settings, progress, promoter)
     show_outcome(outcome)
     if outcome.promotion_problem:
         raise outcome.promotion_problem
@@ -41,7 +44,8 @@ def search(settings: TrainSettings) -> None:
     the same and then trains with the best.
     """
     from training_job.pipeline import search as run_search
-    from training_job.progress import Progress, show_search
+    from training_job.progress import Progress
+    from training_job.show import show_search
 
     with Progress() as progress:
         outcome = run_search(settings, progress)
@@ -49,14 +53,14 @@ def search(settings: TrainSettings) -> None:
 
 
 @app.command()
-@with_settings(StoreSettings)
+@with_settings(PublishSettings)
 def publish(
-    settings: StoreSettings,
+    settings: PublishSettings,
     folder: Annotated[Path, typer.Argument(help="Folder of a finished release.", metavar="FOLDER")],
 ) -> None:
     """Publish a finished release that a training has kept in WORK_DIR, because the store did not take it."""
-    from training_job.progress import show_publication
     from training_job.publish import publish as run
+    from training_job.show import show_publication
 
     show_publication(run(settings, folder))
 
@@ -68,44 +72,17 @@ def promote(
     release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
 ) -> None:
     """Make a release the champion, after a check that it loads and answers as it did when it was made."""
-    from model_release import ReleaseStore
-    from training_job.progress import show_promotion
-    from training_job.promotion.kserve import cluster_of
-    from training_job.promotion.promote import promote as move
+    from training_job.promotion.setup import make_promoter
+    from training_job.show import show_promotion
 
-    store = ReleaseStore(settings.releases_uri)
-    show_promotion(
-        move(
-            store,
-            settings.model_name,
-            release_id,
-            who=settings.who,
-            tracking_uri=settings.registry_uri,
-            cache=settings.cache_dir,
-            threads=settings.threads,
-            roll_out=cluster_of(settings),
-        )
-    )
+    show_promotion(make_promoter(settings).promote(release_id))
 
 
 @app.command()
 @with_settings(PromotionSettings)
 def rollback(settings: PromotionSettings) -> None:
     """Make the release that was champion before this one the champion again; once more goes one further back."""
-    from model_release import ReleaseStore
-    from training_job.progress import show_promotion
-    from training_job.promotion.kserve import cluster_of
-    from training_job.promotion.promote import rollback as move
+    from training_job.promotion.setup import make_promoter
+    from training_job.show import show_promotion
 
-    store = ReleaseStore(settings.releases_uri)
-    show_promotion(
-        move(
-            store,
-            settings.model_name,
-            who=settings.who,
-            tracking_uri=settings.registry_uri,
-            cache=settings.cache_dir,
-            threads=settings.threads,
-            roll_out=cluster_of(settings),
-        )
-    )
+    show_promotion(make_promoter(settings).rollback())

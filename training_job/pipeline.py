@@ -1,11 +1,11 @@
 """The training from its data to a published release, in one function that tells it from beginning to end."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model_release import Metric, ReleaseError, ReleaseStore
+from model_release import ReleaseError, ReleaseStore
 from model_release.manifest import Fact
 from model_release.seen import are_seen
 from training_job.build.release import BuiltRelease, ReleaseInputs, build_release
@@ -19,61 +19,32 @@ from training_job.fit.course import Fitted, Validation, peak_memory_mib
 from training_job.fit.loop import Recipe, StepReport, step_count
 from training_job.fit.prepare import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
 from training_job.measure.gate import Gate
+from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import Progress
 from training_job.promotion.auto import AutoPromotion
-from training_job.promotion.promote import Promotion
-from training_job.search import SearchOutcome
+from training_job.promotion.promote import Promoter, Promotion
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
+from training_job.stages import Stages
 from training_job.stopping import Interruptions
 from training_job.tracking.registry import RegistryError, register
 from training_job.tracking.run import Run, Tracker, system_figures
 from training_job.workspace import check_space, full_named, release_kept, scratch, space_of
 
 
-@dataclass(frozen=True)
-class TrainOutcome:
-    """What a training made.
-
-    Attributes:
-        metrics: of the release's default variant on the test rows, with 95 % intervals.
-        seconds: load, search (where there was one), train (evaluation apart), evaluation, release.
-        run_id: of MLflow's run; None without an MLflow.
-        registry_version: the model version that carries the alias `challenger`; None with `registry_problem`, and
-            without an MLflow.
-        gate, promotion: with AUTO_PROMOTE the verdict, and what followed when it passed.
-        promotion_problem: why a release that passed was not promoted; it is published all the same.
-        missing: parts that the release does without because they could not be made, and the reasons.
-    """
-
-    release_id: str
-    release_uri: str
-    run_id: str | None
-    default_variant: str
-    metrics: dict[str, Metric]
-    seconds: dict[str, float]
-    registry_version: str | None = None
-    registry_problem: str | None = None
-    search: SearchOutcome | None = None
-    gate: Gate | None = None
-    promotion: Promotion | None = None
-    promotion_problem: TrainingError | ReleaseError | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)
-
-
 class _Followed:
     """Tells the person and MLflow how the training goes."""
 
-    def __init__(self, progress: Progress, run: Run) -> None:
-        self._progress, self._run = progress, run
+    def __init__(self, stages: Stages, run: Run) -> None:
+        self._stages, self._run = stages, run
         self._accuracy = ""
 
     def stepped(self, report: StepReport) -> None:
-        self._progress.advance(report.rows, f"loss {report.loss:.3f}{self._accuracy}")
+        self._stages.advance(report.rows, f"loss {report.loss:.3f}{self._accuracy}")
         self._run.metrics({"train_loss": report.loss, "learning_rate": report.learning_rate}, report.step)
 
     def evaluating(self, rows: int) -> None:
-        self._progress.advance(0, f"evaluating {rows} rows{self._accuracy}")
+        self._stages.advance(0, f"evaluating {rows} rows{self._accuracy}")
 
     def evaluated(self, validation: Validation) -> None:
         self._accuracy = f", validation accuracy {validation.accuracy:.3f}"
@@ -143,18 +114,18 @@ def _summary(parts: Parts) -> str:
     )
 
 
-def _prepared(settings: TrainSettings, parts: Parts, progress: Progress) -> Prepared:
+def _prepared(settings: TrainSettings, parts: Parts, stages: Stages) -> Prepared:
     prepared = prepare(settings, parts)
     for note in prepared.base.notes:
-        progress.say(note)
+        stages.say(note)
     known = _test_rows_of_base(prepared)
     if known is None:
-        progress.say(
+        stages.say(
             "warning: the base is a release of an earlier version without a record of its training rows; test rows may "
             "be among them and flatter the figures, and the gate compares only test rows of its reference sample"
         )
     elif known:
-        progress.say(
+        stages.say(
             f"warning: the base was trained on {known:,} of {len(parts.test):,} test rows; the figures flatter it"
         )
     return prepared
@@ -168,19 +139,19 @@ def _test_rows_of_base(prepared: Prepared) -> int | None:
     return 0 if base.seen is None else int(are_seen(texts, base.seen).sum())
 
 
-def _load(settings: TrainSettings, progress: Progress) -> tuple[ReleaseStore, Tracker, Prepared]:
+def _load(settings: TrainSettings, stages: Stages) -> tuple[ReleaseStore, Tracker, Prepared]:
     """Find out whether all is there that the work needs: the store, the rows, MLflow, the base."""
-    progress.begin("load")
+    stages.begin("load")
     store = ReleaseStore(settings.releases_uri)
     store.check_writable(settings.model_name)
     parts = read_parts(settings)
-    progress.say(_summary(parts))
+    stages.say(_summary(parts))
     tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
-    prepared = _prepared(settings, parts, progress)
+    prepared = _prepared(settings, parts, stages)
     needed = space_of(prepared.base.model)
     check_space(settings.work_dir, needed)
     store.check_space(needed)
-    progress.end()
+    stages.end()
     return store, tracker, prepared
 
 
@@ -211,7 +182,7 @@ def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: 
 
 def _build(
     settings: TrainSettings, prepared: Prepared, model: Any, fitted: Fitted, facts: dict[str, Fact], run: Run,
-    work_dir: Path, progress: Progress,
+    work_dir: Path, stages: Stages,
 ) -> BuiltRelease:  # fmt: skip
     return build_release(
         ReleaseInputs(
@@ -234,11 +205,11 @@ def _build(
             watched_rows=len(prepared.watched),
             threads=settings.threads,
             seed=settings.seed,
-            on_stage=progress.begin,
-            on_progress=progress.advance,
+            on_stage=stages.begin,
+            on_progress=stages.advance,
             inherited=prepared.base.seen,
             known_new=prepared.base.known_new,
-            say=progress.say,
+            say=stages.say,
         )
     )
 
@@ -258,7 +229,7 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
 
 
 def _checkpoints(
-    settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, progress: Progress
+    settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, stages: Stages
 ) -> Checkpoints | None:
     """Those of this training, where a folder for them was given; a person is told where it goes on."""
     if settings.checkpoint_dir is None:
@@ -268,17 +239,17 @@ def _checkpoints(
         identity(settings, prepared, recipe),
         settings.checkpoint_steps,
         held=interruptions.held,
-        say=progress.say,
+        say=stages.say,
     )
     if found := checkpoints.found:
         steps = step_count(recipe, len(prepared.train))
-        progress.say(f"goes on after step {found.step} of {steps}, from the checkpoint of {found.saved:%F %T} UTC")
+        stages.say(f"goes on after step {found.step} of {steps}, from the checkpoint of {found.saved:%F %T} UTC")
     return checkpoints
 
 
-def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, progress: Progress, run: Run) -> Gate:
+def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, stages: Stages, run: Run) -> Gate:
     """The gate's verdict on a published release, told to MLflow's run."""
-    gate = auto.gate(built.manifest, prepared.parts.test, built.evaluation, progress, built.folder)
+    gate = auto.gate(built.manifest, prepared.parts.test, built.evaluation, stages, built.folder)
     run.tags({"gate": "passed" if gate.passed else "failed", "gate_reason": gate.reason})
     if gate.difference is not None and gate.champion_accuracy is not None and gate.p_value is not None:
         ends = {f"gate/difference_{name}": getattr(gate.difference, name) for name in ("value", "low", "high")}
@@ -288,8 +259,8 @@ def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, progres
     return gate
 
 
-def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOutcome:
-    """Train, measure, release, publish, register; with AUTO_PROMOTE also promote.
+def train(settings: TrainSettings, progress: Progress | None = None, promoter: Promoter | None = None) -> TrainOutcome:
+    """Train, measure, release, publish, register; with a promoter also promote a release that passes the gate.
 
     With CHECKPOINT_DIR a training that was ended goes on where it stood, in the same MLflow run, which is KILLED
     meanwhile; what comes after the fit is done again, and gives the same release.
@@ -299,15 +270,16 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
             that cannot be reached is found before the training. Nothing is published unless all of it is.
     """
     progress = progress or Progress()
+    stages = Stages(progress)
     with system_limits_named(), Interruptions() as interruptions, progress:
-        store, tracker, prepared = _load(settings, progress)
-        auto = AutoPromotion(settings, store) if settings.auto_promote else None
+        store, tracker, prepared = _load(settings, stages)
+        auto = AutoPromotion(promoter) if promoter else None
         search = None
         if settings.optimize:
-            search = run_search(settings, prepared, tracker, progress)
+            search = run_search(settings, prepared, tracker, stages)
             settings = settings.model_copy(update=search.best)
         recipe = recipe_of(settings, prepared.base)
-        checkpoints = _checkpoints(settings, prepared, recipe, interruptions, progress)
+        checkpoints = _checkpoints(settings, prepared, recipe, interruptions, stages)
         found = checkpoints.found if checkpoints else None
         with (
             tracker.run(
@@ -321,20 +293,20 @@ def train(settings: TrainSettings, progress: Progress | None = None) -> TrainOut
             if not found or found.run_id != run.run_id:
                 feedback = asdict(prepared.parts.feedback) if prepared.parts.feedback else {}
                 run.parameters(settings.public() | asdict(recipe) | asdict(prepared.parts.counts) | feedback)
-            progress.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
-            model, fitted = fit(prepared, recipe, _Followed(progress, run), checkpoints)
+            stages.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
+            model, fitted = fit(prepared, recipe, _Followed(stages, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)
             with full_named(settings.work_dir, space_of(model)):
-                built = _build(settings, prepared, model, fitted, facts, run, work_dir, progress)
-            progress.begin("publish")
+                built = _build(settings, prepared, model, fitted, facts, run, work_dir, stages)
+            stages.begin("publish")
             with release_kept(built.folder, built.manifest, settings.work_dir):
                 release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)
             version, problem = _register(settings, release_uri, release_id, run)
-            gate = _gated(auto, built, prepared, progress, run) if auto else None
-            progress.end()
-            seconds = _seconds(progress, fitted)
-            extras = Extras(progress.say)
+            gate = _gated(auto, built, prepared, stages, run) if auto else None
+            stages.end()
+            seconds = _seconds(stages, fitted)
+            extras = Extras(stages.say)
             extras.attempt("the record in MLflow", lambda: _record(run, built, release_id, seconds))
         promotion, refusal = _promoted(auto, release_id) if auto and gate and gate.passed else (None, None)
         if checkpoints:
@@ -364,14 +336,14 @@ def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> t
         return None, str(error)
 
 
-def _seconds(progress: Progress, fitted: Fitted) -> dict[str, float]:
+def _seconds(stages: Stages, fitted: Fitted) -> dict[str, float]:
     """Load, search, train, evaluation within it, and all that came after; of a training with pauses the parts together,
     but load and what came after of the last one."""
-    stages = dict(progress.seconds)
-    load, _ = stages.pop("load"), stages.pop("train")
-    trials = [stages.pop(name) for name in list(stages) if name.startswith("trial-")]
+    parts = dict(stages.seconds)
+    load, _ = parts.pop("load"), parts.pop("train")
+    trials = [parts.pop(name) for name in list(parts) if name.startswith("trial-")]
     seconds = {"load": load, "train": fitted.train_seconds, "evaluation": fitted.evaluation_seconds}
-    return seconds | ({"search": sum(trials)} if trials else {}) | {"release": sum(stages.values())}
+    return seconds | ({"search": sum(trials)} if trials else {}) | {"release": sum(parts.values())}
 
 
 def search(settings: TrainSettings, progress: Progress | None = None) -> SearchOutcome:
@@ -381,10 +353,11 @@ def search(settings: TrainSettings, progress: Progress | None = None) -> SearchO
         TrainingError, RegistryError: what a user can mend, named with its remedy.
     """
     progress = progress or Progress()
+    stages = Stages(progress)
     with system_limits_named(), Interruptions(), progress:
-        progress.begin("load")
+        stages.begin("load")
         parts = read_parts(settings)
         tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)
-        prepared = _prepared(settings, parts, progress)
-        progress.end()
-        return run_search(settings, prepared, tracker, progress)
+        prepared = _prepared(settings, parts, stages)
+        stages.end()
+        return run_search(settings, prepared, tracker, stages)

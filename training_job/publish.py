@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model_release import Manifest, ReleaseCorrupt, ReleaseStore
 from model_release.manifest import MANIFEST
-from training_job.settings import StoreSettings
+from training_job.settings import PublishSettings
 from training_job.tracking.registry import RegistryError, register
 
 
@@ -25,7 +25,7 @@ class Publication:
     registry_problem: str | None
 
 
-def publish(settings: StoreSettings, folder: Path) -> Publication:
+def publish(settings: PublishSettings, folder: Path) -> Publication:
     """Upload the release under the model name of its manifest, and register it as the challenger.
 
     Raises:

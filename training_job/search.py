@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -14,44 +14,15 @@ from training_job.errors import Diverged
 from training_job.fit.course import Validation
 from training_job.fit.loop import StepReport, validate
 from training_job.fit.prepare import Prepared, fit, recipe_of
+from training_job.outcomes import SearchOutcome
 from training_job.settings import TrainSettings
+from training_job.stages import Reporter
 from training_job.study import OUTCOME, STALE_SECONDS, SearchError, SharedStudy, TrialLost
 from training_job.tracking.run import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")
 POLL_SECONDS = 2.0  # between two looks at what other workers have done
 _RUN = _PARENT = "mlflow_run_id"
-
-
-class SearchProgress(Protocol):
-    """What follows a search."""
-
-    def begin(self, what: str, total: int | None = None) -> None: ...
-    def advance(self, done: int, note: str = "") -> None: ...
-    def say(self, text: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class SearchOutcome:
-    """What a search has found, this call and earlier ones together.
-
-    Attributes:
-        best_loss, best_accuracy: of the best trial, on all validation rows.
-        best: its settings by name, for `TrainSettings.model_copy(update=…)`.
-        done, pruned, failed: trials by their end; `done` counts those that ran to it.
-        run_id: the MLflow run that the trials' runs stand under; None without an MLflow.
-    """
-
-    study: str
-    study_uri: str
-    best_trial: int
-    best_loss: float
-    best_accuracy: float
-    best: dict[str, Any]
-    done: int
-    pruned: int
-    failed: int
-    run_id: str | None
 
 
 def searched(settings: TrainSettings) -> tuple[str, ...]:
@@ -96,7 +67,7 @@ def suggest(trial: optuna.Trial, names: Iterable[str], usual_rate: float) -> dic
 class _TrialObserver:
     """Reports a trial's evaluations to Optuna and MLflow, and ends it when Optuna prunes it."""
 
-    def __init__(self, trial: optuna.Trial, run: Run, progress: SearchProgress) -> None:
+    def __init__(self, trial: optuna.Trial, run: Run, progress: Reporter) -> None:
         self._trial, self._run, self._progress = trial, run, progress
         self._tenth = 0
 
@@ -144,7 +115,7 @@ def _ended(shared: SharedStudy, trial: optuna.Trial, run: Run) -> Iterator[None]
 
 
 @contextmanager
-def _unless_lost(trial: optuna.Trial, run: Run, progress: SearchProgress) -> Iterator[None]:
+def _unless_lost(trial: optuna.Trial, run: Run, progress: Reporter) -> Iterator[None]:
     """Let the search go on when another worker has closed the trial."""
     try:
         yield
@@ -164,7 +135,7 @@ def _run_trial(
     prepared: Prepared,
     tracker: Tracker,
     parent: str | None,
-    progress: SearchProgress,
+    progress: Reporter,
 ) -> None:
     name = f"trial-{trial.number}"
     with (
@@ -193,7 +164,7 @@ def close_stale(shared: SharedStudy, tracker: Tracker) -> int:
     return len(closed)
 
 
-def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: SearchProgress) -> Iterator[optuna.Trial]:
+def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: Reporter) -> Iterator[optuna.Trial]:
     """The trials that this worker is to run. Ends when `total` are finished, whoever ran them: while other workers run
     the last ones, it waits, and takes the place of a worker that is killed."""
     waiting = False
@@ -210,7 +181,7 @@ def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: Search
         time.sleep(POLL_SECONDS)
 
 
-def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progress: SearchProgress) -> SearchOutcome:
+def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progress: Reporter) -> SearchOutcome:
     """Run the trials that are missing to `settings.n_trials`; the objective is the validation loss at its best
     temperature, of the best weights of a trial, on all validation rows.
 

@@ -41,13 +41,11 @@ def _user() -> str:
         return "unknown"
 
 
-class StoreSettings(Settings):
+class PublishSettings(Settings):
     """Where releases and runs live."""
 
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI", min_length=1)
     """Where releases live: a folder or `s3://bucket/prefix`."""
-    model_name: Name = Field("sentiment", validation_alias="MODEL_NAME")
-    """The model's name in the store and in MLflow's registry."""
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", validation_alias="MLFLOW_TRACKING_URI", min_length=1)
     """MLflow: a server's `http://…` or a database; `none` tracks nothing."""
 
@@ -55,6 +53,13 @@ class StoreSettings(Settings):
     def registry_uri(self) -> str | None:
         """The MLflow that runs and aliases stand in; None when MLFLOW_TRACKING_URI is `none`."""
         return None if self.mlflow_tracking_uri.lower() == "none" else self.mlflow_tracking_uri
+
+
+class StoreSettings(PublishSettings):
+    """The model that is trained or promoted, beside where it lives."""
+
+    model_name: Name = Field("sentiment", validation_alias="MODEL_NAME")
+    """The model's name in the store and in MLflow's registry."""
 
 
 class PromotionSettings(StoreSettings):

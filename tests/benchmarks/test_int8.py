@@ -13,7 +13,7 @@ from kit.factories import make_texts
 from kit.serving_benchmarks import serving_module
 
 from model_release import ReleaseStore
-from training_job.build.quantise import Decision
+from training_job.measure.quantisation import Decision
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -48,6 +48,7 @@ def test_promotion_offers_its_settings() -> None:
         (("train", "--mode", "fast"), {}, "'fast' is not one of"),
         (("promote", "abcd"), {}, "has no releases in var/releases; train one first"),
         (("rollback",), {}, "has no champion in var/releases"),
+        (("publish", "var", "--model-name", "other"), {}, "No such option: --model-name"),
     ],
 )
 def test_a_mistake_ends_with_two_and_one_line(

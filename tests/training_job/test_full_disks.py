@@ -18,7 +18,7 @@ from training_job import pipeline
 from training_job.build.release import build_release
 from training_job.pipeline import train
 from training_job.publish import publish
-from training_job.settings import StoreSettings
+from training_job.settings import PublishSettings
 from training_job.workspace import ReleaseKept, WorkDirFull, full_named, release_kept, space_of
 
 __all__ = ["files", "no_settings_from_outside", "threads_kept"]
@@ -104,7 +104,7 @@ def test_a_release_that_the_store_has_no_space_for_is_kept_and_published_later(
 
     (disk / "filler").unlink()
     done = publish(
-        StoreSettings(releases_uri=settings.releases_uri, mlflow_tracking_uri=settings.mlflow_tracking_uri), kept
+        PublishSettings(releases_uri=settings.releases_uri, mlflow_tracking_uri=settings.mlflow_tracking_uri), kept
     )
     store = ReleaseStore(settings.releases_uri)
     assert store.list_releases("sentiment") == [done.release_id] and kept.name == f"kept-{done.release_id}"

@@ -29,8 +29,10 @@ from training_job import pipeline
 from training_job.build import release as package
 from training_job.errors import DataError, TrainingError
 from training_job.measure.baseline import CHARACTERS
-from training_job.pipeline import TrainOutcome, search, train
-from training_job.progress import show_outcome
+from training_job.outcomes import TrainOutcome
+from training_job.pipeline import search, train
+from training_job.promotion.setup import promoter_after
+from training_job.show import show_outcome
 from training_job.tracking.registry import RegistryError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,9 +159,8 @@ def test_a_file_that_grew_is_gated_on_rows_that_neither_release_has_seen(tmp_pat
     def grown(rows: int) -> TrainOutcome:
         file = write_rows(tmp_path / "rows.csv", texts[:rows], labels[:rows]), None
         progress = make_progress(tmp_path)
-        outcome = train(
-            make_settings(tmp_path, file, epochs=3, mlflow_tracking_uri="none", auto_promote=True), progress
-        )
+        settings = make_settings(tmp_path, file, epochs=3, mlflow_tracking_uri="none")
+        outcome = train(settings, progress, promoter_after(settings))
         progress.console.file.close()
         return outcome
 

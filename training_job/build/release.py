@@ -20,7 +20,7 @@ from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scoring.engine import Precision
 from model_release.scoring.scorer import load_tokenizer
 from model_release.seen import KNOWN_NEW, SEEN, Keys, write_known_new, write_seen
-from training_job.build.quantise import Comparison, Decision, calibration_rows, choose_default, compare, quantise
+from training_job.build.quantise import calibration_rows, quantise
 from training_job.card import findings, plots
 from training_job.card import html as card_page
 from training_job.card.markdown import CardInputs, render_card, short_card
@@ -29,6 +29,7 @@ from training_job.extras import Extras
 from training_job.measure.baseline import Baseline, measure_baseline
 from training_job.measure.calibrate import fit_temperature
 from training_job.measure.evaluate import Evaluation, evaluate
+from training_job.measure.quantisation import Comparison, Decision, choose_default, compare
 
 LABELS = ("negative", "positive")
 THRESHOLD = 0.5

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_release import Manifest, Metric
-from training_job.build.quantise import Comparison, Decision
 from training_job.card.findings import Titles, is_weak
 from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
+from training_job.measure.quantisation import Comparison, Decision
 
 KEPT = {"head": "of a longer text its head", "head_tail": "of a longer text its first quarter and its tail"}
 

@@ -1,4 +1,4 @@
-"""A new release against the champion, and in its place when the gate lets it pass."""
+"""Compare a new release with the champion, and promote the release if it passes the gate."""
 
 import tempfile
 from dataclasses import replace
@@ -6,36 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from model_release import Manifest, ReleaseStore, Scorer
+from model_release import Manifest, Scorer
 from model_release.manifest import SERVING
 from model_release.seen import is_new_to
 from training_job.data.rows import Rows
 from training_job.measure.evaluate import Evaluation
 from training_job.measure.gate import Gate, judge, refuse_constant, refuse_rows
-from training_job.progress import Progress
-from training_job.promotion.kserve import cluster_of
-from training_job.promotion.promote import Promotion, RollOut, promote
-from training_job.settings import PromotionSettings, TrainSettings
-
-WHO = "auto-promotion"
+from training_job.promotion.promote import Promoter, Promotion
+from training_job.stages import Reporter
 
 
 class AutoPromotion:
-    """What AUTO_PROMOTE does after a training. Its settings are those of `promote`: they are read, and the cluster is
-    looked for, before the training, so that a mistake is not found after it."""
+    """The gate after a training, and the promotion of a release that passes it."""
 
-    def __init__(self, settings: TrainSettings, store: ReleaseStore) -> None:
-        """
-        Raises:
-            pydantic.ValidationError: a variable of the promotion is wrong.
-            RolloutError: INFERENCE_SERVICE is set and there is no cluster.
-        """
-        self._store, self._name, self._threads = store, settings.model_name, settings.threads
-        shared = ("releases_uri", "model_name", "mlflow_tracking_uri", "threads")
-        self._settings = PromotionSettings(**{name: getattr(settings, name) for name in shared})
-        self._roll_out: RollOut | None = cluster_of(self._settings)
+    def __init__(self, promoter: Promoter) -> None:
+        self._promoter = promoter
 
-    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, progress: Progress, folder: Path) -> Gate:
+    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, reporter: Reporter, folder: Path) -> Gate:
         """The verdict on a release that was just published.
 
         The champion is asked, by the scorer that serves it, the test rows that are known to be new to both releases: a
@@ -51,7 +38,7 @@ class AutoPromotion:
         try:
             if constant := refuse_constant(predicted.astype(np.int64), manifest.labels):
                 return constant
-            champion = self._store.champion(self._name)
+            champion = self._promoter.store.champion(self._promoter.name)
             if champion is None:
                 return Gate(True, "there is no champion to compare with")
             champion_id = champion.id
@@ -59,15 +46,15 @@ class AutoPromotion:
                 return Gate(True, "it is the champion already")
             with tempfile.TemporaryDirectory(prefix="champion-", dir=folder) as scratch:
                 parts = (SERVING, "training/", "reference/")
-                fetched = self._store.fetch(self._name, champion_id, Path(scratch), parts)
+                fetched = self._promoter.store.fetch(self._promoter.name, champion_id, Path(scratch), parts)
                 new = is_new_to(fetched, test.texts) & is_new_to(folder, test.texts)
                 if refused := refuse_rows(champion_id, new, test.labels):
                     return refused
                 common = test.take(np.flatnonzero(new))
-                progress.begin("compare with the champion", len(common))
-                scorer = Scorer.load(fetched, expect_id=champion_id, threads=self._threads)
+                reporter.begin("compare with the champion", len(common))
+                scorer = Scorer.load(fetched, expect_id=champion_id, threads=self._promoter.threads)
                 try:
-                    champion_right = scorer.score(common.texts, on_progress=progress.advance).label == common.labels
+                    champion_right = scorer.score(common.texts, on_progress=reporter.advance).label == common.labels
                 finally:
                     scorer.engine.close()
         except Exception as error:  # the release is published; whatever stops the comparison stops the promotion alone
@@ -76,22 +63,8 @@ class AutoPromotion:
         return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
 
     def promote(self, release_id: str) -> Promotion:
-        """Make the release the champion, as `training_job promote` does.
-
-        Raises:
-            ReleaseError, RolloutError: it would not serve; the champion is as it was.
-        """
-        named = "who" in self._settings.model_fields_set
-        return promote(
-            self._store,
-            self._name,
-            release_id,
-            who=self._settings.who if named else WHO,
-            tracking_uri=self._settings.registry_uri,
-            cache=self._settings.cache_dir,
-            threads=self._settings.threads,
-            roll_out=self._roll_out,
-        )
+        """Make the release the champion. Raises as `Promoter.promote`; the champion then stays."""
+        return self._promoter.promote(release_id)
 
 
 def _left_out(rows: int, of: int) -> str:

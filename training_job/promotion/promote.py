@@ -112,121 +112,86 @@ def history(store: ReleaseStore, name: str) -> list[Champion]:
     return [Champion.model_validate(entry) for entry in store.audit(name)]
 
 
-def _mirror(store: ReleaseStore, manifest: Manifest, tracking_uri: str | None) -> tuple[str | None, str | None]:
-    if tracking_uri is None:
-        return None, None
-    release_id = manifest.release_id
-    uri = store.uri(manifest.name, release_id)
-    try:
-        return register(tracking_uri, manifest.name, uri, release_id, manifest.mlflow_run_id, alias=CHAMPION), None
-    except RegistryError as error:
-        return None, f"{error}. The release is promoted all the same; promote it again to move MLflow's alias"
+@dataclass(frozen=True, slots=True)
+class Promoter:
+    """Moves the champion of one model.
 
+    Attributes:
+        who: the account that the audit trail names.
+        tracking_uri: MLflow, whose alias `champion` follows; None for no MLflow.
+        cache: folder to fetch the release into for its check; a temporary one when absent.
+        threads: of the check; 0 takes the CPU quota.
+        roll_out: has the cluster serve the release before the store records it; None to change the store alone.
+    """
 
-def _move(
-    store: ReleaseStore,
-    name: str,
-    release_id: str,
-    *,
-    who: str,
-    action: str,
-    tracking_uri: str | None,
-    cache: Path | None,
-    threads: int,
-    roll_out: RollOut | None,
-) -> Promotion:
-    manifest = store.manifest(name, release_id)
-    difference = verify(store, name, release_id, cache, threads)
-    if roll_out:
-        roll_out(f"{store.uri(name, release_id)}/{SERVING}", release_id)
-    champion = store.champion(name)
-    changed = champion is None or champion.id != release_id
-    if champion is None or changed:
-        try:
-            champion = store.set_champion(name, release_id, who=who, action=action)
-        except ReleaseError as error:
-            if roll_out is None:
-                raise
+    store: ReleaseStore
+    name: str
+    who: str
+    tracking_uri: str | None = None
+    cache: Path | None = None
+    threads: int = 0
+    roll_out: RollOut | None = None
+
+    def promote(self, id_or_prefix: str) -> Promotion:
+        """Make a release the champion: verify it, roll it out, record it in the store, move MLflow's alias.
+
+        The store decides which release is served; an unreachable MLflow does not stop a promotion. Promoting the
+        champion again verifies it and repairs what a crash between two of these steps left undone.
+
+        Raises:
+            ReleaseNotFound: no such release; the nearest ids are named.
+            ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
+            RolloutError: the cluster does not serve it; the message says whether the former release is served again.
+            PromotionError: the cluster serves it, and the store became unreachable before it was recorded.
+        """
+        return self._move(resolve(self.store, self.name, id_or_prefix), PROMOTE)
+
+    def rollback(self) -> Promotion:
+        """Make the champion before this one the champion again; each further rollback goes one further back.
+
+        Raises:
+            PromotionError: no earlier champion exists; or the store became unreachable after the rollout.
+            ReleaseError, RolloutError: as `promote`.
+        """
+        champion = self.store.champion(self.name)
+        if champion is None:
+            raise PromotionError(f"{self.name!r} has no champion in {self.store.base}; promote a release first")
+        before = promoted_before(history(self.store, self.name), champion.id)
+        if not before:
             raise PromotionError(
-                f"the cluster serves {release_id}, but the store does not have it as the champion: {error}. When the "
-                "store answers, promote it again"
-            ) from error
-    version, problem = _mirror(store, manifest, tracking_uri)
-    return Promotion(champion, changed, difference, version, problem)
+                f"{champion.id} is the first champion of {self.name!r}: there is nothing to roll back to; "
+                "promote another release instead"
+            )
+        return self._move(before[0], ROLLBACK)
 
+    def _move(self, release_id: str, action: str) -> Promotion:
+        store, name = self.store, self.name
+        manifest = store.manifest(name, release_id)
+        difference = verify(store, name, release_id, self.cache, self.threads)
+        if self.roll_out:
+            self.roll_out(f"{store.uri(name, release_id)}/{SERVING}", release_id)
+        champion = store.champion(name)
+        changed = champion is None or champion.id != release_id
+        if champion is None or changed:
+            try:
+                champion = store.set_champion(name, release_id, who=self.who, action=action)
+            except ReleaseError as error:
+                if self.roll_out is None:
+                    raise
+                raise PromotionError(
+                    f"the cluster serves {release_id}, but the store does not have it as the champion: {error}. When "
+                    "the store answers, promote it again"
+                ) from error
+        version, problem = self._move_alias(manifest)
+        return Promotion(champion, changed, difference, version, problem)
 
-def promote(
-    store: ReleaseStore,
-    name: str,
-    id_or_prefix: str,
-    *,
-    who: str,
-    tracking_uri: str | None,
-    cache: Path | None = None,
-    threads: int = 0,
-    roll_out: RollOut | None = None,
-) -> Promotion:
-    """Make a release the champion: verify it, have the cluster serve it (with `roll_out`), record it in the store, then
-    mirror MLflow's alias `champion`.
-
-    The store decides what is served; MLflow being away does not stop a promotion. Promoting the champion again verifies
-    it and repairs what a crash between two of these steps left undone.
-
-    Raises:
-        ReleaseNotFound: no such release; the nearest ids are named.
-        ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
-        RolloutError: the cluster does not serve it; what it served before is served again, or the message says how to.
-        PromotionError: the cluster serves it, and the store went away before it was recorded.
-    """
-    release_id = resolve(store, name, id_or_prefix)
-    return _move(
-        store,
-        name,
-        release_id,
-        who=who,
-        action=PROMOTE,
-        tracking_uri=tracking_uri,
-        cache=cache,
-        threads=threads,
-        roll_out=roll_out,
-    )
-
-
-def rollback(
-    store: ReleaseStore,
-    name: str,
-    *,
-    who: str,
-    tracking_uri: str | None,
-    cache: Path | None = None,
-    threads: int = 0,
-    roll_out: RollOut | None = None,
-) -> Promotion:
-    """Make the release that was champion before this one the champion again; once more goes one further back.
-
-    Raises:
-        PromotionError: there is none to go back to; or the cluster serves it, and the store went away before it was
-            recorded.
-        ReleaseError: that release would not serve, or the store cannot be reached; nothing was changed.
-        RolloutError: the cluster does not serve it; what it served before is served again, or the message says how to.
-    """
-    champion = store.champion(name)
-    if champion is None:
-        raise PromotionError(f"{name!r} has no champion in {store.base}; promote a release first")
-    before = promoted_before(history(store, name), champion.id)
-    if not before:
-        raise PromotionError(
-            f"{champion.id} is the first champion of {name!r}: there is nothing to roll back to; "
-            "promote another release instead"
-        )
-    return _move(
-        store,
-        name,
-        before[0],
-        who=who,
-        action=ROLLBACK,
-        tracking_uri=tracking_uri,
-        cache=cache,
-        threads=threads,
-        roll_out=roll_out,
-    )
+    def _move_alias(self, manifest: Manifest) -> tuple[str | None, str | None]:
+        """MLflow's version with the alias, or the reason why the alias was not moved."""
+        if self.tracking_uri is None:
+            return None, None
+        release_id, run_id = manifest.release_id, manifest.mlflow_run_id
+        uri = self.store.uri(manifest.name, release_id)
+        try:
+            return register(self.tracking_uri, manifest.name, uri, release_id, run_id, alias=CHAMPION), None
+        except RegistryError as error:
+            return None, f"{error}. The release is promoted all the same; promote it again to move MLflow's alias"

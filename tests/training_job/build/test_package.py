@@ -19,9 +19,9 @@ from model_release.golden import read_golden, replay
 from model_release.reference import REFERENCE, read_reference
 from model_release.seen import SEEN, is_new_to
 from training_job.build import release as package
-from training_job.build.quantise import Decision
 from training_job.build.release import BuiltRelease, build_release, stratified
 from training_job.card.plots import PICTURES
+from training_job.measure.quantisation import Decision
 
 
 @pytest.fixture(scope="module")

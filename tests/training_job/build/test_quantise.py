@@ -13,7 +13,8 @@ from kit.factories import make_model, make_texts, make_tokenizer
 from model_release import Encoding, Metric, OpenVINOEngine
 from model_release.scoring.scorer import load_tokenizer, pad
 from training_job.build.export import export_openvino
-from training_job.build.quantise import Comparison, calibration_rows, choose_default, compare, quantise
+from training_job.build.quantise import calibration_rows, quantise
+from training_job.measure.quantisation import Comparison, choose_default, compare
 
 
 def _lost(points: float) -> Comparison:

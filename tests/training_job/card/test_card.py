@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from model_release import EngineVariant, Manifest, Metric
-from training_job.build.quantise import Comparison, choose_default
 from training_job.card import findings, plots
 from training_job.card.markdown import CardInputs, render_card, short_card
 from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation, evaluate
+from training_job.measure.quantisation import Comparison, choose_default
 
 
 def _evaluation() -> Evaluation:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kit.factories import make_release
 
 from model_release import Champion, ReleaseCorrupt, ReleaseMisplaced, ReleaseNotFound, ReleaseStore, StoreUnreachable
-from training_job.promotion.promote import PromotionError, history, promote, promoted_before, resolve, rollback, verify
+from training_job.promotion.promote import Promoter, PromotionError, history, promoted_before, resolve, verify
 from training_job.promotion.rollout import RolloutError
 from training_job.tracking.registry import connect
 
@@ -36,11 +36,11 @@ def ids(made: tuple[Path, list[str]]) -> list[str]:
 
 
 def _promote(store: ReleaseStore, release_id: str, tracking_uri: str | None = None, **options: Any) -> Any:
-    return promote(store, NAME, release_id, who="ana", tracking_uri=tracking_uri, threads=1, **options)
+    return Promoter(store, NAME, "ana", tracking_uri, threads=1, **options).promote(release_id)
 
 
 def _rollback(store: ReleaseStore, tracking_uri: str | None = None) -> Any:
-    return rollback(store, NAME, who="ben", tracking_uri=tracking_uri, threads=1)
+    return Promoter(store, NAME, "ben", tracking_uri, threads=1).rollback()
 
 
 def test_promotion_checks_records_and_keeps_a_trail(store: ReleaseStore, ids: list[str], tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_release_copied_under_another_name_is_refused_and_moves_no_alias(
     with pytest.raises(
         ReleaseMisplaced, match=r"a release of the model 'sentiment', copied under 'other'; .*MODEL_NAME"
     ):
-        promote(store, "other", ids[1][:digits], who="ana", tracking_uri=tracking, threads=1)
+        Promoter(store, "other", "ana", tracking, threads=1).promote(ids[1][:digits])
     with pytest.raises(ReleaseMisplaced):
         store.fetch("other", ids[1], tmp_path / "cache")
     alias = connect(tracking).get_model_version_by_alias(NAME, "champion")
@@ -228,6 +228,6 @@ def test_a_rollback_to_a_release_of_another_model_is_refused(
     _promote(store, ids[1])
     shutil.copytree(tmp_path / "store" / NAME, tmp_path / "store/other")
     with pytest.raises(ReleaseMisplaced, match="copied under 'other'"):
-        rollback(store, "other", who="ben", tracking_uri=None, threads=1)
+        Promoter(store, "other", "ben", threads=1).rollback()
     champion = store.champion("other")
     assert champion is not None and champion.id == ids[1]

@@ -1,0 +1,70 @@
+"""The cost of int8 in accuracy, and the variant that a release serves by default."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from model_release import Metric
+from training_job.measure.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
+
+ACCEPTED_LOSS = 0.005  # of accuracy, int8 against fp32
+Variant = Literal["openvino-int8", "openvino-bf16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """int8 against fp32 on the same labelled rows; the differences of accuracy and balanced accuracy are int8 minus
+    fp32."""
+
+    rows: int
+    agreement: Metric
+    accuracy_difference: Metric
+    balanced_difference: Metric
+    largest_probability_difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The variant that a release serves by default, and why in plain words."""
+
+    variant: Variant
+    reason: str
+
+
+def compare(labels: Ints, full: Floats, quantised: Floats, threshold: float = 0.5) -> Comparison:
+    """Compare P(positive) of the fp32 network, f[n], with that of the int8 network, f[n], on rows labelled i[n]."""
+    decided_full: Bools = np.asarray(full) >= threshold
+    decided_int8: Bools = np.asarray(quantised) >= threshold
+    truth = np.asarray(labels) == 1
+    right = decided_full == truth, decided_int8 == truth
+    return Comparison(
+        rows=len(labels),
+        agreement=proportion(int(np.sum(decided_full == decided_int8)), len(labels)),
+        accuracy_difference=paired_difference(*right),
+        balanced_difference=balanced_difference(*right, np.asarray(labels)),
+        largest_probability_difference=float(np.max(np.abs(np.asarray(full) - np.asarray(quantised)))),
+    )
+
+
+def choose_default(comparison: Comparison, accepted_loss: float = ACCEPTED_LOSS) -> Decision:
+    """int8 unless its measured accuracy is more than `accepted_loss` below that of fp32; then bf16.
+
+    The measured difference decides, not the end of its interval: on a few rows the interval would always refuse int8.
+    Where a label is rare, int8 may lose that label and little accuracy; so bf16 is also served where the whole interval
+    of the difference in balanced accuracy lies beyond that loss.
+    """
+    loss = -comparison.accuracy_difference.value
+    apart = f"{abs(loss) * 100:.2f} points {'below' if loss > 0 else 'above'}" if loss else "exactly as accurate as"
+    measured = f"{apart} fp32 on {comparison.rows:,} test rows"
+    limit = f"{accepted_loss * 100:.1f} points"
+    if loss > accepted_loss + 1e-9:
+        return Decision("openvino-bf16", f"int8 is {measured}, over the accepted loss of {limit}: bf16 is served")
+    balanced = comparison.balanced_difference
+    if balanced.high < -accepted_loss:
+        return Decision(
+            "openvino-bf16",
+            f"int8 is {measured}, but {-balanced.value * 100:.2f} points below fp32 in balanced accuracy: it loses the "
+            "rarer label, so bf16 is served",
+        )
+    return Decision("openvino-int8", f"int8 is {measured}, within the accepted loss of {limit}: int8 is served")
