@@ -20,11 +20,19 @@ class Extras:
         self.missing: dict[str, str] = {}
         self._say = say or log.warning
 
-    def attempt(self, part: str, make: Callable[[], Made]) -> Made | None:
-        """What `make` returns; None after any failure of it, which is noted and reported. An interruption passes."""
+    def attempt(
+        self, part: str, make: Callable[[], Made], *, unless: Callable[[Exception], bool] = lambda _: False
+    ) -> Made | None:
+        """The part that `make` returns; None after a failure, which is noted and reported. An interruption passes.
+
+        Args:
+            unless: whether an error concerns more than this part; it is then raised.
+        """
         try:
             return make()
         except Exception as error:  # whatever library the part is made with
+            if unless(error):
+                raise
             reason = " ".join(str(error).split())[:200] or "no reason was given"
             self.missing[part] = reason
             self._say(f"warning: {part} could not be made ({reason}); the release is complete without it")

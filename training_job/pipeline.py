@@ -8,8 +8,9 @@ from typing import Any
 from model_release import ReleaseError, ReleaseStore
 from model_release.manifest import Fact
 from model_release.seen import are_seen
-from training_job.build.release import BuiltRelease, ReleaseInputs, build_release
+from training_job.build.release import build_release
 from training_job.build.source_commit import source_commit
+from training_job.build.types import BuiltRelease, ReleaseInputs
 from training_job.data.rows import Parts
 from training_job.data.split import SCHEME
 from training_job.errors import TrainingError, system_limits_named

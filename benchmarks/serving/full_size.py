@@ -24,7 +24,8 @@ from rich.console import Console
 
 from model_release import Manifest, ReleaseStore
 from model_release.folder import ReleaseFolder
-from training_job.build.release import INT8, ReleaseInputs, build_release
+from training_job.build.release import INT8, build_release
+from training_job.build.types import ReleaseInputs
 from training_job.data.rows import Rows
 from training_job.data.split import split
 from training_job.fit.bases import load_base

@@ -26,7 +26,7 @@ from rich.progress import Progress
 
 from model_release import OpenVINOEngine, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
-from training_job.build.quantise import compare
+from training_job.measure.quantisation import compare
 from training_job.data.reading import read_rows
 from training_job.data.rows import Rows
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import steps
-from kit import NAMESPACE, Failed, console, expect, kubectl, objects, rows_of, shown, wait_for
+from commands import NAMESPACE, Failed, console, expect, kubectl, objects, rows_of, shown, wait_for
 
 CLIENTS, RATE = 8, 20.0
 SERVER = "serving.kserve.io/inferenceservice=sentiment"

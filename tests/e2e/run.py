@@ -11,7 +11,7 @@ from pathlib import Path
 
 import faults
 import steps
-from kit import ROOT, Account, Failed, console, shown
+from commands import ROOT, Account, Failed, console, shown
 
 
 def stack(account: Account) -> None:

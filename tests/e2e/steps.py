@@ -17,7 +17,7 @@ import dashboards
 import fsspec
 import traffic
 import yaml
-from kit import (
+from commands import (
     NAMESPACE,
     ROOT,
     Failed,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
-from kit import ROOT, expect
+from commands import ROOT, expect
 from kit.v2_requests import INFER, grpc_request, json_request, read_rpc
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 

@@ -7,7 +7,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from kit.factories import make_model, make_texts, make_tokenizer
-from training_job.build.release import ReleaseInputs
+from training_job.build.types import ReleaseInputs
 from training_job.data.rows import Rows
 
 

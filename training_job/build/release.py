@@ -1,13 +1,12 @@
 """From a fine-tuned network to a release folder: export, quantise, calibrate, measure, describe."""
 
 import functools
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +14,17 @@ import numpy.typing as npt
 from model_release import EngineVariant, Manifest, Metric, OpenVINOEngine, Scorer, Scores, fill_manifest_files
 from model_release.folder import ReleaseFolder
 from model_release.golden import build_golden, replay, write_golden
-from model_release.manifest import Fact, Truncation
+from model_release.manifest import Fact
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scoring.engine import Precision
 from model_release.scoring.scorer import load_tokenizer
-from model_release.seen import KNOWN_NEW, SEEN, Keys, write_known_new, write_seen
+from model_release.seen import KNOWN_NEW, SEEN, write_known_new, write_seen
+from sentiment_common.disk import is_full, reports_full
 from training_job.build.quantise import calibration_rows, quantise
+from training_job.build.types import BuiltRelease, ReleaseInputs
 from training_job.card import findings, plots
 from training_job.card import html as card_page
 from training_job.card.markdown import CardInputs, render_card, short_card
-from training_job.data.rows import Rows
 from training_job.extras import Extras
 from training_job.measure.baseline import Baseline, measure_baseline
 from training_job.measure.calibrate import fit_temperature
@@ -53,78 +53,6 @@ PROBES = (
 )
 
 
-@dataclass(frozen=True)
-class ReleaseInputs:
-    """What a release is made of.
-
-    Attributes:
-        model: a `DistilBertForSequenceClassification` with fp32 weights.
-        train: the rows that the network was trained on (they also calibrate int8 and train the baseline).
-        validation: held-out rows that fit the temperature.
-        test: held-out rows that measure.
-        created_at: ISO in UTC; the same inputs with the same time give the same release to the last byte.
-        facts: what the caller knows of the training; they stand in the manifest and the card.
-        curves: name → (step, value) points, drawn in the card; names that hold "loss" share a panel.
-        watched_rows: rows that each point of the curve `validation_accuracy` counted; 0 where that is not known.
-        compare_rows: test rows on which int8 is compared with fp32.
-        calibration_rows: training rows that int8 is calibrated on.
-        threads: engine threads, 0 for the CPU quota.
-        on_stage: told each stage's name and its number of rows (None where it has no count).
-        on_progress: told how many rows of the stage were done since the last call.
-        inherited: hashes of the texts that the base had seen, where it is a release's network.
-        known_new: hashes of the only texts known to be new to the base, where its record is incomplete.
-        say: told of each part that a release can do without and that could not be made; logged when None.
-    """
-
-    model: Any
-    tokenizer_json: Path
-    name: str
-    base_model: str
-    max_tokens: int
-    truncation: Truncation
-    train: Rows
-    validation: Rows
-    test: Rows
-    data_fingerprint: str
-    work_dir: Path
-    created_at: str
-    git_commit: str | None = None
-    mlflow_run_id: str | None = None
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-    curves: findings.Curves = field(default_factory=dict)
-    watched_rows: int = 0
-    compare_rows: int = 2000
-    calibration_rows: int = 300
-    threads: int = 0
-    seed: int = 0
-    on_stage: Callable[[str, int | None], None] | None = None
-    on_progress: Callable[[int], None] | None = None
-    inherited: Keys | None = None
-    known_new: Keys | None = None
-    say: Callable[[str], None] | None = None
-
-
-@dataclass(frozen=True)
-class BuiltRelease:
-    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and what was measured on the way.
-
-    Attributes:
-        baseline, plots, page: None, and without a picture, where it could not be made.
-        missing: the reason for each of those.
-    """
-
-    folder: Path
-    manifest: Manifest
-    evaluation: Evaluation
-    baseline: Baseline | None
-    comparison: Comparison
-    decision: Decision
-    plots: dict[str, Path]
-    card: Path
-    page: Path | None
-    missing: Mapping[str, str]
-
-
 def stratified(labels: npt.NDArray[np.integer], count: int, seed: int) -> npt.NDArray[np.int64]:
     """Up to `count` distinct indices in random order, with the classes in the proportion of `labels`, by `seed`."""
     truth = np.asarray(labels)
@@ -144,6 +72,7 @@ class _Builder:
 
     def __init__(self, inputs: ReleaseInputs) -> None:
         self.inputs = inputs
+        self.variants: tuple[str, ...] = (INT8, FULL, "torch")
         self.manifest(FULL)  # a name or a fact that no manifest may hold is refused before any work
         inputs.work_dir.mkdir(parents=True, exist_ok=True)
         self.root = Path(tempfile.mkdtemp(prefix="release-", dir=inputs.work_dir))
@@ -162,7 +91,7 @@ class _Builder:
                 precision=PRECISIONS.get(key, "fp32"),
                 golden_tolerance=TOLERANCE if key == default else min(1.0, round(TOLERANCE + extra, 4)),
             )
-            for key in (INT8, FULL, "torch")
+            for key in self.variants
         }
         inputs = self.inputs
         return Manifest(
@@ -230,6 +159,18 @@ class _Builder:
         short.engine.close()
         return compare(rows.labels, exact, answers, THRESHOLD)
 
+    def quantised(self, extras: Extras) -> Comparison | None:
+        """The comparison of `quantise`; None where NNCF or the int8 network failed: the release then has no int8."""
+
+        def concerns_all(error: Exception) -> bool:
+            return reports_full(error) or is_full(self.root)
+
+        comparison = extras.attempt("int8", self.quantise, unless=concerns_all)
+        if comparison is None:
+            shutil.rmtree(self.root / INT8, ignore_errors=True)
+            self.variants = (FULL, "torch")
+        return comparison
+
     def calibrate(self, default: str) -> Scorer:
         """The scorer of the default variant, with the temperature that its own margins ask for."""
         inputs = self.inputs
@@ -248,10 +189,11 @@ class _Builder:
         golden = build_golden(scorer, (*PROBES, *picked.texts), GOLDEN_TEXTS)
         write_golden(golden, ReleaseFolder(self.root).golden)
         default = scorer.manifest.default_variant
-        other = INT8 if default == FULL else FULL
-        folders = {default: self.root / "serving" / default, other: self.root / other}
+        irs = [key for key in self.variants if key in PRECISIONS]
+        folders = {key: self.root / "serving" / key if key == default else self.root / key for key in irs}
         # torch computes what the fp32 IR does, so its difference is that of the IR without the bf16 hint.
-        runs: list[tuple[Path, Precision]] = [(folders[other], PRECISIONS[other]), (folders[FULL], "fp32")]
+        runs: list[tuple[Path, Precision]] = [(folders[key], PRECISIONS[key]) for key in irs if key != default]
+        runs.append((folders[FULL], "fp32"))
         differences = []
         for folder, precision in runs:
             peer = self.scorer(scorer.manifest, folder, precision)
@@ -260,7 +202,12 @@ class _Builder:
         return max(differences)
 
 
-def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison) -> dict[str, Metric]:
+def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison | None) -> dict[str, Metric]:
+    quantised = (
+        {"int8_agreement": comparison.agreement, "int8_accuracy_difference": comparison.accuracy_difference}
+        if comparison
+        else {}
+    )
     yardstick = {"baseline_accuracy": baseline.accuracy, "baseline_f1": baseline.f1} if baseline else {}
     return {
         "accuracy": evaluation.accuracy,
@@ -272,8 +219,7 @@ def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comp
         "brier": evaluation.brier,
         "nll": evaluation.nll,
         **yardstick,
-        "int8_agreement": comparison.agreement,
-        "int8_accuracy_difference": comparison.accuracy_difference,
+        **quantised,
     }
 
 
@@ -295,11 +241,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _measured_facts(baseline: Baseline | None, comparison: Comparison, decision: Decision) -> dict[str, Fact]:
+def _measured_facts(baseline: Baseline | None, comparison: Comparison | None, decision: Decision) -> dict[str, Fact]:
     return {
         **({"baseline_features": baseline.features, "baseline_kind": baseline.kind} if baseline else {}),
-        "int8_compared_rows": comparison.rows,
-        "int8_largest_probability_difference": round(comparison.largest_probability_difference, 6),
+        **(
+            {
+                "int8_compared_rows": comparison.rows,
+                "int8_largest_probability_difference": round(comparison.largest_probability_difference, 6),
+            }
+            if comparison
+            else {}
+        ),
         "default_variant_reason": decision.reason,
     }
 
@@ -309,7 +261,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
 
     int8 is the default variant unless it loses more than 0.5 points of accuracy; the temperature and every figure are
     those of the default variant, on all test rows, by the scorer that serving uses. What a release can do without
-    (baseline, pictures, card, page) may fail: the card then says what is missing, and why.
+    (int8, baseline, pictures, card, page) may fail: the card then says what is missing, and why.
 
     Raises:
         ReleaseError: the exported network cannot be run.
@@ -319,7 +271,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     """
     builder, test, extras = _Builder(inputs), inputs.test, Extras(inputs.say)
     builder.export()
-    comparison = builder.quantise()
+    comparison = builder.quantised(extras)
     decision = choose_default(comparison)
     scorer = builder.calibrate(decision.variant)
 

@@ -19,6 +19,7 @@ class CardInputs:
 
     Attributes:
         baseline: None where it could not be measured.
+        comparison: None for a release without int8.
         plots: each picture that was drawn, as a file relative to the card.
         titles: one sentence for each picture; None where there are no pictures.
         missing: each part that could not be made, and the reason.
@@ -27,7 +28,7 @@ class CardInputs:
     manifest: Manifest
     evaluation: Evaluation
     baseline: Baseline | None
-    comparison: Comparison
+    comparison: Comparison | None
     decision: Decision
     training_facts: Mapping[str, object]
     plots: Mapping[str, Path]
@@ -224,9 +225,12 @@ def _slices(inputs: CardInputs) -> str:
 
 def _quantisation(inputs: CardInputs) -> str:
     comparison = inputs.comparison
+    reason = f"{inputs.decision.reason[0].upper()}{inputs.decision.reason[1:]}."
+    if comparison is None:
+        return f"## Quantisation\n\n{reason}"
     return f"""## Quantisation
 
-{inputs.decision.reason[0].upper()}{inputs.decision.reason[1:]}.
+{reason}
 
 {
         _table(

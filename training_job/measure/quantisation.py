@@ -47,13 +47,15 @@ def compare(labels: Ints, full: Floats, quantised: Floats, threshold: float = 0.
     )
 
 
-def choose_default(comparison: Comparison, accepted_loss: float = ACCEPTED_LOSS) -> Decision:
-    """int8 unless its measured accuracy is more than `accepted_loss` below that of fp32; then bf16.
+def choose_default(comparison: Comparison | None, accepted_loss: float = ACCEPTED_LOSS) -> Decision:
+    """int8 unless there is none, or its measured accuracy is more than `accepted_loss` below that of fp32; then bf16.
 
     The measured difference decides, not the end of its interval: on a few rows the interval would always refuse int8.
     Where a label is rare, int8 may lose that label and little accuracy; so bf16 is also served where the whole interval
     of the difference in balanced accuracy lies beyond that loss.
     """
+    if comparison is None:
+        return Decision("openvino-bf16", "int8 could not be made: bf16 is served")
     loss = -comparison.accuracy_difference.value
     apart = f"{abs(loss) * 100:.2f} points {'below' if loss > 0 else 'above'}" if loss else "exactly as accurate as"
     measured = f"{apart} fp32 on {comparison.rows:,} test rows"

@@ -19,7 +19,8 @@ from model_release.golden import read_golden, replay
 from model_release.reference import REFERENCE, read_reference
 from model_release.seen import SEEN, is_new_to
 from training_job.build import release as package
-from training_job.build.release import BuiltRelease, build_release, stratified
+from training_job.build.release import build_release, stratified
+from training_job.build.types import BuiltRelease
 from training_job.card.plots import PICTURES
 from training_job.measure.quantisation import Decision
 
@@ -197,6 +198,31 @@ def test_nothing_that_decorates_a_release_can_end_it(tmp_path: Path, monkeypatch
     bare = build_release(release_inputs(tmp_path / "two", rows=6, curves={}, facts={}, say=lines.append))
     assert {"the pictures' titles", "the model card"} <= bare.missing.keys() and bare.plots == {}
     assert "- the pictures' titles: division by zero" in bare.card.read_text()
+
+
+def test_a_release_that_int8_fails_for_serves_bf16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path, quantised: Path, __: object) -> None:
+        quantised.mkdir()
+        (quantised / "model.bin").write_bytes(b"a part")
+        raise RuntimeError("Unsupported operation type: Ellipsis")
+
+    monkeypatch.setattr(package, "quantise", fail)
+    lines: list[str] = []
+    release = build_release(release_inputs(tmp_path / "work", rows=6, curves={}, facts={}, say=lines.append))
+    assert dict(release.missing) == {"int8": "Unsupported operation type: Ellipsis"}
+    assert lines == [
+        "warning: int8 could not be made (Unsupported operation type: Ellipsis); the release is complete without it"
+    ]
+    manifest = release.manifest
+    assert manifest.default_variant == "openvino-bf16" and set(manifest.variants) == {"openvino-bf16", "torch"}
+    assert not [entry.path for entry in manifest.files if "int8" in entry.path]
+    assert manifest.facts["default_variant_reason"] == "int8 could not be made: bf16 is served"
+    assert "Int8 could not be made: bf16 is served." in release.card.read_text()
+    store = ReleaseStore(str(tmp_path / "store"))
+    folder = store.fetch("sentiment", store.publish(release.folder, manifest), tmp_path / "fetched")
+    scorer = Scorer.load(folder)
+    assert replay(scorer, read_golden(folder / "serving/golden.json")) <= 0.03
+    scorer.engine.close()
 
 
 def test_a_picture_that_is_cut_off_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

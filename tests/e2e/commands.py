@@ -1,4 +1,4 @@
-"""What the steps are made of: commands, waiting, port-forwards, and the account of what each step took."""
+"""Commands, waiting, port-forwards, and the account of what each step took."""
 
 import json
 import os
