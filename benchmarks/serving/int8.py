@@ -26,9 +26,9 @@ from rich.progress import Progress
 
 from model_release import OpenVINOEngine, ReleaseStore, Scorer
 from model_release.golden import read_golden, replay
-from training_job.measure.quantisation import compare
 from training_job.data.reading import read_rows
 from training_job.data.rows import Rows
+from training_job.measure.quantisation import compare
 
 console = Console()
 INT8, FP32_IR = "openvino-int8", "openvino-bf16"  # the bf16 variant's IR holds the fp32 weights
