@@ -164,7 +164,8 @@ class Connection(RequestParser, asyncio.Protocol):
         assert exchange is not None
         if exchange.answered:
             return
-        fits = self.door.has_room_for(len(piece), exchange.held + (exchange.left or len(piece)))
+        body = exchange.held + (exchange.left or len(piece))
+        fits = self.door.has_room_for(len(piece), body) or self.door.make_room(exchange, len(piece), body)
         if not exchange.add(piece):
             self._pause()
         if not fits:
@@ -174,6 +175,7 @@ class Connection(RequestParser, asyncio.Protocol):
         exchange = self._exchange
         assert exchange is not None
         exchange.more_body = False
+        self.door.uploads.pop(exchange, None)
         exchange.wake()
         self._deadline, self._completed_at = NEVER, self.door.stamp()
         if not exchange.keep_alive:
@@ -219,6 +221,9 @@ class Connection(RequestParser, asyncio.Protocol):
         self.idle_since = time.monotonic()
         self._deadline = self.idle_since + self._limits.keep_alive
         self.door.idle[self] = None
+
+    def refuse_body(self, refusal: Refusal) -> None:
+        self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be read to its end, behind the answers that come before it, and read no more."""

@@ -27,6 +27,13 @@ class Guest(Protocol):
         """Close an idle connection."""
 
 
+class Upload(Protocol):
+    """A body over `SMALL_BODY` that is still arriving."""
+
+    def give_way(self) -> None:
+        """Refuse the rest of the body, and free its memory."""
+
+
 class Door:
     """One a server. All but `claim` and `give_back` belong to the event loop's thread."""
 
@@ -36,6 +43,7 @@ class Door:
         self.refused: set[Guest] = set()  # over the limit, until their refusal has arrived
         self.fresh: dict[Guest, None] = {}  # no request yet, the oldest first
         self.idle: dict[Guest, None] = {}  # between two requests, the longest idle first
+        self.uploads: dict[Upload, None] = {}  # the oldest first
         self.body_bytes = 0
         self._inflated = 0
         self._lock = threading.Lock()
@@ -118,6 +126,18 @@ class Door:
         """
         kept = 0 if body <= SMALL_BODY else self.limits.bodies // 8
         return self.body_bytes + self._inflated + size <= self.limits.bodies - kept
+
+    def make_room(self, upload: Upload, size: int, body: int) -> bool:
+        """Refuse uploads younger than `upload` until `size` more bytes of it fit; False where they do not.
+
+        Uploads that begin together would otherwise grow together until none of them fits.
+        """
+        while self.uploads and not self.has_room_for(size, body):
+            youngest = next(reversed(self.uploads))
+            if youngest is upload:
+                return False
+            youngest.give_way()
+        return self.has_room_for(size, body)
 
     def claim(self, size: int, body: int) -> bool:
         """Count `size` more bytes of a body that grows to `body` bytes, on any thread; False where they do not fit."""

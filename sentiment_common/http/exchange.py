@@ -7,8 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from sentiment_common.http.door import Door
-from sentiment_common.http.refusal import INTERNAL, Refusal, status_line
+from sentiment_common.http.door import SMALL_BODY, Door
+from sentiment_common.http.refusal import INTERNAL, NO_MEMORY, Refusal, status_line
 
 log = logging.getLogger("sentiment_common.http")
 HIGH_WATER = 65_536  # bytes of a body that wait for the application before its connection is read no further
@@ -43,6 +43,9 @@ class Wire(Protocol):
 
     def answered(self, exchange: "Exchange") -> None:
         """The answer is complete."""
+
+    def refuse_body(self, refusal: Refusal) -> None:
+        """Answer the request whose body is arriving, and read no more."""
 
     def abort(self) -> None:
         """Drop the connection: its client must see that the answer is cut."""
@@ -115,8 +118,15 @@ class Exchange:
         self.wake()
         self._wire.answered(self)
 
+    def give_way(self) -> None:
+        """Refuse the rest of the body, so that older uploads fit."""
+        self._wire.refuse_body(Refusal(503, NO_MEMORY, 1))
+        self._body.clear()
+        self.release()
+
     def release(self) -> None:
-        """The body is not in memory any more."""
+        """Stop counting the body as in memory."""
+        self._wire.door.uploads.pop(self, None)
         self._wire.door.body_bytes -= self.held
         self.held = 0
         if self._inflated:
@@ -135,6 +145,8 @@ class Exchange:
         self._body += data
         self.held += len(data)
         self._wire.door.body_bytes += len(data)
+        if self.held > SMALL_BODY:
+            self._wire.door.uploads[self] = None
         if self.left is not None:
             self.left -= len(data)
         self.wake()

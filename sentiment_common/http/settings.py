@@ -31,7 +31,8 @@ class BodySettings(HttpSettings):
     max_bodies_bytes: int = Field(0, ge=0)
     """Bytes of all HTTP bodies in memory at once, counted after gzip is undone; above it requests are answered 503.
     Messages of gRPC, where it is served, have as much until their calls end; above it calls end with UNAVAILABLE. An
-    eighth is kept for bodies up to 64 KiB. 0 takes eight times MAX_BODY_BYTES; the least is two and a half times."""
+    eighth is kept for bodies up to 64 KiB; of larger ones that arrive together the oldest fit. 0 takes eight times
+    MAX_BODY_BYTES; the least is two and a half times."""
 
     @property
     def all_bodies_bytes(self) -> int:

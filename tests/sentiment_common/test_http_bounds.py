@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import Any
 
@@ -163,6 +163,33 @@ def test_a_part_of_the_memory_is_kept_for_small_bodies(app):
         wait_for(lambda: server.server.door.body_bytes == 7 * 99_999, "large uploads that stall")
         assert ask(server.port, upload(70_000)).status == 503
         assert ask(server.port, upload(60_000, 60_000)).body == b"60000"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_of_uploads_that_begin_together_the_oldest_fit(app, chunked):
+    size, step = 200_000, 20_000
+
+    def part(upload_of: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(upload_of), upload_of) if chunked else upload_of
+
+    framing = b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Content-Length: %d\r\n\r\n" % size
+    with running(app, body=size, bodies=1_000_000, body_time=NEVER) as server, ExitStack() as open_ones:
+        door = server.server.door
+        begin = b"POST / HTTP/1.1\r\n" + HOST + framing
+        uploads = [open_ones.enter_context(wire(server.port, begin)) for _ in range(10)]
+        for done in range(0, size, step):
+            for each in uploads:
+                before = door.body_bytes
+                with suppress(ConnectionError):  # those that are refused
+                    each.send(part(b"x" * step))
+                if done <= 3 * step:
+                    wait_for(lambda: door.body_bytes == before + step, "the piece")  # noqa: B023
+        for each in uploads[:4]:  # four bodies of 200,000 bytes are what large bodies may fill of 1,000,000
+            assert (each.send(b"0\r\n\r\n") if chunked else each).answer().body == b"200000"
+        for each in uploads[4:]:
+            refused = each.answer()
+            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        wait_for(lambda: door.body_bytes == 0 and not door.uploads, "free memory")
 
 
 def test_memory_that_a_body_grows_to_counts_until_its_answer(app):
