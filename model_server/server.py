@@ -23,6 +23,7 @@ from model_server.tracing.configure import make_tracing
 from prediction_log import LogError, LogWriter, upgrade
 from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.server import HttpServer, PortUnavailable, listen
+from sentiment_common.open_files import fit_connections
 
 log = logging.getLogger("model_server")
 LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
@@ -58,7 +59,9 @@ class Server:
     """One server process; `run` returns when it was told to stop and has."""
 
     def __init__(self, settings: ServerSettings, writer: LogWriter) -> None:
-        self._settings = settings
+        fitting = fit_connections(settings.max_connections, settings.grpc_max_connections)
+        bounds = dict(zip(("max_connections", "grpc_max_connections"), fitting, strict=True))
+        self._settings = settings = settings.model_copy(update=bounds)
         self._writer = writer
         self._state = ServerState(settings, writer)
         self._switch = ReleaseSwitch(settings, self._state)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import socket
 import ssl
@@ -14,6 +15,7 @@ from sentiment_common.errors import UserError
 from sentiment_common.http.connection import Connection
 from sentiment_common.http.door import Door
 from sentiment_common.http.limits import HttpLimits
+from sentiment_common.open_files import fit_connections
 
 BACKLOG = 2048
 
@@ -60,7 +62,8 @@ class HttpServer(uvicorn.Server):
         tls: ssl.SSLContext | None = None,
         signals: bool = True,
     ) -> None:
-        self.door = Door(limits)
+        (connections,) = fit_connections(limits.connections)
+        self.door = Door(dataclasses.replace(limits, connections=connections))
         self._signals = signals
         config = uvicorn.Config(
             app,
