@@ -96,6 +96,9 @@ class Metrics:
         self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
         self.cache = counter("ml_cache_texts_total", "Texts asked of the cache, by what it had", ("outcome",))
+        self.http_refusals = counter(
+            "ml_http_refusals_total", "Requests refused by the HTTP layer, before any route", ("status",)
+        )
         self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
         self.key_texts = counter("ml_key_texts_total", "Texts asked for, by API key", ("key",))
         self.explanations = counter("ml_explanations_total", "Texts explained")
@@ -109,6 +112,8 @@ class Metrics:
             self.cache.labels(had)
         for outcome in ("loaded", "failed", "unloaded"):
             self.loads.labels(outcome)
+        for status in ("400", "408", "413", "431", "503"):
+            self.http_refusals.labels(status)
         for reason in ("unauthenticated", "forbidden", "rate_limit"):
             self.rejected.labels(reason)
         for reason in get_args(Reason):
@@ -148,6 +153,10 @@ class Metrics:
         self._run_tokens += report.tokens
         self._run_padded += report.padded_tokens
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
+
+    def http_refused(self, status: int) -> None:
+        """Count a request that the HTTP layer answered by itself."""
+        self.http_refusals.labels(str(status)).inc()
 
     def cached(self, outcome: CacheOutcome, texts: int) -> None:
         """Count texts that were asked of the cache."""

@@ -128,6 +128,8 @@ class Server:
             lifespan="off",
             tls=self._certificate.context if self._certificate else None,
             signals=False,  # stopping is this module's own
+            on_refusal=self._state.metrics.http_refused,
+            origins=self._settings.cors_origins,
         )
 
     async def _load(self, started: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from sentiment_common.http.limits import HttpLimits
@@ -37,8 +38,12 @@ class Upload(Protocol):
 class Door:
     """One a server. All but `claim` and `give_back` belong to the event loop's thread."""
 
-    def __init__(self, limits: HttpLimits) -> None:
+    def __init__(
+        self, limits: HttpLimits, on_refusal: Callable[[int], None] = lambda _: None, origins: Collection[str] = ()
+    ) -> None:
         self.limits = limits
+        self.on_refusal = on_refusal  # takes the status of each answer that the HTTP layer gives by itself
+        self.origins = origins  # whose pages may read answers; `*` for all
         self.guests: set[Guest] = set()
         self.refused: set[Guest] = set()  # over the limit, until their refusal has arrived
         self.fresh: dict[Guest, None] = {}  # no request yet, the oldest first

@@ -44,6 +44,9 @@ class Wire(Protocol):
     def answered(self, exchange: "Exchange") -> None:
         """The answer is complete."""
 
+    def write_refusal(self, refusal: Refusal, *, head_only: bool) -> None:
+        """Send and count an answer of the HTTP layer's own."""
+
     def refuse_body(self, refusal: Refusal) -> None:
         """Answer the request whose body is arriving, and read no more."""
 
@@ -114,7 +117,7 @@ class Exchange:
         """Answer in place of the application, whose own answer is dropped from now on."""
         self.refusal, self.keep_alive = refusal, False
         self.started = self.answered = True
-        self._wire.write(refusal.answer(self._wire.default_headers, head_only=self.head_only))
+        self._wire.write_refusal(refusal, head_only=self.head_only)
         self.wake()
         self._wire.answered(self)
 

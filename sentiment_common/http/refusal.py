@@ -2,6 +2,7 @@
 
 import http
 import json
+from collections.abc import Collection
 
 JSON = b"application/json"
 INTERNAL = "internal error; the server's log says more"  # what a client is told of a fault of ours
@@ -15,6 +16,18 @@ def status_line(status: int) -> bytes:
     except ValueError:
         phrase = ""
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
+
+
+def shared_with(origin: bytes | None, origins: Collection[str]) -> list[tuple[bytes, bytes]]:
+    """Header fields that let a page of this origin read an answer (CORS); none where it may not."""
+    if origin is None or not ("*" in origins or origin.decode("latin-1") in origins):
+        return []
+    allowed = (
+        [(b"access-control-allow-origin", b"*")]
+        if "*" in origins
+        else [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+    )
+    return [*allowed, (b"access-control-expose-headers", b"Retry-After")]
 
 
 class Refusal(Exception):

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal
 
 import uvicorn
@@ -50,7 +50,7 @@ def listen(host: str, port: int, setting: str = "port", remedy: str = "choose an
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn's server with our protocol class; `signals` leaves SIGTERM and SIGINT to uvicorn."""
+    """Uvicorn's server with our protocol class."""
 
     def __init__(
         self,
@@ -61,9 +61,17 @@ class HttpServer(uvicorn.Server):
         lifespan: Literal["auto", "on", "off"] = "auto",
         tls: ssl.SSLContext | None = None,
         signals: bool = True,
+        on_refusal: Callable[[int], None] = lambda _: None,
+        origins: Collection[str] = (),
     ) -> None:
+        """
+        Args:
+            signals: whether SIGTERM and SIGINT are uvicorn's.
+            on_refusal: takes the status of each answer that the HTTP layer gives by itself.
+            origins: origins whose pages may read those answers (CORS).
+        """
         (connections,) = fit_connections(limits.connections)
-        self.door = Door(dataclasses.replace(limits, connections=connections))
+        self.door = Door(dataclasses.replace(limits, connections=connections), on_refusal, origins)
         self._signals = signals
         config = uvicorn.Config(
             app,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from kit.http_wire import ask
 from kit.server_process import ModelServer, model_server
 from kit.v2_requests import INFER, LENGTH_HEADER, grpc_request, json_request
 from prometheus_client import Metric
@@ -81,6 +82,17 @@ def test_labels_never_come_from_what_a_client_sent(http):
     for path in ("/v2/models/evil-name/infer", "/evil-path", "/v1/models/evil-name:predict"):
         assert http.post(path, json=json_request(["a"])).status_code == 404
     assert "evil" not in http.get("/metrics").text
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, ORIGIN), ("https://other.example", None)])
+def test_refusals_of_the_http_layer_are_counted_and_shown_to_the_configured_origin(http, server, origin, allowed):
+    too_large = f"POST /predict HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\nContent-Length: 999999999\r\n\r\n"
+    before = [value(http, "ml_http_refusals_total", status=status) for status in ("413", "400")]
+    refused = ask(server.http_port, too_large.encode())
+    assert (refused.status, refused.headers.get("access-control-allow-origin")) == (413, allowed)
+    assert ask(server.http_port, b"NONSENSE\r\n\r\n").status == 400
+    after = [value(http, "ml_http_refusals_total", status=status) for status in ("413", "400")]
+    assert after == [before[0] + 1, before[1] + 1]
 
 
 @pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, True), ("https://other.example", False), (None, False)])
