@@ -117,10 +117,12 @@ class SharedStudy:
             SearchError: the database cannot be used any more.
         """
         with self.errors_named(), self.alone():
-            if len(self.finished()) + len(self.running()) >= total:
+            # From one reading: between two, another worker's trial may end and be in neither.
+            trials = self.study.get_trials(deepcopy=False)
+            if sum(trial.state == TrialState.RUNNING or _is_finished(trial) for trial in trials) >= total:
                 return None
             # By the trial's number: workers that begin at once must not propose the same.
-            seed = self._settings.seed + len(self.study.get_trials(deepcopy=False))
+            seed = self._settings.seed + len(trials)
             self.study.sampler = optuna.samplers.TPESampler(seed=seed)
             with _experimental():
                 trial = self.study.ask()
@@ -199,12 +201,11 @@ class SharedStudy:
             SearchError: the database cannot be used any more.
         """
         with self.errors_named():
-            trials = self.study.get_trials(deepcopy=False)
-        return [
-            trial
-            for trial in trials
-            if trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(OUTCOME) == "diverged"
-        ]
+            return [trial for trial in self.study.get_trials(deepcopy=False) if _is_finished(trial)]
+
+
+def _is_finished(trial: FrozenTrial) -> bool:
+    return trial.state in {TrialState.COMPLETE, TrialState.PRUNED} or trial.user_attrs.get(OUTCOME) == "diverged"
 
 
 @contextmanager

@@ -153,3 +153,24 @@ def test_an_interrupted_trial_that_was_closed_ends_as_interrupted(
     monkeypatch.setattr(search_module, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search_module._run_trial(shared, trial, settings, prepared, Tracker(None, "x"), None, Silent())
+
+
+def test_a_trial_that_ends_while_the_next_is_decided_counts_once(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = search_settings(f"sqlite:///{tmp_path}/optuna.db", n_trials=1)
+    shared = SharedStudy(settings, search_module.describe(settings, prepared))
+    other = SharedStudy(settings, search_module.describe(settings, prepared))
+    running = other.take(1)
+    assert running is not None
+    read = shared.study.get_trials
+
+    def read_and_end(*_: object, **options: Any) -> list[Any]:
+        found = read(deepcopy=True, states=options.get("states"))
+        if other.running():
+            other.tell(running, 0.5)
+        return found
+
+    monkeypatch.setattr(shared.study, "get_trials", read_and_end)
+    assert shared.take(1) is None
+    assert len(other.finished()) == 1 and other.running() == []
