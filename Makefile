@@ -36,10 +36,11 @@ conformance: setup $(VENV)-triton ## The protocol's checks on our server and its
 	CONFORMANCE_PYTHON=$(abspath $(VENV)-triton)/bin/python $(BIN)/python -m pytest tests/conformance \
 	  "tests/docs/test_commands.py::test_page_runs[docs/protocol.md]"
 
-lint: setup ## ruff and mypy, as CI runs them
+lint: setup ## ruff, mypy and the word list, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/words.py
 
 format: setup ## Let ruff mend layout and imports
 	$(BIN)/ruff check --fix-only --quiet .
