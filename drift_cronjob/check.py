@@ -1,7 +1,7 @@
 """One drift check: from the prediction log and a release to a verdict, then what follows from it."""
 
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -10,58 +10,20 @@ import numpy as np
 
 from drift_cronjob.battery import Battery, BatteryLimits, run_battery
 from drift_cronjob.errors import DriftError
+from drift_cronjob.feedback_export import export
+from drift_cronjob.outcome import DriftOutcome, Findings
+from drift_cronjob.retention import remove_old
+from drift_cronjob.retrain import retrain
 from drift_cronjob.sample import Sample
 from drift_cronjob.settings import DriftSettings
 from drift_cronjob.sources import Traffic, choose_release, fetch_reference, read_traffic, reference_sample
-from drift_cronjob.statistic import Statistic
 from drift_cronjob.thresholds import judge
 from drift_cronjob.verdict import Decision, Verdict, decide, not_enough
-from model_release import Manifest, ReleaseError, ReleaseStore
-from prediction_log import LogError
+from model_release import ReleaseError, ReleaseStore
+from model_release.scoring.features import DESCRIPTORS
+from prediction_log import DriftReportRow, LogError, WindowReader, save_report, set_report_address
 
-INCOMPLETE = 3  # exit code: the verdict is stable, and something that was asked for could not be done
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class DriftOutcome:
-    """The verdict and all that led to it. `rows` are the release's logged rows in the window, `texts` the different
-    ones that were compared, `report_path` the report's address or None, `row_id` its row in `drift_reports` or None,
-    `actions` sentences on what was done about it, `problems` sentences on what could not be done. `incomplete` says
-    that one of these is more than decoration: the row, a training or the export of feedback."""
-
-    verdict: Verdict
-    reason: str
-    statistics: list[Statistic]
-    notes: list[str]
-    release_id: str
-    window_start: datetime
-    window_end: datetime
-    rows: int
-    texts: int
-    report_path: str | None
-    row_id: int | None
-    actions: list[str]
-    problems: list[str]
-    incomplete: bool
-
-    @property
-    def exit_code(self) -> int:
-        """The command's exit code: the verdict's; 3 for a stable one about which something could not be done."""
-        return self.verdict.exit_code or (INCOMPLETE if self.incomplete else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What the report draws: the two samples, the traffic they came from, and the decision about them."""
-
-    manifest: Manifest
-    reference: Sample
-    traffic: Traffic
-    battery: Battery
-    decision: Decision
-    notes: list[str]
-    alpha: float
 
 
 def remarks(traffic: Traffic, battery: Battery) -> list[str]:
@@ -86,8 +48,6 @@ def remarks(traffic: Traffic, battery: Battery) -> list[str]:
 
 def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings) -> tuple[Battery, Decision]:
     """Every statistic, judged, and the decision; no statistics when either side has too few rows."""
-    from model_release.scoring.features import DESCRIPTORS
-
     if len(traffic.sample) < settings.min_rows:
         copies = " different texts" if traffic.read > len(traffic.sample) else " rows"
         remedy = "Take a longer window (--hours) or wait for more traffic."
@@ -143,10 +103,6 @@ class Steps:
 
 def act(settings: DriftSettings, verdict: Verdict, end: datetime, releases: Collection[str], steps: Steps) -> None:
     """Do what the settings ask for after a check."""
-    from drift_cronjob.feedback_export import export
-    from drift_cronjob.retention import remove_old
-    from drift_cronjob.retrain import retrain
-
     cron_job = settings.retrain_cronjob
     if cron_job and verdict is Verdict.DRIFT:
         steps.act(
@@ -177,8 +133,7 @@ def check(
         DriftError, ReleaseError, LogError: there is no verdict, because there is no release or reference, or the log or
             the store cannot be read; each carries `exit_code` 2 and says what to do.
     """
-    from drift_cronjob.report import write_report
-    from prediction_log import DriftReportRow, WindowReader, save_report, set_report_address
+    from drift_cronjob.report.write import write_report  # matplotlib, a second that a bad setting need not wait for
 
     end = settings.end or datetime.now(UTC)
     start = end - timedelta(hours=settings.hours)

@@ -51,9 +51,9 @@ def check(
     is stable but could not be recorded, or feedback not exported. Other settings are environment variables:
     DATABASE_URL, RELEASES_URI, MODEL_NAME, DRIFT_*.
     """
-    from drift_cronjob.check import INCOMPLETE
     from drift_cronjob.check import check as run_check
     from drift_cronjob.errors import NothingServed
+    from drift_cronjob.outcome import INCOMPLETE
     from drift_cronjob.settings import DriftSettings
     from drift_cronjob.terminal import progress, show, tell, to_json
 

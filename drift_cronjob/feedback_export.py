@@ -10,7 +10,7 @@ from typing import Any
 from drift_cronjob.errors import DriftError
 from drift_cronjob.settings import DriftSettings
 from prediction_log import LabelledText, labelled_texts
-from sentiment_common.object_store import open_store
+from sentiment_common.object_store import open_store, put_file
 
 EXPORTED = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
 # A label is stamped by its server's clock, and appears in the log with its commit: so far back labels that no file has
@@ -116,8 +116,6 @@ def export(settings: DriftSettings, end: datetime, releases: Collection[str]) ->
         return "no feedback is new, so none was exported"
     if not rows:
         return f"none of {len(found)} labels was exported: the log keeps no texts (LOG_TEXT=hash)"
-    from drift_cronjob.report import put_file
-
     try:
         put_file(filesystem, f"{path}/{end:%Y%m%dT%H%M%SZ}-{content_hash(rows)}.parquet", _parquet(rows))
     except Exception as error:  # as above

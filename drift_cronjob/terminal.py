@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from drift_cronjob.check import DriftOutcome
+from drift_cronjob.outcome import DriftOutcome
 from drift_cronjob.verdict import Verdict
 from drift_cronjob.wording import number, title
 

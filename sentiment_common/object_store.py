@@ -1,5 +1,6 @@
 """Folders and buckets by one address, opened in one place: every request to a bucket ends within known limits."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import fsspec
@@ -56,3 +57,18 @@ def open_store(uri: str, patience: Patience = Patience()) -> tuple[Any, str]:
     )
     filesystem.retries = _READS
     return filesystem, path
+
+
+def put_file(filesystem: Any, path: str, content: bytes) -> None:
+    """Write a whole file or none."""
+    if "file" not in filesystem.protocol:
+        filesystem.pipe_file(path, content)  # an object appears when all of it is there
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    try:
+        part.write_bytes(content)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -61,18 +61,6 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "kserve_model __main__",
     ),
 }
-# Circles that stand, and leave this list when they are gone.
-KNOWN_CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset(
-        {
-            "drift_cronjob.check",
-            "drift_cronjob.report",
-            "drift_cronjob.report.page",
-            "drift_cronjob.feedback_export",
-            "drift_cronjob.retention",
-        }
-    ),
-)
 # Rooms of training_job that work on plain data, and the libraries that they do without.
 PLAIN_ROOMS = ("training_job.data", "training_job.measure", "training_job.card")
 HEAVY = ("torch", "mlflow", "kubernetes")
@@ -193,11 +181,8 @@ def test_rooms_import_only_rooms_below_them(package: str) -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    circles = _circles(_graph())
-    new = [sorted(circle) for circle in circles if circle not in KNOWN_CIRCLES]
-    assert not new, f"circles of imports: {new}; move the types that they share into a module of their own"
-    gone = [sorted(circle) for circle in KNOWN_CIRCLES if circle not in circles]
-    assert not gone, f"gone, so take them out of KNOWN_CIRCLES: {gone}"
+    circles = [sorted(circle) for circle in _circles(_graph())]
+    assert not circles, f"circles of imports: {circles}; move the types that they share into a module of their own"
 
 
 def test_plain_rooms_reach_no_heavy_library() -> None:

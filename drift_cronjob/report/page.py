@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import resources
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from drift_cronjob.intervals import Interval, mean_difference, wilson
+from drift_cronjob.outcome import Findings
 from drift_cronjob.report import plots, titles
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.verdict import Verdict
 from drift_cronjob.wording import number, title
 from model_release.scoring.features import DESCRIPTORS
 from sentiment_common import look
-
-if TYPE_CHECKING:
-    from drift_cronjob.check import Findings
 
 _FAMILIES = (
     ("data", "Data: are the texts like the reference's?"),
@@ -85,7 +82,7 @@ def _table(statistics: list[Statistic]) -> list[dict[str, object]]:
     return groups
 
 
-def _accuracies(findings: "Findings") -> list[tuple[str, Interval]]:
+def _accuracies(findings: Findings) -> list[tuple[str, Interval]]:
     reference, window = findings.reference, findings.traffic.sample
     correct = reference.label == reference.true_label
     rows = [("reference", wilson(int(correct.sum()), correct.size))]
@@ -99,7 +96,7 @@ def _accuracies(findings: "Findings") -> list[tuple[str, Interval]]:
     ]
 
 
-def _pictures(findings: "Findings", seed: int) -> list[Picture]:
+def _pictures(findings: Findings, seed: int) -> list[Picture]:
     reference, traffic, statistics = findings.reference, findings.traffic, findings.battery.statistics
     window = traffic.sample
     if min(len(reference), len(window)) < 2:
@@ -129,7 +126,7 @@ def _span(length: timedelta) -> str:
     return f"{hours / 24:g} days" if hours >= 48 and hours % 24 == 0 else f"{hours:g} hours"
 
 
-def render_page(findings: "Findings", created: datetime, evidently_page: str | None, seed: int) -> str:
+def render_page(findings: Findings, created: datetime, evidently_page: str | None, seed: int) -> str:
     """The whole page as text; it refers to no other file but Evidently's."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = resources.files("drift_cronjob.report").joinpath("page.html.j2").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from chart.invariants import check
 from chart.objects import containers, pods_of
 from chart.rendering import CHART, Values, helm, one, render
 
-from drift_cronjob.check import INCOMPLETE
+from drift_cronjob.outcome import INCOMPLETE
 
 ID = "0123456789abcdef"
 URI = f"s3://sentiment/sentiment/releases/{ID}/serving/"

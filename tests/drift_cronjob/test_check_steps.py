@@ -12,8 +12,9 @@ from kit.kube_api import KubeApi
 from kit.own_postgres import postgres
 from kit.postgres import Postgres
 
-from drift_cronjob.check import INCOMPLETE, check
+from drift_cronjob.check import check
 from drift_cronjob.cli import app
+from drift_cronjob.outcome import INCOMPLETE
 from prediction_log import add_feedback, latest_reports, upgrade
 from sentiment_common.console import run
 

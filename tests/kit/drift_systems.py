@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from drift_cronjob.check import DriftOutcome, check
+from drift_cronjob.check import check
+from drift_cronjob.outcome import DriftOutcome
 from drift_cronjob.settings import DriftSettings
 from kit.factories import make_release, make_texts
 from model_release import ReleaseStore, Scorer

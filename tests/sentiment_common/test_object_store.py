@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drift_cronjob.errors import DriftError
-from drift_cronjob.report import write_file
+from drift_cronjob.report.write import write_file
 from sentiment_common import object_store
 from sentiment_common.object_store import Patience, open_store
 
