@@ -14,7 +14,7 @@ _REMEDY = "give a time that has passed, or none for now"
 
 def _address(url: str) -> str:
     """Raise LogError, which names the variable, for an address that cannot be read."""
-    from prediction_log.database import parse_url
+    from prediction_log.database.connection import parse_url
 
     parse_url(url, "DATABASE_READ_URL")
     return url

@@ -7,7 +7,7 @@
 #   Postgres then refuses the connection: unrecognized configuration parameter "channel_binding".
 # Hurts: everybody who copies the address from the console of a managed Postgres, such as Neon's with
 #   ?sslmode=require&channel_binding=require. Fixed here by a table of all parameters; test:
-#   tests/prediction_log/test_postgres_url.py::test_an_address_that_psql_takes
+#   tests/prediction_log/database/test_postgres_url.py::test_an_address_that_psql_takes
 # Versions: asyncpg 0.32.0
 set -euo pipefail
 folder=$(mktemp -d)

@@ -6,7 +6,7 @@
 #   second to a database cannot use it: MLflow says "Can't locate revision", and Optuna asks for an update of the very
 #   version that is installed, although its own tables are new.
 # Hurts: a small installation with one Postgres (or one SQLite file) for tracking and search; the second program ends at
-#   its first use. Our prediction log did the same beside either: tests/prediction_log/test_shared_database.py.
+#   its first use. Our prediction log did the same beside either: tests/prediction_log/maintenance/test_shared_database.py.
 # Versions: mlflow 3.17.2, optuna 5.0.0, alembic as pip resolves it; SQLite.
 set -euo pipefail
 

@@ -40,7 +40,7 @@ def upgrade(
     ] = None,
 ) -> None:
     """Create or migrate the tables; safe to run again, and by several at once."""
-    from prediction_log.migrate import head, upgrade_when_there
+    from prediction_log.maintenance.migrate import head, upgrade_when_there
 
     settings = _settings(database_url=database_url, database_wait_seconds=wait)
     console = Console(soft_wrap=True, highlight=False)
@@ -53,8 +53,8 @@ def upgrade(
 
 
 def _replay(database_url: str, spill_uri: str) -> None:
-    from prediction_log.replay import replay as bring
-    from prediction_log.spill_store import SpillStore
+    from prediction_log.ingest.replay import replay as bring
+    from prediction_log.ingest.spill_store import SpillStore
 
     store = SpillStore(spill_uri)
     done = bring(database_url, store)
@@ -92,7 +92,7 @@ def maintain(
 
     A partition that stays locked is named and left for the next run, and the exit code is 1.
     """
-    from prediction_log.retention import maintain as keep_up
+    from prediction_log.maintenance.retention import maintain as keep_up
 
     settings = _settings(database_url=database_url, spill_uri=spill_uri)
     console = Console(soft_wrap=True, highlight=False)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
+from prediction_log.database.connection import STATEMENT_SECONDS, connected, parse_url, run
 from prediction_log.errors import InvalidFeedback, LogError, UnknownPrediction
 from prediction_log.record import storable, time_of
 from prediction_log.schema import feedback, predictions

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, and_, cast, func, select
 from sqlalchemy import Text as SqlText
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prediction_log.database import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
+from prediction_log.database.connection import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
 from prediction_log.errors import LogError
 from prediction_log.feedback import read_labelled
 from prediction_log.record import SKETCH_BYTES

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from prediction_log.database import STATEMENT_SECONDS, connected, parse_url, run
+from prediction_log.database.connection import STATEMENT_SECONDS, connected, parse_url, run
 from prediction_log.schema import drift_reports
 
 

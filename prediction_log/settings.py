@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from prediction_log.database import DEFAULT_URL
+from prediction_log.database.connection import DEFAULT_URL
 from sentiment_common.settings import Settings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reference_pages import ROOT, cell, code, write_or_compare
 
-from prediction_log.libpq import PARAMETERS, Parameter
+from prediction_log.database.libpq import PARAMETERS, Parameter
 
 PAGE = ROOT / "docs/reference/database-url.md"
 HEAD = """# DATABASE_URL
@@ -60,7 +60,7 @@ def _row(parameter: Parameter) -> str:
 def page() -> str:
     """The page's text."""
     rows = "\n".join(_row(parameter) for parameter in PARAMETERS.values())
-    end = "\n\nThis page is made from `prediction_log/libpq.py` by `scripts/database_reference.py`.\n"
+    end = "\n\nThis page is made from `prediction_log/database/libpq.py` by `scripts/database_reference.py`.\n"
     return f"{HEAD}| parameter | variable | use | note |\n|---|---|---|---|\n{rows}{end}"
 
 

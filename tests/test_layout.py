@@ -30,6 +30,15 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "seen store",
         "__init__",
     ),
+    "prediction_log": (
+        "errors",
+        "record schema",
+        "database",
+        "settings feedback reports",
+        "reader ingest maintenance",
+        "migrations cli __init__",
+        "__main__",
+    ),
     "training_job": (
         "errors extras progress stopping",
         "settings options stages",

@@ -22,7 +22,7 @@ from scene import Scene, console
 from server_ended import POSTGRES, flush_seconds, killed, told_to_end
 
 from model_release import ReleaseStore
-from prediction_log.writer import HELD_SECONDS
+from prediction_log.ingest.writer import HELD_SECONDS
 
 
 def _measured(fault: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:

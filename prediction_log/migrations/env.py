@@ -1,11 +1,11 @@
-"""Alembic's entry: it runs on the connection that `prediction_log.migrate` hands over."""
+"""Alembic's entry: it runs on the connection that `prediction_log.maintenance.migrate` hands over."""
 
 from typing import Any
 
 from alembic import context
 
+from prediction_log.maintenance.revisions import VERSION_TABLE
 from prediction_log.schema import metadata
-from prediction_log.versions import VERSION_TABLE
 
 
 def _ours(name: str | None, kind: str, _parents: Any) -> bool:

@@ -57,8 +57,8 @@ def check_champion_files(uri: str, name: str) -> Check:
 def check_database(url: str) -> Check:
     """Check that the prediction log is reachable and its tables are those of this version."""
     from prediction_log import LogError, LogRefused
-    from prediction_log.database import parse_url, shown
-    from prediction_log.migrate import head, revision
+    from prediction_log.database.connection import parse_url, shown
+    from prediction_log.maintenance.migrate import head, revision
 
     remedy = "python -m prediction_log upgrade"
     absent = absent_sqlite(url)
@@ -81,7 +81,7 @@ def check_database(url: str) -> Check:
 
 def _check_writes(url: str, found: str) -> Check:
     from prediction_log import LogError
-    from prediction_log.access import why_read_only
+    from prediction_log.database.access import why_read_only
 
     try:
         reason = why_read_only(url)

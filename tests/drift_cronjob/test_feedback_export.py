@@ -11,7 +11,7 @@ from drift_cronjob.errors import DriftError
 from drift_cronjob.feedback_export import export
 from drift_cronjob.settings import DriftSettings
 from prediction_log import PredictionRecord, add_feedback, upgrade
-from prediction_log.database import connected, parse_url, run
+from prediction_log.database.connection import connected, parse_url, run
 from prediction_log.schema import feedback
 
 NOW = datetime.now(UTC)

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from model_release import ReleaseStore, StoreUnreachable
 from prediction_log import LogError
-from prediction_log.spill_store import SpillStore
+from prediction_log.ingest.spill_store import SpillStore
 
 pytestmark = pytest.mark.usefixtures("terraform")
 TOKEN = "token-of-the-pod"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kit.postgres import Server
 from prediction_log import PredictionRecord, new_id
-from prediction_log.database import parse_url, run
-from prediction_log.sinks import make_sink
+from prediction_log.database.connection import parse_url, run
+from prediction_log.ingest.sinks import make_sink
 
 DAY = timedelta(days=1)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from prediction_log import LogError, WindowReader
 from prediction_log.cli import app
-from prediction_log.migrate import head
+from prediction_log.maintenance.migrate import head
 
 
 def output(*arguments: str) -> str:

@@ -21,7 +21,7 @@ from prediction_log import (
     save_report,
     set_report_address,
 )
-from prediction_log.database import connected, parse_url, run
+from prediction_log.database.connection import connected, parse_url, run
 from prediction_log.schema import feedback
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

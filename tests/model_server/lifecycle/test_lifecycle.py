@@ -20,8 +20,8 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 
 from model_release import ReleaseStore
 from prediction_log import upgrade
-from prediction_log.replay import replay
-from prediction_log.spill_store import SpillStore
+from prediction_log.ingest.replay import replay
+from prediction_log.ingest.spill_store import SpillStore
 
 TEXTS = ["a wonderful film", "dull and tedious", "the plot " * 20]
 

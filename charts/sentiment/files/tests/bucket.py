@@ -7,7 +7,7 @@ from probe import failed, passed
 
 from model_release import ReleaseError, ReleaseStore
 from prediction_log import LogError
-from prediction_log.spill_store import SpillStore
+from prediction_log.ingest.spill_store import SpillStore
 
 CONTENT = b"written by helm test\n"
 # A replay takes such a name for a file that is being written, and leaves it alone.

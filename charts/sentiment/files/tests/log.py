@@ -7,7 +7,7 @@ from probe import failed, passed
 from sqlalchemy import insert, select
 
 from prediction_log import LogError
-from prediction_log.database import connected, parse_url
+from prediction_log.database.connection import connected, parse_url
 from prediction_log.record import new_id, time_of
 from prediction_log.schema import predictions
 

@@ -1,0 +1,1 @@
+"""Connections to Postgres and SQLite: addresses, transactions, time limits."""
