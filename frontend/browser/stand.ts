@@ -31,18 +31,18 @@ export class Stand {
 
   private async answer(): Promise<Record<string, unknown>> {
     const { value, done } = await this.lines.next();
-    if (done) throw new Error("the stand has ended; what it said stands above");
+    if (done) throw new Error("the stand has ended; see its output above");
     return JSON.parse(value) as Record<string, unknown>;
   }
 
   async ready(): Promise<this> {
-    const told = await this.answer();
-    this.page = String(told.page);
-    this.release = String(told.release);
+    const addresses = await this.answer();
+    this.page = String(addresses.page);
+    this.release = String(addresses.release);
     return this;
   }
 
-  /** Have the stand do one of its commands; what it answers. */
+  /** Run one of the stand's commands, and return its result. */
   async tell<T = unknown>(command: string): Promise<T> {
     this.process.stdin!.write(`${command}\n`);
     return (await this.answer()).done as T;

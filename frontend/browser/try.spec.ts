@@ -3,7 +3,7 @@ import { expect, test } from "./stand";
 
 const TEXT = "A warm, funny film that never puts a foot wrong.";
 
-test("a typed review is judged, and the answer is whole", async ({ page, stand }) => {
+test("a typed review is judged, and the answer is complete", async ({ page, stand }) => {
   const elsewhere: string[] = [];
   const complaints: string[] = [];
   page.on("request", (request) => {
@@ -18,7 +18,7 @@ test("a typed review is judged, and the answer is whole", async ({ page, stand }
   await expect(page.getByTestId("label")).toHaveText(/^(positive|negative)$/);
   const answer = page.getByRole("region", { name: "Answer" });
   await expect(answer.getByRole("img")).toHaveAccessibleName(/negative \d+\.\d %, positive \d+\.\d %/);
-  await expect(answer).toContainText("Of 100 answers given this surely");
+  await expect(answer).toContainText("Of 100 answers with this confidence");
   await expect(answer).toContainText(/\d+ tokens/);
   await expect(answer).toContainText(stand.release);
   await expect(answer).toContainText("Model, its queue");
@@ -26,9 +26,9 @@ test("a typed review is judged, and the answer is whole", async ({ page, stand }
   expect(complaints).toEqual([]);
 });
 
-test("the words that decided are coloured when asked for", async ({ page, stand }) => {
+test("the most influential words are coloured on request", async ({ page, stand }) => {
   await page.goto(stand.page);
-  await page.getByLabel("Colour the words that decided").check();
+  await page.getByLabel("Colour the most influential words").check();
   await page.getByLabel("Text to judge").fill(TEXT);
   await page.getByRole("button", { name: "Judge", exact: true }).click();
   const why = page.getByRole("region", { name: "Answer" }).getByTestId("why");
@@ -37,17 +37,17 @@ test("the words that decided are coloured when asked for", async ({ page, stand 
   await page.screenshot({ path: "../var/screens/try-explained.png", fullPage: true });
 });
 
-test("a long text is told to be cut", async ({ page, stand }) => {
+test("a long text is reported as truncated", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByLabel("Text to judge").fill("the plot ".repeat(80));
   await page.getByRole("button", { name: "Judge", exact: true }).click();
-  await expect(page.getByRole("region", { name: "Answer" })).toContainText("a part of it was cut");
-  await page.getByLabel("A text too long").selectOption({ label: "Refuse it" });
+  await expect(page.getByRole("region", { name: "Answer" })).toContainText("a part was left out");
+  await page.getByLabel("Longer texts").selectOption({ label: "Refuse" });
   await page.getByRole("button", { name: "Judge", exact: true }).click();
   await expect(page.getByRole("alert")).toContainText("shorten it or set truncation");
 });
 
-test("a permalink asks the same question", async ({ page, stand }) => {
+test("a permalink sends the same request", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByRole("button", { name: "Mixed" }).click();
   await expect(page.getByTestId("label")).toBeVisible();
@@ -58,15 +58,15 @@ test("a permalink asks the same question", async ({ page, stand }) => {
   await expect(page.getByTestId("label")).toBeVisible();
 });
 
-test("a thumb down stands in the log as the other label", async ({ page, stand }) => {
+test("a thumb down is logged as the other label", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByRole("button", { name: "Warm" }).click();
-  const said = await page.getByTestId("label").textContent();
+  const label = await page.getByTestId("label").textContent();
   const id = await page.getByText(/prediction [0-9a-f-]{36}/).locator("code").last().textContent();
   await page.getByRole("button", { name: "No, it is" }).click();
   await expect(page.getByText("Thank you")).toBeVisible();
   const rows = await stand.tell<[string, string][]>("feedback");
-  expect(rows.at(-1)).toEqual([id, said === "positive" ? "negative" : "positive"]);
+  expect(rows.at(-1)).toEqual([id, label === "positive" ? "negative" : "positive"]);
 });
 
 test("the request can be copied for other clients, by keyboard alone", async ({ page, stand }) => {
@@ -85,7 +85,7 @@ test("a CSV file is judged and comes back with its own columns", async ({ page, 
   await page.goto(stand.page);
   const rows = Array.from({ length: 40 }, (_, index) => `${index},"a wonderful, warm film ${index}"`);
   const buffer = Buffer.from(`id,text\n${rows.join("\n")}\n40,\n`);
-  // The server has too much to do once: the page waits and asks again.
+  // The server is overloaded once: the page waits and retries.
   let refused = 0;
   await page.route("**/infer", async (route) => {
     refused += 1;
@@ -113,7 +113,7 @@ test("a pasted list is judged line by line", async ({ page, stand }) => {
   await expect(page.getByRole("cell", { name: "dull and tedious" })).toBeVisible();
 });
 
-test("a server that goes is told, and noticed when it is back", async ({ page, stand }) => {
+test("a server's outage is shown until it is back", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByRole("button", { name: "Warm" }).click();
   await expect(page.getByTestId("label")).toBeVisible();

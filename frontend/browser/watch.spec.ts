@@ -1,6 +1,6 @@
 import { expect, test } from "./stand";
 
-test("a drift run shows on the drift page, with its tests and its report", async ({ page, stand }) => {
+test("a drift check appears on the drift page, with its tests and its report", async ({ page, stand }) => {
   await stand.tell("traffic");
   const before = await stand.tell<{ verdict: string; reason: string }>("drift");
   await page.goto(`${stand.page}/#/drift`);
@@ -16,7 +16,7 @@ test("a drift run shows on the drift page, with its tests and its report", async
   await expect(strip).toHaveCount(count + 1, { timeout: 30_000 });
 });
 
-test("the health page counts what was asked", async ({ page, stand }) => {
+test("the health page counts the requests", async ({ page, stand }) => {
   await page.goto(`${stand.page}/#/health`);
   const now = page.getByRole("region", { name: "Now" });
   await expect(now).toContainText(`release ${stand.release}`);
@@ -24,7 +24,7 @@ test("the health page counts what was asked", async ({ page, stand }) => {
   await expect(page.getByRole("region", { name: "Prediction log" })).toContainText("takes rows");
 });
 
-test("the model page tells who promoted what", async ({ page, stand }) => {
+test("the model page shows who promoted which release", async ({ page, stand }) => {
   await page.goto(`${stand.page}/#/model`);
   await expect(page.getByRole("list", { name: "Promotions" })).toContainText(`mara promoted ${stand.release} in place of`);
   const matrix = page.getByRole("region", { name: "Confusion matrix" });
@@ -33,7 +33,7 @@ test("the model page tells who promoted what", async ({ page, stand }) => {
   expect((await cells.allTextContents()).map(Number).reduce((sum, cell) => sum + cell, 0)).toBe(120);
 });
 
-test("pages are reached by keyboard, and say so", async ({ page, stand }) => {
+test("pages are reached by keyboard, and announced", async ({ page, stand }) => {
   await page.goto(stand.page);
   await page.getByRole("link", { name: "Model" }).focus();
   await page.keyboard.press("Enter");
@@ -42,17 +42,17 @@ test("pages are reached by keyboard, and say so", async ({ page, stand }) => {
   await expect(page.getByRole("link", { name: "Model" })).toHaveAttribute("aria-current", "page");
 });
 
-test("the look is switched, and kept", async ({ page, stand }) => {
+test("the theme is switched, and kept", async ({ page, stand }) => {
   await page.goto(stand.page);
   const colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await colour();
-  await page.getByLabel("Look").selectOption("dark");
+  await page.getByLabel("Theme").selectOption("dark");
   await expect.poll(colour).not.toBe(light);
   await page.reload();
   expect(await colour()).not.toBe(light);
 });
 
-test("a monitor that goes is told, and its last figures stay", async ({ page, stand }) => {
+test("a monitor's outage is shown, and its last figures stay", async ({ page, stand }) => {
   await page.goto(`${stand.page}/#/health`);
   await expect(page.getByRole("region", { name: "Now" })).toBeVisible();
   await stand.tell("stop monitor");

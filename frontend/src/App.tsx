@@ -20,9 +20,9 @@ function ThemeSwitch() {
   };
   return (
     <label className="text-soft flex items-center gap-2 text-sm">
-      <span className="sr-only sm:not-sr-only">Look</span>
+      <span className="sr-only sm:not-sr-only">Theme</span>
       <select
-        aria-label="Look"
+        aria-label="Theme"
         value={theme}
         onChange={(event) => choose(event.target.value as Theme)}
         className="border-line bg-card text-ink rounded-lg border px-2 py-1"
@@ -41,14 +41,14 @@ function Frame() {
   const shown = useRef(page);
   useEffect(() => {
     document.title = `${NAMES[page]} · Sentiment`;
-    // A reader of the screen is taken to the new page; at the first one it begins at the top by itself.
+    // Screen readers are moved to the new page; they start the first page at its top anyway.
     if (shown.current !== page) main.current?.focus();
     shown.current = page;
   }, [page]);
   return (
     <div className="mx-auto max-w-6xl px-4 pb-16">
       <a href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }} className="bg-accent text-on-accent sr-only rounded focus:not-sr-only focus:absolute focus:p-2">
-        Skip to the page
+        Skip to content
       </a>
       <header className="flex flex-wrap items-center gap-x-6 gap-y-2 py-4">
         <a href={link("try")} className="flex items-center gap-2 text-lg font-bold">
@@ -86,7 +86,7 @@ function Frame() {
   );
 }
 
-/** Tells on every page that the predictor is away, until it is back. */
+/** A notice on every page while the predictor is away. */
 function Away() {
   const error = awayOf(useServer());
   if (!error) return null;

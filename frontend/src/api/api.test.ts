@@ -52,7 +52,7 @@ describe("V2", () => {
     }).map(([name, data]) => ({ name: name as Output, datatype: "BYTES" as const, shape: [2], data })),
   });
 
-  it("asks for attributions only when told to", () => {
+  it("requests attributions only as an option", () => {
     expect(makeRequest(["a"], {}).parameters).toBeUndefined();
     const asked = makeRequest(["a", "b"], { explain: true, truncation: "head" });
     expect(asked.parameters).toEqual({ explain: true, truncation: "head" });
@@ -73,14 +73,14 @@ describe("V2", () => {
 
 describe("words", () => {
   it("says what a calibrated confidence means", () => {
-    expect(sureness(0.997)).toEqual({ title: "Very sure", sentence: "Of 100 answers given this surely, more than 99 are right." });
-    expect(sureness(0.72).sentence).toContain("about 72 are right");
+    expect(sureness(0.997)).toEqual({ title: "Very sure", sentence: "Of 100 answers with this confidence, more than 99 are correct." });
+    expect(sureness(0.72).sentence).toContain("about 72 are correct");
     expect(sureness(0.5).title).toBe("Undecided");
   });
 
   it.each([
-    [new ApiError("busy", "full", 429, 4), "Ask again in 4 s."],
-    [new ApiError("unready", "model is loading", 503), "Model is loading. Ask again in a moment."],
+    [new ApiError("busy", "full", 429, 4), "Try again in 4 s."],
+    [new ApiError("unready", "model is loading", 503), "Model is loading. Try again in a moment."],
     [new ApiError("offline", "x"), "`sentiment serve --ui`"],
     [new ApiError("refused", "text[0] is empty; send some words", 400), "Text[0] is empty; send some words."],
   ])("says what to do about %o", (error, advice) => {

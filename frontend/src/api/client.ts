@@ -1,4 +1,4 @@
-// One way to ask the servers, and one kind of error, which says what a person can do.
+// The one way to call the servers, and its one kind of error, which names the remedy.
 
 export type Trouble = "offline" | "busy" | "unready" | "refused" | "broken";
 
@@ -7,7 +7,7 @@ export class ApiError extends Error {
     readonly trouble: Trouble,
     message: string,
     readonly status = 0,
-    /** Seconds after which to ask again, where the server says so. */
+    /** Seconds until a retry, from the header Retry-After. */
     readonly retryAfter?: number,
   ) {
     super(message);
@@ -18,14 +18,14 @@ export class ApiError extends Error {
 export interface Answer<T> {
   body: T;
   headers: Headers;
-  /** From the request to the whole answer, as the browser saw it. */
+  /** From the request to the complete answer, measured in the browser. */
   milliseconds: number;
 }
 
 function troubleOf(status: number): Trouble {
   if (status === 429) return "busy";
   if (status === 503) return "unready";
-  // 502 and 504 are the proxy's: nothing answers behind it.
+  // 502 and 504 come from the proxy: its upstream does not answer.
   if (status === 502 || status === 504) return "offline";
   return status >= 500 ? "broken" : "refused";
 }
@@ -33,8 +33,8 @@ function troubleOf(status: number): Trouble {
 async function reasonOf(response: Response): Promise<string> {
   const raw = await response.text().catch(() => "");
   try {
-    const said = (JSON.parse(raw) as { error?: unknown }).error;
-    if (typeof said === "string") return said;
+    const message = (JSON.parse(raw) as { error?: unknown }).error;
+    if (typeof message === "string") return message;
   } catch {
     // Not our JSON: a proxy's page.
   }
@@ -51,7 +51,7 @@ async function errorOf(response: Response): Promise<ApiError> {
   );
 }
 
-/** GET, or POST where there is a body. Raises ApiError; an aborted request raises the browser's AbortError. */
+/** GET, or POST with a body. Raises ApiError; an aborted request raises the browser's AbortError. */
 export async function call<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<Answer<T>> {
   const started = performance.now();
   const init: RequestInit = signal ? { signal } : {};
@@ -72,6 +72,6 @@ export async function call<T>(path: string, body?: unknown, signal?: AbortSignal
     const parsed = (await response.json()) as T;
     return { body: parsed, headers: response.headers, milliseconds: performance.now() - started };
   } catch {
-    throw new ApiError("broken", `${path} answered with something that is no JSON`, response.status);
+    throw new ApiError("broken", `${path} answered with something other than JSON`, response.status);
   }
 }

@@ -22,5 +22,5 @@ export const MONITOR = {
   card: "api/card",
 };
 
-/** The report of a check, as a page of its own. */
+/** The address of a check's report. */
 export const reportOf = (check: Check): string => `api/drift/${check.id}/report`;

@@ -377,7 +377,7 @@ export interface components {
         };
         /**
          * Phase
-         * @description Where the process stands. It answers while ready and draining; `UNLOADED` is until the next load.
+         * @description The server answers while ready and draining; `UNLOADED` lasts until the next load.
          * @enum {string}
          */
         Phase: "starting" | "ready" | "unloaded" | "draining";

@@ -1,4 +1,4 @@
-/** A stretch of the text, [start, end) in UTF-16 units, and how far it spoke for "positive" (below 0: against). */
+/** A span of the text, [start, end) in UTF-16 units, with its weight for "positive" (below 0: against). */
 export interface Attribution {
   start: number;
   end: number;
@@ -7,7 +7,7 @@ export interface Attribution {
 
 export interface Piece {
   text: string;
-  /** -1 to 1, in units of the strongest stretch; 0 for text that has no weight. */
+  /** -1 to 1, relative to the strongest span; 0 for text without a weight. */
   strength: number;
 }
 
@@ -24,8 +24,8 @@ function entry(value: unknown): [number, number, number] | null {
 }
 
 /**
- * The server's JSON for one text: a list of stretches, or an object that holds one. Offsets count characters (code
- * points); stretches that overlap or lie outside of the text are left out. Null where nothing can be read.
+ * Parse the server's JSON for one text: a list of spans, or an object that holds one. Offsets count code points; spans
+ * that overlap or lie outside of the text are left out. Returns null for invalid JSON or without a list.
  */
 export function readAttributions(text: string, raw: string): Attribution[] | null {
   let document: unknown;
@@ -52,7 +52,7 @@ export function readAttributions(text: string, raw: string): Attribution[] | nul
   return found;
 }
 
-/** The text cut into pieces that can be coloured; together they are the text. */
+/** Split the text into pieces with a strength each; joined, they are the text. */
 export function pieces(text: string, attributions: Attribution[]): Piece[] {
   const most = Math.max(...attributions.map(({ weight }) => Math.abs(weight)), 1e-12);
   const cut: Piece[] = [];
@@ -66,7 +66,7 @@ export function pieces(text: string, attributions: Attribution[]): Piece[] {
   return cut;
 }
 
-/** The words that weighed most for each side, for people who do not see the colours. */
+/** The strongest words for each label, for users who cannot see the colours. */
 export function strongest(text: string, attributions: Attribution[], count = 5): { for: string[]; against: string[] } {
   const sorted = [...attributions].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
   const words = (sign: number) =>

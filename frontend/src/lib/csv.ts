@@ -1,4 +1,4 @@
-/** Rows of RFC 4180: quoted cells may hold commas, quotes and line breaks. Blank lines are left out. */
+/** Parse rows of RFC 4180: quoted cells may hold commas, quotes and line breaks. Blank lines are left out. */
 export function parseCsv(raw: string): string[][] {
   const text = raw.replace(/^\uFEFF/, "");
   const rows: string[][] = [];
@@ -46,7 +46,7 @@ export interface Table {
 
 const TEXT_COLUMNS = ["text", "review", "comment", "content"];
 
-/** A CSV file's table. Raises an Error that says what the file needs. */
+/** Read a CSV file's table. Raises an Error that names the remedy. */
 export function readTable(raw: string): Table {
   const rows = parseCsv(raw);
   const first = rows[0];
@@ -55,10 +55,10 @@ export function readTable(raw: string): Table {
   const column = TEXT_COLUMNS.map((name) => names.indexOf(name)).find((index) => index >= 0);
   if (column !== undefined) return { head: first, rows: rows.slice(1), column };
   if (rows.every((row) => row.length === 1)) return { head: ["text"], rows, column: 0 };
-  throw new Error(`No column is named text; there are: ${first.slice(0, 8).join(", ")}. Name one of them text.`);
+  throw new Error(`The file has no column named text (columns: ${first.slice(0, 8).join(", ")}). Rename one to text.`);
 }
 
-/** A pasted list: one text a line. */
+/** Read a pasted list, one text a line. */
 export function readList(raw: string): Table {
   const rows = raw.split(/\r?\n/).filter((line) => line.trim()).map((line) => [line]);
   return { head: ["text"], rows, column: 0 };

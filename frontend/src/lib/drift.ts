@@ -34,17 +34,17 @@ export function titleOf(name: string): string {
   return TITLES[name] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
-/** The effect in units of its floor: from 1 on it matters. */
+/** The effect relative to its floor: at least 1 matters. */
 export function sizeOf({ effect, effect_floor: floor }: Statistic): number {
   return effect != null && floor ? effect / floor : 0;
 }
 
-/** Whether chance explains the difference badly, all tests of the check considered. */
+/** Whether the difference is significant, corrected for all tests of the check. */
 export function significant({ p_value: p, threshold }: Statistic): boolean {
   return p != null && threshold != null && p <= threshold;
 }
 
-/** What a test says, in words; the same rules as the report's. */
+/** A test's outcome in words, by the same rules as the report. */
 export function outcome(statistic: Statistic): { word: string; tone: Tone } {
   const size = sizeOf(statistic);
   if (!significant(statistic)) return { word: "no difference", tone: "plain" };
@@ -52,5 +52,5 @@ export function outcome(statistic: Statistic): { word: string; tone: Tone } {
   return statistic.primary && size >= 0.5 ? { word: "small", tone: "warn" } : { word: "too small to matter", tone: "plain" };
 }
 
-/** Checks by day for the strip of verdicts, the oldest first. */
+/** Checks for the strip of verdicts, oldest first. */
 export const oldestFirst = (checks: Check[]): Check[] => [...checks].sort((a, b) => a.id - b.id);

@@ -1,4 +1,4 @@
-// How healthy a figure is: the same thresholds as `sentiment status`.
+// Health grades, by the same thresholds as `sentiment status`.
 import type { Check, Status } from "../api/monitor";
 import type { Health } from "../api/predict";
 import type { Tone } from "../ui/kit";
@@ -61,19 +61,19 @@ function serverLines(health: Health | null): Line[] {
       name: "Model",
       value: ready ? `release ${health.release_id ?? "unknown"}` : `not ready: ${health.status}`,
       grade: ready ? "green" : "red",
-      remedy: "Wait a moment, or see the server's log",
+      remedy: "Wait a moment, or read the server's log",
     },
     {
       name: "Errors",
       value: requests ? `${count(errors)} of ${count(requests)} requests` : "no request yet",
       grade: gradeErrors(errors, requests),
-      remedy: "See the server's log",
+      remedy: "Read the server's log",
     },
     {
       name: "Prediction log",
       value: `${count(log.written)} written, ${count(log.journal_rows)} waiting, ${count(log.lost)} lost`,
       grade: gradeLog(log),
-      remedy: log.lost ? "Rows are lost: see docs/runbooks/SentimentLogRowsLost.md" : "Bring the database back; rows wait for it",
+      remedy: log.lost ? "Rows were lost: read docs/runbooks/SentimentLogRowsLost.md" : "Restore the database; rows wait for it",
     },
   ];
 }
@@ -83,11 +83,11 @@ function driftLine(check: Check | null): Line {
     name: "Drift",
     value: check ? check.verdict : "never checked",
     grade: gradeVerdict(check?.verdict),
-    remedy: check ? check.reason : "Check once: `sentiment drift check`",
+    remedy: check ? check.reason : "Run a check: `sentiment drift check`",
   };
 }
 
-/** The snapshot's lines, each with its grade and what to do where it is not green. */
+/** The snapshot's lines, each with its grade and a remedy. */
 export function snapshot(health: Health | null, status: Status | null): Line[] {
   const lines = serverLines(health);
   if (!status) return lines;
@@ -97,7 +97,7 @@ export function snapshot(health: Health | null, status: Status | null): Line[] {
       name: "Confidence",
       value: traffic?.mean_confidence != null ? `${percent(traffic.mean_confidence)} on average` : "no prediction yet",
       grade: gradeConfidence(traffic?.mean_confidence ?? null),
-      remedy: "Texts may be of a new kind: look at Drift",
+      remedy: "Texts may be of a new kind: see the page Drift",
     },
     {
       name: "Latency",
@@ -112,7 +112,7 @@ export function snapshot(health: Health | null, status: Status | null): Line[] {
     name: "Monitor",
     value: away.length ? `cannot read: ${away.join(", ")}` : "reads all its sources",
     grade: away.length ? "yellow" : "green",
-    remedy: "Figures of that source are those of its last reading",
+    remedy: "Figures of that source are from its last reading",
   });
   return lines;
 }

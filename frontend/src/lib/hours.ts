@@ -9,7 +9,7 @@ export interface HourOfDay {
 
 const HOUR = 3_600_000;
 
-/** The last `amount` hours, the oldest first; hours that the monitor leaves out had no predictions. */
+/** The last `amount` hours, oldest first; an hour that the monitor omits had no predictions. */
 export function fillHours(hours: Hour[], amount: number, now: number = Date.now()): HourOfDay[] {
   const known = new Map(hours.map((hour) => [new Date(hour.hour).getTime(), hour]));
   const last = Math.floor(now / HOUR) * HOUR;

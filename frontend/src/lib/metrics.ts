@@ -1,4 +1,4 @@
-// The figures of a release's card in words, in the order in which the page shows them.
+// Labels of a model card's metrics, in the page's order.
 import type { Interval } from "../api/monitor";
 import { percent } from "./format";
 

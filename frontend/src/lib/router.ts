@@ -1,4 +1,4 @@
-// Pages live behind the address's hash, so that any server of plain files can serve them and no text reaches its log.
+// A page's address is a URL hash, so that any static file server can serve the pages and no text reaches its log.
 import { useSyncExternalStore } from "react";
 
 export const PAGES = ["try", "health", "drift", "model"] as const;
@@ -16,8 +16,8 @@ export function parsePlace(hash: string): Place {
 }
 
 export function link(page: PageName, query: Record<string, string> = {}): string {
-  const told = new URLSearchParams(query).toString();
-  return `#/${page}${told ? `?${told}` : ""}`;
+  const encoded = new URLSearchParams(query).toString();
+  return `#/${page}${encoded ? `?${encoded}` : ""}`;
 }
 
 function subscribe(changed: () => void): () => void {

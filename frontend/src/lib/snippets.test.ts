@@ -10,8 +10,8 @@ const code = (name: string, text = NASTY, options = {}): string =>
 
 describe("snippets", () => {
   it("gives curl the text unharmed by the shell", () => {
-    const told = code("curl").replace(/^curl/, "printf '%s\\0'");
-    const parts = execFileSync("sh", ["-c", told]).toString().split("\0");
+    const command = code("curl").replace(/^curl/, "printf '%s\\0'");
+    const parts = execFileSync("sh", ["-c", command]).toString().split("\0");
     expect(parts[1]).toBe("https://page.example/v2/models/sentiment/infer");
     expect(JSON.parse(parts[3]!).inputs[0]).toEqual({ name: "text", datatype: "BYTES", shape: [1], data: [NASTY] });
   });

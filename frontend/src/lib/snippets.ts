@@ -1,4 +1,4 @@
-// The request of the page, to be copied. Each snippet is whole: it runs as it stands.
+// The page's request, to be copied. Each snippet is complete and runs unchanged.
 import { type Options, type V2Request, makeRequest } from "../api/predict";
 
 export interface Where {
@@ -58,7 +58,7 @@ answer = server.infer("${where.model}", [text]${parameters})
 print(answer.as_numpy("label"), answer.as_numpy("probabilities"))`;
 }
 
-/** The same question in every way that the server is asked. */
+/** The same request for every client. */
 export function snippets(where: Where, text: string, options: Options): Snippet[] {
   const body = makeRequest([text], options, ["label", "confidence", "probabilities", "prediction_id"]);
   return [

@@ -1,4 +1,4 @@
-/** Milliseconds of one request: `server` is null where the server does not tell. */
+/** Milliseconds of one request: `server` is null without the header Server-Timing. */
 export interface Timing {
   total: number;
   server: number | null;
@@ -7,11 +7,11 @@ export interface Timing {
 
 /** Read the header Server-Timing: `tokenise;dur=0.4, queue;dur=1.1, engine;dur=6.0, total;dur=8.0`. */
 export function readTiming(header: string | null, total: number): Timing {
-  const told = new Map<string, number>();
-  for (const [, name, value] of (header ?? "").matchAll(/([\w-]+);dur=([\d.]+)/g)) told.set(name!, Number(value));
-  const server = told.get("total");
+  const durations = new Map<string, number>();
+  for (const [, name, value] of (header ?? "").matchAll(/([\w-]+);dur=([\d.]+)/g)) durations.set(name!, Number(value));
+  const server = durations.get("total");
   if (server === undefined) return { total, server: null, parts: [] };
-  const [tokenise, model] = [told.get("tokenise") ?? 0, (told.get("queue") ?? 0) + (told.get("engine") ?? 0)];
+  const [tokenise, model] = [durations.get("tokenise") ?? 0, (durations.get("queue") ?? 0) + (durations.get("engine") ?? 0)];
   const parts = [
     { name: "Network and browser", milliseconds: Math.max(0, total - server) },
     { name: "Reading, logging", milliseconds: Math.max(0, server - tokenise - model) },

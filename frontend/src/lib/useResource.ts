@@ -3,13 +3,13 @@ import { call } from "../api/client";
 
 export interface Resource<T> {
   data: T | null;
-  /** The last failure; `data` keeps what was read before. */
+  /** The last failure; `data` keeps the last value. */
   error: unknown;
   loading: boolean;
   reload: () => void;
 }
 
-/** Read JSON now and every `every` milliseconds while the page is seen. A null path reads nothing. */
+/** Read JSON now and every `every` milliseconds while the page is visible. A null path reads nothing. */
 export function useResource<T>(path: string | null, every?: number): Resource<T> {
   const [state, setState] = useState<{ data: T | null; error: unknown; loading: boolean; path: string | null }>({
     data: null,

@@ -1,6 +1,6 @@
 import { ApiError } from "../api/client";
 
-/** Calibrated confidence (0.5 to 1) in words. */
+/** Describe a calibrated confidence (0.5 to 1). */
 export function sureness(confidence: number): { title: string; sentence: string } {
   const right = Math.round(confidence * 100);
   const [title, advice] =
@@ -10,18 +10,18 @@ export function sureness(confidence: number): { title: string; sentence: string 
         ? ["Fairly sure", ""]
         : confidence >= 0.6
           ? ["Leaning", " Read the text yourself where it matters."]
-          : ["Undecided", " That is little better than a coin: a mixed or neutral text often ends here."];
+          : ["Undecided", " That is little better than a coin toss, as is common for mixed or neutral texts."];
   const share = right >= 100 ? "more than 99" : `about ${right}`;
-  return { title, sentence: `Of 100 answers given this surely, ${share} are right.${advice}` };
+  return { title, sentence: `Of 100 answers with this confidence, ${share} are correct.${advice}` };
 }
 
-export interface Told {
+export interface Explanation {
   title: string;
   advice: string;
 }
 
-/** What happened, and what to do about it. `who` is the server that was asked. */
-export function explainError(error: unknown, who: "predictor" | "monitor" = "predictor"): Told {
+/** Explain an error, with advice. `who` is the server of the failed request. */
+export function explainError(error: unknown, who: "predictor" | "monitor" = "predictor"): Explanation {
   if (!(error instanceof ApiError)) return { title: "The page failed", advice: String(error) };
   const wait = error.retryAfter ? `in ${error.retryAfter} s` : "in a moment";
   switch (error.trouble) {
@@ -29,20 +29,20 @@ export function explainError(error: unknown, who: "predictor" | "monitor" = "pre
       return who === "predictor"
         ? {
             title: "The predictor does not answer",
-            advice: "Start it with `sentiment serve --ui`, or look at its pods. This page notices when it is back.",
+            advice: "Start it with `sentiment serve --ui`, or look at its pods. This page recovers when it is back.",
           }
         : {
             title: "The monitor does not answer",
-            advice: "Start it with `sentiment serve --ui`, or look at its pod. Predictions go on without it.",
+            advice: "Start it with `sentiment serve --ui`, or look at its pod. Predictions continue without it.",
           };
     case "busy":
-      return { title: "The server has too much to do", advice: `Nothing was lost. Ask again ${wait}.` };
+      return { title: "The server is overloaded", advice: `Nothing was lost. Try again ${wait}.` };
     case "unready":
-      return { title: "The server is not ready", advice: `${sentence(error.message)} Ask again ${wait}.` };
+      return { title: "The server is not ready", advice: `${sentence(error.message)} Try again ${wait}.` };
     case "refused":
-      return { title: "The server did not take this", advice: sentence(error.message) };
+      return { title: "The server refused the request", advice: sentence(error.message) };
     case "broken":
-      return { title: "The server failed", advice: `${sentence(error.message)} Its log says more.` };
+      return { title: "The server failed", advice: `${sentence(error.message)} Its log has the details.` };
   }
 }
 

@@ -6,23 +6,23 @@ async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false; // no permission, or a page that came by plain HTTP from another machine
+    return false; // no permission, or a page served over plain HTTP by another machine
   }
 }
 
 export function CopyButton({ text, name, label = "Copy" }: { text: string; name: string; label?: string }) {
-  const [told, setTold] = useState("");
+  const [status, setStatus] = useState("");
   const click = async () => {
-    setTold((await copy(text)) ? "Copied" : "Select it and press Ctrl+C");
-    setTimeout(() => setTold(""), 2500);
+    setStatus((await copy(text)) ? "Copied" : "Select it and press Ctrl+C");
+    setTimeout(() => setStatus(""), 2500);
   };
   return (
     <span>
       <Button onClick={click} aria-label={`Copy ${name}`}>
-        {told || label}
+        {status || label}
       </Button>
       <span role="status" className="sr-only">
-        {told}
+        {status}
       </span>
     </span>
   );

@@ -1,7 +1,7 @@
 import { Component, type ReactNode } from "react";
 import { Button, Notice } from "./kit";
 
-/** What is below it may fail without taking the page's frame along. */
+/** Shows a notice in place of children that failed; the page's frame stays. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { error: Error | null }> {
   override state: { error: Error | null } = { error: null };
 

@@ -1,13 +1,13 @@
-// What is known of the predictor, for every page: asked every few seconds, more often while it is away.
+// The predictor's state for every page, polled every few seconds and more often while it is away.
 import { type ReactNode, createContext, useContext, useEffect, useState } from "react";
 import { ApiError, call } from "../api/client";
 import type { Health, V2Metadata } from "../api/predict";
 
 export interface Server {
   health: Health | null;
-  /** Why it could not be asked, or null. */
+  /** The error of the last poll, or null. */
   error: unknown;
-  /** Does it offer attributions of words? */
+  /** Whether it offers word attributions. */
   explains: boolean;
 }
 
@@ -36,7 +36,7 @@ export function ServerProvider({ children }: { children: ReactNode }) {
     const turn = async () => {
       const found = await ask();
       if (over) return;
-      // What it offered is kept while it is away, so that nothing on the page jumps.
+      // Its capabilities are kept while it is away, so that the layout does not jump.
       setServer((before) => (found.error ? { ...found, explains: before.explains } : found));
       timer = setTimeout(turn, found.error ? EVERY.away : EVERY.there);
     };

@@ -1,4 +1,4 @@
-/** A thumb up or down, drawn: not every machine has the letters. */
+/** A thumb up or down as SVG: not every system font has the characters. */
 export function Thumb({ down = false }: { down?: boolean }) {
   return (
     <svg aria-hidden viewBox="0 0 24 24" className={`inline size-4 align-[-2px] ${down ? "rotate-180" : ""}`} fill="currentColor">

@@ -1,4 +1,4 @@
-// What the charts share; loaded with the pages that draw.
+// Parts that the charts share; loaded with the pages that draw.
 import type { ReactElement } from "react";
 import { ResponsiveContainer } from "recharts";
 
@@ -19,13 +19,13 @@ export const TOOLTIP = {
 } as const;
 
 interface Props {
-  /** What the picture shows, in a sentence that holds its finding. */
+  /** A sentence that states what the chart shows. */
   label: string;
   height?: string;
   children: ReactElement;
 }
 
-/** A chart in its frame; readers of the screen get its sentence. */
+/** A chart in its frame; screen readers read its label. */
 export function Chart({ label, height = "h-56", children }: Props) {
   return (
     <div role="img" aria-label={label} className={`${height} w-full`}>

@@ -1,4 +1,4 @@
-// The few parts that every page is made of.
+// Components that every page uses.
 import type { ButtonHTMLAttributes, ReactNode } from "react";
 import { explainError } from "../lib/words";
 
@@ -99,7 +99,7 @@ export function ErrorNotice({ error, who = "predictor", retry }: ErrorProps) {
   );
 }
 
-/** Text in which `backticks` mean code. */
+/** Text whose `backticks` mark code. */
 export function Code({ text }: { text: string }) {
   return text.split("`").map((part, index) =>
     index % 2 ? (
@@ -137,7 +137,7 @@ export function Figures({ children }: { children: ReactNode }) {
 export function Loading({ what, className = "h-40" }: { what: string; className?: string }) {
   return (
     <div role="status" className={`bg-well flex animate-pulse items-center justify-center rounded-lg ${className}`}>
-      <span className="text-soft text-sm">Reading {what} …</span>
+      <span className="text-soft text-sm">Loading {what} …</span>
     </div>
   );
 }

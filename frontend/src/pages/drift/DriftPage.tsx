@@ -11,7 +11,7 @@ const EVERY = 15_000;
 function Verdicts({ checks, chosen, choose }: { checks: Check[]; chosen: Check; choose: (id: number) => void }) {
   const colours: Record<string, string> = { good: "bg-good", warn: "bg-warn", bad: "bg-bad" };
   return (
-    <Card title="Verdicts over time" note="The oldest on the left. Choose one to see its tests.">
+    <Card title="Verdicts over time" note="Oldest on the left. Choose a check to see its tests.">
       <ol className="flex flex-wrap gap-1.5">
         {oldestFirst(checks).map((check) => {
           const colour = colours[verdictTone(check.verdict)] ?? "bg-soft";
@@ -63,17 +63,17 @@ function Report({ check }: { check: Check }) {
   if (!check.report_uri) {
     return (
       <Card title="Report">
-        <Empty title="This check wrote no report">It was made with `--report-dir none`, or its store was away.</Empty>
+        <Empty title="This check wrote no report">It ran with `--report-dir none`, or the report store was not available.</Empty>
       </Card>
     );
   }
   return (
     <Card
       title="Report"
-      note="The check's own page, with its pictures."
+      note="The check's full report, with plots."
       action={
         <a className="text-accent text-sm underline" href={reportOf(check)} target="_blank" rel="noreferrer">
-          Open by itself
+          Open in a new tab
         </a>
       }
     >
@@ -97,9 +97,9 @@ function NewTexts({ examples }: { examples: Examples | null }) {
   return (
     <Card
       title="Texts that look new"
-      note="Of the last check's window: the farthest from the release's reference. From 1 on a text is farther than 95 % of the reference's own."
+      note="Texts of the last check's window that are farthest from the release's reference. Above 1, a text is farther than 95 % of the reference texts."
     >
-      {!examples && <Empty title="Not read yet">They come a moment after a check.</Empty>}
+      {!examples && <Empty title="Not read yet">They appear a moment after a check.</Empty>}
       {examples?.withheld && (
         <Empty title="No texts to show">
           {examples.withheld.charAt(0).toUpperCase() + examples.withheld.slice(1)}.
@@ -108,8 +108,8 @@ function NewTexts({ examples }: { examples: Examples | null }) {
       {examples && examples.texts.length > 0 && (
         <>
           <p className="mb-3 text-sm">
-            <strong>{percent(examples.new_share ?? 0, 0)}</strong> of {count(examples.compared)} texts are beyond 1; about 5 %
-            would be by chance.
+            <strong>{percent(examples.new_share ?? 0, 0)}</strong> of {count(examples.compared)} texts are above 1; about 5 %
+            is expected by chance.
           </p>
           <ul className="divide-line divide-y">
             {examples.texts.map((text) => (
@@ -142,15 +142,15 @@ export default function DriftPage() {
   return (
     <>
       <PageTitle title="Has the traffic changed?">
-        What people send now, against what the release was tested on. A verdict needs a difference that chance does not explain
-        and that is large enough to matter.
+        Compares current traffic with the texts that the release was tested on. A verdict needs a difference that is statistically
+        significant and large enough to matter.
       </PageTitle>
       <div className="grid items-start gap-4">
         {error !== null && <ErrorNotice error={error} who="monitor" retry={reload} />}
         {!data && loading && <Loading what="the checks" className="h-72" />}
         {data && !check && (
           <Empty title="No check yet">
-            In a cluster a CronJob checks by itself. Here, type: `sentiment drift check`
+            In a cluster a CronJob runs the checks. On this machine, run: `sentiment drift check`
           </Empty>
         )}
         {check && (

@@ -12,7 +12,7 @@ const chance = (value: number | null | undefined): string =>
 
 const FILLS: Record<string, string> = { bad: "bg-bad", warn: "bg-warn", plain: "bg-soft" };
 
-/** The effect on a scale whose middle is the floor from which on it matters. */
+/** The effect on a scale whose middle is the smallest effect that matters. */
 function Bar({ statistic }: { statistic: Statistic }) {
   const share = Math.min(100, Math.max(0, 50 * sizeOf(statistic)));
   return (
@@ -90,7 +90,7 @@ export function Statistics({ check }: { check: Check }) {
   return (
     <Card
       title="Each test against its threshold"
-      note="The bar is the size of the difference; its mark is the size from which on it matters. p is corrected for the number of tests."
+      note="The bar is the size of the difference; its mark is the smallest size that matters. p is corrected for the number of tests."
     >
       {!groups.length && <Empty title="No test was run">{check.reason}</Empty>}
       {groups.map(({ heading, telling, others }) => (

@@ -40,11 +40,11 @@ function Alerts({ status }: { status: Status }) {
   return (
     <Card title="Alerts">
       {alerts === null && (
-        <Empty title="No Alertmanager is asked">
-          In a cluster the chart's alerts stand here. Outside of one, the grades beside say what needs a person.
+        <Empty title="No Alertmanager is configured">
+          In a cluster, the chart's alerts appear here. Elsewhere, the grades beside this card show what needs attention.
         </Empty>
       )}
-      {alerts?.length === 0 && <Empty title="No alert fires" />}
+      {alerts?.length === 0 && <Empty title="No alert is firing" />}
       <div className="space-y-2">
         {alerts?.map((alert) => (
           <Notice key={`${alert.name}${alert.since}`} tone={alert.severity === "critical" ? "bad" : "warn"} title={alert.name}>
@@ -93,7 +93,7 @@ function TrafficCard({ status }: { status: Status }) {
   if (!traffic?.predictions) {
     return (
       <Card title="Last 24 hours">
-        <Empty title="No predictions yet">Ask something on Try it, or send traffic to the predictor.</Empty>
+        <Empty title="No predictions yet">Judge a text on the page Try it, or send requests to the predictor.</Empty>
       </Card>
     );
   }
@@ -159,7 +159,7 @@ export default function HealthPage() {
   const hours = useResource<{ hours: Hour[] }>(MONITOR.hourly, 6 * EVERY);
   return (
     <>
-      <PageTitle title="Is it well?">The server, its log and the last day's traffic, as they are now.</PageTitle>
+      <PageTitle title="Is it healthy?">The current state of the server, its log and the last day's traffic.</PageTitle>
       <div className="grid items-start gap-4">
         {status.error !== null && <ErrorNotice error={status.error} who="monitor" retry={status.reload} />}
         {!status.data && status.loading && <Loading what="the status" className="h-72" />}

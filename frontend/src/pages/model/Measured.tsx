@@ -23,7 +23,7 @@ export function Metrics({ metrics }: { metrics: Record<string, Interval> }) {
   const rows = metricRows(metrics);
   if (!rows.length) return null;
   return (
-    <Card title="Metrics on the test rows" note="As the release was measured when it was made, with 95 % intervals.">
+    <Card title="Metrics on the test rows" note="Measured when the release was built, with 95 % intervals.">
       <ul className="grid gap-x-8 gap-y-3 lg:grid-cols-2">
         {rows.map(({ name, label, share, interval, show }) => (
           <li key={name}>
@@ -44,7 +44,7 @@ export function Metrics({ metrics }: { metrics: Record<string, Interval> }) {
   );
 }
 
-/** Right answers by confidence. `error` is the calibration error of the card; without it the gap of the bins is shown. */
+/** Accuracy by confidence. `error` is the calibration error of the card; without it the gap of the bins is shown. */
 export function Reliability({ measured, error }: { measured: Measured; error?: number }) {
   const points = measured.reliability.map((bin) => ({
     confidence: bin.confidence,
@@ -60,7 +60,7 @@ export function Reliability({ measured, error }: { measured: Measured; error?: n
   return (
     <Card
       title="Reliability"
-      note={`Confidence and accuracy differ by ${points100} on average. The dots are ${count(measured.rows)} held-out texts in groups of like confidence. On the line, nine in ten answers given with 90 % are right.`}
+      note={`Confidence and accuracy differ by ${points100} on average. The dots are ${count(measured.rows)} held-out texts, grouped by confidence. On the line, 90 % of the answers with a confidence of 90 % are correct.`}
     >
       <Chart label={`Reliability: confidence and accuracy differ by ${points100} on average`} height="h-72">
         <ScatterChart margin={{ top: 8, right: 12, bottom: 16, left: 0 }}>
@@ -74,7 +74,7 @@ export function Reliability({ measured, error }: { measured: Measured; error?: n
           </Scatter>
         </ScatterChart>
       </Chart>
-      <p className="text-soft text-sm">Right answers by confidence, with 95 % intervals.</p>
+      <p className="text-soft text-sm">Accuracy by confidence, with 95 % intervals.</p>
     </Card>
   );
 }
@@ -89,14 +89,14 @@ export function ConfusionMatrix({ measured }: { measured: Measured }) {
   return (
     <Card
       title="Confusion matrix"
-      note={`${percent(accuracy.value)} right on the reference sample (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)})`}
+      note={`${percent(accuracy.value)} correct on the reference sample (95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)})`}
     >
       <table className="w-full text-center">
         <thead>
           <tr className="text-soft text-sm">
             <th scope="col" className="p-2 text-left font-normal">True label</th>
-            <th scope="col" className="p-2 font-normal">said negative</th>
-            <th scope="col" className="p-2 font-normal">said positive</th>
+            <th scope="col" className="p-2 font-normal">predicted negative</th>
+            <th scope="col" className="p-2 font-normal">predicted positive</th>
           </tr>
         </thead>
         <tbody>

@@ -27,7 +27,7 @@ function Identity({ card }: { card: ReleaseCard }) {
         <Figure
           name="Runs as"
           value={<span className="text-base">{card.default_variant}</span>}
-          note={`there are: ${card.variants.map(({ name }) => name).join(", ")}`}
+          note={`available: ${card.variants.map(({ name }) => name).join(", ")}`}
         />
         <Figure name="Positive from" value={percent(card.decision_threshold, 0)} note={`temperature ${card.temperature.toPrecision(3)}`} />
         <Figure
@@ -65,14 +65,14 @@ function Text({ card }: { card: ReleaseCard }) {
           </pre>
         </details>
       )}
-      {!card.text && !facts.length && <Empty title="The release came without a card" />}
+      {!card.text && !facts.length && <Empty title="The release has no model card" />}
     </Card>
   );
 }
 
 function Releases({ releases, serving }: { releases: Release[]; serving: string | null }) {
   return (
-    <Card title="Releases" note="The newest first.">
+    <Card title="Releases" note="Newest first.">
       <div tabIndex={0} role="group" aria-label="Releases" className="max-h-96 overflow-auto">
         <table className="w-full text-sm">
           <thead className="text-soft">
@@ -112,8 +112,8 @@ function Releases({ releases, serving }: { releases: Release[]; serving: string 
 
 function Promotions({ promotions }: { promotions: Promotion[] }) {
   return (
-    <Card title="Who promoted what" note="The newest first.">
-      {!promotions.length && <Empty title="Nothing was promoted yet">Type: `sentiment promote ID`</Empty>}
+    <Card title="Promotion history" note="Newest first.">
+      {!promotions.length && <Empty title="No promotion yet">Run: `sentiment promote ID`</Empty>}
       <ol tabIndex={promotions.length ? 0 : undefined} aria-label="Promotions" className="divide-line max-h-96 divide-y overflow-auto text-sm">
         {promotions.map((entry) => (
           <li key={`${entry.when}${entry.id}`} className="py-2">
@@ -141,14 +141,14 @@ export default function ModelPage() {
   const serving = health?.release_id ?? null;
   return (
     <>
-      <PageTitle title="What answers?">The champion's card, how good it is, and how it came to be the champion.</PageTitle>
+      <PageTitle title="Which model answers?">The champion's card, its quality, and the history of promotions.</PageTitle>
       <div className="grid items-start gap-4">
         {card.error !== null && <ErrorNotice error={card.error} who="monitor" retry={card.reload} />}
         {!card.data && card.loading && <Loading what="the card" className="h-72" />}
-        {card.data && !shown && <Empty title="There is no champion yet">Type: `sentiment promote ID`</Empty>}
+        {card.data && !shown && <Empty title="There is no champion yet">Run: `sentiment promote ID`</Empty>}
         {shown && serving && serving !== shown.id && (
           <Notice tone="warn" title="Another release is serving">
-            The predictor answers with {serving}; the champion is {shown.id}. A rollout may be under way.
+            The predictor answers with {serving}; the champion is {shown.id}. A rollout may be in progress.
           </Notice>
         )}
         {shown && (

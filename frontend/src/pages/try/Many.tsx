@@ -11,7 +11,7 @@ const SHOWN = 50;
 const ADDED = ["label", "confidence", "probability_positive", "tokens", "truncated", "prediction_id", "release_id", "problem"];
 
 function cells(outcome: Outcome | null, release: string): (string | number | boolean)[] {
-  if (!outcome) return [...ADDED.slice(1).map(() => ""), "not asked"];
+  if (!outcome) return [...ADDED.slice(1).map(() => ""), "not judged"];
   if ("problem" in outcome) return [...ADDED.slice(1).map(() => ""), outcome.problem];
   const { label, confidence, positive, tokens, truncated, id } = outcome.judgement;
   return [label, confidence.toFixed(4), positive.toFixed(4), tokens, truncated, id, release, ""];
@@ -71,9 +71,9 @@ function useMany(model: string, options: Options) {
   const begin = (read: () => Table) => {
     try {
       const table = read();
-      if (!table.rows.length) throw new Error("There is no text in it.");
+      if (!table.rows.length) throw new Error("The list is empty.");
       if (table.rows.length > MOST_ROWS) {
-        throw new Error(`It has ${count(table.rows.length)} rows; the page takes ${count(MOST_ROWS)}. Send it in parts.`);
+        throw new Error(`The list has ${count(table.rows.length)} rows; the limit is ${count(MOST_ROWS)}. Split it.`);
       }
       void run(table, []);
     } catch (error) {
@@ -83,7 +83,7 @@ function useMany(model: string, options: Options) {
   const open = async (file: File | undefined) => {
     if (!file) return;
     if (file.size > LARGEST_BYTES) {
-      setState({ ...NOTHING, refusal: `${file.name} is larger than 20 MB. Send it in parts.` });
+      setState({ ...NOTHING, refusal: `${file.name} is larger than 20 MB. Split it.` });
       return;
     }
     const raw = await file.text();
@@ -93,7 +93,7 @@ function useMany(model: string, options: Options) {
     state,
     begin,
     open,
-    goOn: () => state.table && void run(state.table, state.outcomes),
+    resume: () => state.table && void run(state.table, state.outcomes),
     stop: () => {
       stop.current = true;
     },
@@ -138,9 +138,9 @@ function Rows({ table, outcomes }: { table: Table; outcomes: (Outcome | null)[] 
   );
 }
 
-/** A pasted list or a CSV file, judged in the background, to be downloaded. */
+/** A pasted list or a CSV file, judged in the background and offered as a download. */
 export function Many({ model, options }: { model: string; options: Options }) {
-  const { state, begin, open, goOn, stop } = useMany(model, options);
+  const { state, begin, open, resume, stop } = useMany(model, options);
   const [list, setList] = useState("");
   const [over, setOver] = useState(false);
   const { table, outcomes, running } = state;
@@ -149,7 +149,7 @@ export function Many({ model, options }: { model: string; options: Options }) {
   const judged = outcomes.flatMap((outcome) => (outcome && "judgement" in outcome ? [outcome.judgement] : []));
   const positive = judged.filter(({ label }) => label === "positive").length;
   return (
-    <Card title="Many texts" note="One text a line, or a CSV with a column text. They are asked in small batches." className="lg:col-span-2">
+    <Card title="Many texts" note="One text a line, or a CSV with a column text. Texts are sent in small batches." className="lg:col-span-2">
       <div
         onDragOver={(event) => {
           event.preventDefault();
@@ -195,7 +195,7 @@ export function Many({ model, options }: { model: string; options: Options }) {
       </div>
       <div className="mt-3 space-y-3">
         {state.refusal && (
-          <Notice tone="bad" title="This cannot be read" role="alert">
+          <Notice tone="bad" title="The texts cannot be read" role="alert">
             {state.refusal}
           </Notice>
         )}
@@ -220,7 +220,7 @@ export function Many({ model, options }: { model: string; options: Options }) {
               </p>
               <span className="flex gap-2">
                 {running && <Button onClick={stop}>Stop</Button>}
-                {!running && finished < total && <Button onClick={goOn}>Go on</Button>}
+                {!running && finished < total && <Button onClick={resume}>Resume</Button>}
                 {finished > 0 && (
                   <Button disabled={running} onClick={() => save(table, outcomes, state.release)}>
                     Download CSV

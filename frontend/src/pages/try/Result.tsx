@@ -38,7 +38,7 @@ function ColouredText({ judgement }: { judgement: Judgement }) {
   const words = strongest(text, attributions);
   return (
     <div>
-      <h3 className="text-sm font-semibold">Words that decided</h3>
+      <h3 className="text-sm font-semibold">Most influential words</h3>
       <p data-testid="why" className="bg-page border-line mt-1 max-h-56 overflow-auto rounded-lg border p-3 leading-8 whitespace-pre-wrap">
         {pieces(text, attributions).map((piece, index) => {
           const side = piece.strength > 0 ? "var(--positive)" : "var(--negative)";
@@ -107,14 +107,14 @@ function Feedback({ judgement }: { judgement: Judgement }) {
   if (state.sent) {
     return (
       <p role="status" className="text-good text-sm font-medium">
-        Thank you: noted as {state.sent}.
+        Thank you: recorded as {state.sent}.
       </p>
     );
   }
   return (
     <div className="space-y-2">
       <div className="flex flex-wrap items-center gap-2 text-sm">
-        <span>Is that right?</span>
+        <span>Is this correct?</span>
         <Button disabled={state.busy} onClick={() => send(judgement.label)}>
           <Thumb /> Yes
         </Button>
@@ -146,7 +146,7 @@ export function Result({ judged }: { judged: Judged }) {
       <p className="text-sm">
         {count(judgement.tokens)} {judgement.tokens === 1 ? "token" : "tokens"}.{" "}
         {judgement.truncated ? (
-          <span className="text-warn font-medium">The text is longer than the model reads: a part of it was cut.</span>
+          <span className="text-warn font-medium">The text is longer than the model's input: a part was left out.</span>
         ) : (
           <span className="text-soft">The model read all of them.</span>
         )}

@@ -12,7 +12,7 @@ interface Props {
   options: Options;
 }
 
-/** The page's own request in other clients' words. */
+/** The page's request as code for other clients. */
 export function Snippets({ model, text, options }: Props) {
   const [chosen, setChosen] = useState(0);
   const tabs = useRef<(HTMLButtonElement | null)[]>([]);
@@ -26,7 +26,7 @@ export function Snippets({ model, text, options }: Props) {
     tabs.current[next]?.focus();
   };
   return (
-    <Card title="The same request elsewhere" className="lg:col-span-2">
+    <Card title="The same request from other clients" className="lg:col-span-2">
       <div
         role="tablist"
         aria-label="Client"
@@ -62,7 +62,7 @@ export function Snippets({ model, text, options }: Props) {
         <div className="mt-2 flex flex-wrap items-center justify-between gap-2">
           <span className="text-soft text-sm">
             {shown.needs && <code className="font-mono">{shown.needs}</code>}
-            {shown.name === "gRPC" && ` · gRPC has a port of its own (${GRPC_PORT} unless GRPC_PORT says otherwise)`}
+            {shown.name === "gRPC" && ` · gRPC has its own port (GRPC_PORT, ${GRPC_PORT} by default)`}
           </span>
           <CopyButton name={`the ${shown.name} request`} text={shown.code} />
         </div>

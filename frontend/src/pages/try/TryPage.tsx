@@ -10,10 +10,10 @@ import { Snippets } from "./Snippets";
 import { EXAMPLES } from "./examples";
 
 const CUTS: Record<Truncation, string> = {
-  head: "Read its beginning",
-  head_tail: "Read its beginning and its end",
-  window: "Read all of it, window by window",
-  error: "Refuse it",
+  head: "Read the beginning",
+  head_tail: "Read the beginning and the end",
+  window: "Read everything, in windows",
+  error: "Refuse",
 };
 
 interface Outcome {
@@ -22,7 +22,7 @@ interface Outcome {
   busy: boolean;
 }
 
-/** Asks on demand; a question that is overtaken by the next is dropped. */
+/** Judge texts on demand; a new request aborts the one before it. */
 function useJudge(model: string) {
   const [outcome, setOutcome] = useState<Outcome>({ judged: null, error: null, busy: false });
   const running = useRef<AbortController>(null);
@@ -56,7 +56,7 @@ export function TryPage() {
     history.replaceState(null, "", link("try", { text: wanted }));
     void ask(wanted, how);
   };
-  // A permalink, opened or followed, answers at once.
+  // A permalink is judged at once, whether opened or followed.
   const followed = useRef<string>(null);
   useEffect(() => {
     if (followed.current === given) return;
@@ -67,8 +67,8 @@ export function TryPage() {
 
   return (
     <>
-      <PageTitle title="What does this text feel like?">
-        Type a review. The model says whether it is positive or negative, and how sure it is.
+      <PageTitle title="What is the sentiment of this text?">
+        Enter a review. The model classifies it as positive or negative, with a confidence.
       </PageTitle>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Card title="Your text">
@@ -113,7 +113,7 @@ export function TryPage() {
             </fieldset>
             <div className="mt-4 flex flex-wrap items-center gap-x-4 gap-y-3">
               <Button kind="main" type="submit" disabled={!asked || outcome.busy}>
-                {outcome.busy ? "Asking …" : "Judge"}
+                {outcome.busy ? "Judging …" : "Judge"}
               </Button>
               {server.explains && (
                 <label className="flex items-center gap-2 text-sm">
@@ -126,11 +126,11 @@ export function TryPage() {
                       if (outcome.judged) submit(text, next);
                     }}
                   />
-                  Colour the words that decided
+                  Colour the most influential words
                 </label>
               )}
               <label className="text-soft flex items-center gap-2 text-sm">
-                A text too long
+                Longer texts
                 <select
                   value={options.truncation ?? ""}
                   onChange={(event) =>
@@ -138,7 +138,7 @@ export function TryPage() {
                   }
                   className="border-line bg-card text-ink max-w-44 rounded-lg border px-2 py-1"
                 >
-                  <option value="">As the release does</option>
+                  <option value="">The release's default</option>
                   {TRUNCATIONS.map((name) => (
                     <option key={name} value={name}>
                       {CUTS[name]}
@@ -152,7 +152,7 @@ export function TryPage() {
         <Card
           title="Answer"
           action={
-            outcome.judged && <CopyButton label="Copy link" name="link to this question" text={window.location.href} />
+            outcome.judged && <CopyButton label="Copy link" name="link to this request" text={window.location.href} />
           }
         >
           <div aria-live="polite" aria-busy={outcome.busy}>
@@ -160,7 +160,7 @@ export function TryPage() {
             {outcome.judged && <Result judged={outcome.judged} key={outcome.judged.judgements[0]?.id} />}
             {outcome.busy && !outcome.judged && <Loading what="the answer" />}
             {!outcome.busy && !outcome.judged && outcome.error === null && (
-              <Empty title="No question yet">Type a text and press Judge (or Ctrl+Enter), or take an example.</Empty>
+              <Empty title="No request yet">Enter a text and press Judge (or Ctrl+Enter), or choose an example.</Empty>
             )}
           </div>
         </Card>
