@@ -22,13 +22,13 @@ _WAITING: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class Trouble:
-    """What keeps a container from running.
+    """Reason that a container does not run.
 
     Attributes:
-        kind: its image cannot be had; an object that it names is missing; the node cannot make it; it ends again and
-            again.
-        restarts: how often it was started again.
-        detail: the cluster's words or, of a crash, the container's last ones; may be empty.
+        kind: image (cannot be pulled), object (missing), container (the node cannot create it)
+            or crash (it ends repeatedly).
+        restarts: number of restarts.
+        detail: the cluster's message or, for a crash, the container's last line; may be empty.
     """
 
     kind: Kind
@@ -44,12 +44,12 @@ class Trouble:
 
 
 def containers_of(status: Status) -> Sequence[Status]:
-    """The statuses of all containers, in the order in which they start."""
+    """Return the statuses of all containers in starting order."""
     return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
 def last_words(container: Status) -> str:
-    """The last line of what a container that ended said, or the reason that the node gives; empty while none ended."""
+    """Return the last line of an ended container's message, or the node's reason; empty if it has not ended."""
     for when in ("state", "lastState"):
         ended = (container.get(when) or {}).get("terminated")
         if ended:
@@ -59,7 +59,7 @@ def last_words(container: Status) -> str:
 
 
 def trouble_of(status: Status) -> Trouble | None:
-    """The first container that waits for something that will hardly come; None where there is none."""
+    """Return the first container that waits for something unlikely to appear, or None."""
     for container in containers_of(status):
         waiting = (container.get("state") or {}).get("waiting") or {}
         reason = str(waiting.get("reason", ""))

@@ -45,10 +45,10 @@ def _region_of(bucket: str, endpoint: str) -> str:
 def test_the_bucket_is_made_in_its_region(endpoint: str, region: str) -> None:
     bucket = f"sentiment-{region}"
     first = _made(bucket, endpoint, region)
-    assert first.returncode == 0 and f"made the bucket {bucket}" in first.stdout, first.stderr
+    assert first.returncode == 0 and f"created the bucket {bucket}" in first.stdout, first.stderr
     assert _region_of(bucket, endpoint) == region
     again = _made(bucket, endpoint, region)
-    assert again.returncode == 0 and f"the bucket {bucket} is there" in again.stdout
+    assert again.returncode == 0 and f"the bucket {bucket} exists" in again.stdout
 
 
 def test_a_store_of_another_region_is_no_matter_of_its_keys(endpoint: str) -> None:

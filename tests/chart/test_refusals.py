@@ -25,7 +25,7 @@ CONTRADICTIONS: list[tuple[Values, str, str]] = [
     ),
     ({"server": {"replicas": 9, "autoscaling": {"engine": "hpa"}}}, "server.autoscaling.maxReplicas", "raise"),
     ({"server": {"storageUri": "s3://bucket/model"}}, "server.storageUri", "releases/ID/serving"),
-    ({"server": {"experiments": [EXPERIMENT, EXPERIMENT]}}, "server.experiments", "name of its own"),
+    ({"server": {"experiments": [EXPERIMENT, EXPERIMENT]}}, "server.experiments", "different name"),
     ({"server": {"experiments": [{**EXPERIMENT, "name": "champion"}]}}, "server.experiments", "choose another"),
     ({"server": {"experiments": [{**EXPERIMENT, "storageUri": "file"}]}}, "server.experiments", "s3://"),
     ({"server": {"experiments": [{**EXPERIMENT, "weight": 5, "shadow": True}]}}, "server.experiments", "leave one"),

@@ -1,7 +1,7 @@
 {{/* Names, labels, images and security that every template shares. "root" is the top context ($). */}}
 
 {{/*
-F: the release's name, which says "sentiment" once. Of at most 36 characters, because a CronJob's name has at most 52.
+F: the release's name, with "sentiment" in it once. At most 36 characters, because a CronJob's name has at most 52.
 Arguments: the root.
 */}}
 {{- define "sentiment.fullname" -}}
@@ -12,7 +12,7 @@ Arguments: the root.
 {{- trunc 36 $name | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* What selects a component's pods; it never changes in a release's life. Arguments: dict root component. */}}
+{{/* Selector of a component's pods, which never changes during a release's life. Arguments: dict root component. */}}
 {{- define "sentiment.selectorLabels" -}}
 app.kubernetes.io/name: sentiment
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
@@ -34,7 +34,7 @@ Arguments: dict root image.
 */}}
 {{- define "sentiment.image" -}}
 {{- if eq "latest" (.image.tag | default .root.Values.image.tag) -}}
-{{- fail (printf "the tag of the image %s is latest: give a version or a digest, because latest is another image tomorrow." .image.repository) -}}
+{{- fail (printf "the tag of the image %s is latest: give a version or a digest, because latest changes." .image.repository) -}}
 {{- end -}}
 {{- $ours := not .image.tag -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
@@ -50,7 +50,7 @@ Arguments: dict root image.
 {{- end -}}
 {{- end -}}
 
-{{/* imagePullSecrets of a pod or ServiceAccount; nothing where there are none. Arguments: the root. */}}
+{{/* imagePullSecrets of a pod or ServiceAccount; empty without them. Arguments: the root. */}}
 {{- define "sentiment.imagePullSecrets" -}}
 {{- with .Values.global.imagePullSecrets -}}
 imagePullSecrets:
@@ -120,7 +120,7 @@ http://{{ include "sentiment.fullname" . }}-object-store:9000
 {{- end -}}
 {{- end -}}
 
-{{/* MLflow's address, ours or the user's; `none` where there is none. Arguments: the root. */}}
+{{/* MLflow's address, ours or the user's; `none` without either. Arguments: the root. */}}
 {{- define "sentiment.mlflowUri" -}}
 {{- if .Values.mlflow.enabled -}}
 http://{{ include "sentiment.fullname" . }}-mlflow:5000
@@ -129,7 +129,7 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
 {{- end -}}
 {{- end -}}
 
-{{/* The environment that all our programs share: addresses, and the object store's keys. Arguments: the root. */}}
+{{/* The environment shared by all programs of the project: addresses, and the object store's keys. Arguments: the root. */}}
 {{- define "sentiment.envFrom" -}}
 - configMapRef:
     name: {{ include "sentiment.fullname" . }}-environment
@@ -163,7 +163,7 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
 
 {{/*
 Environment variables that a user adds, in the order of their names. Arguments: dict root key (of the values) env, and
-taken: those that have values of their own.
+taken: those that the chart sets from other values.
 */}}
 {{- define "sentiment.env" -}}
 {{- $shared := list "DATABASE_URL" "DATABASE_READ_URL" "RELEASES_URI" "SPILL_URI" "MODEL_NAME" "MLFLOW_TRACKING_URI" "KUBE_NAMESPACE" "HOME" -}}
@@ -176,7 +176,7 @@ taken: those that have values of their own.
 {{- end }}
 {{- end -}}
 
-{{/* The volumes that a read-only root leaves a program: /tmp, and /var/lib/sentiment for caches. Arguments: none. */}}
+{{/* Writable volumes beside a read-only root: /tmp, and /var/lib/sentiment for caches. Arguments: none. */}}
 {{- define "sentiment.scratchVolumes" -}}
 - name: tmp
   emptyDir: {}
@@ -202,7 +202,7 @@ relabelings:
     targetLabel: sentiment_variant
 {{- end -}}
 
-{{/* "true" when a cluster answers: a rendering without one knows only the client's own list of APIs. Arguments: the root. */}}
+{{/* "true" if a cluster answers; without one, rendering knows the client's list of APIs only. Arguments: the root. */}}
 {{- define "sentiment.online" -}}
 {{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" -}}true{{- end -}}
 {{- end -}}

@@ -1,5 +1,5 @@
-"""MLflow in a database of its own beside the prediction log: wait for the server, make the database, bring it up to
-date, then become `mlflow server`."""
+"""Start MLflow in its own database beside the prediction log: wait for Postgres, create and migrate the database, then
+exec `mlflow server`."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ LONGEST_WAIT = 300
 
 
 def connect(url: str) -> psycopg2.extensions.connection:
-    """A connection, as soon as there is one."""
+    """Connect, and retry until the database answers."""
     end = time.monotonic() + LONGEST_WAIT
     while True:
         try:
@@ -36,14 +36,14 @@ def make_database(url: str, name: str) -> None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
                 print(f"made the database {name}")
             except (errors.DuplicateDatabase, errors.UniqueViolation):
-                pass  # another pod was quicker; the second error is that of two at the same moment
+                pass  # another pod created it; Postgres reports the second error for simultaneous attempts
             except errors.InsufficientPrivilege:
                 sys.exit(f"the database's user may not create {name}: create it, or name another in mlflow.database")
     connection.close()
 
 
 def bring_up_to_date(url: str, name: str) -> None:
-    """Migrate the tables of an earlier MLflow; a new database is left to the server, which fills it."""
+    """Migrate the tables of an earlier MLflow; `mlflow server` creates the tables of a new database."""
     with connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('alembic_version')")
         filled = cursor.fetchone()[0] is not None
@@ -52,7 +52,7 @@ def bring_up_to_date(url: str, name: str) -> None:
 
 
 def mlflows(url: str) -> str:
-    """The address with the driver that is installed, which MLflow's SQLAlchemy does not take by itself."""
+    """Add the installed driver to the address, which SQLAlchemy does not choose automatically."""
     return urlunsplit(urlsplit(url)._replace(scheme="postgresql+psycopg2"))
 
 

@@ -1,4 +1,4 @@
-"""Make the bucket if there is none: `bucket.py NAME`. Waits for the store; ends with the reason when it cannot."""
+"""Create a missing bucket: `bucket.py NAME`. Waits for the store, and exits with the reason of a failure."""
 
 import os
 import sys
@@ -8,9 +8,9 @@ from typing import Any
 import s3fs
 
 LONGEST_WAIT = 300
-# A bucket of this region is made without naming it; any other region has to be named.
+# `create_bucket` accepts every region's name except this default.
 UNNAMED_REGION = "us-east-1"
-# How stores say that the region is wrong; s3fs makes refused permissions of some of these.
+# Error codes of a wrong region; s3fs turns some of them into PermissionError.
 WRONG_REGION = {
     *("IllegalLocationConstraintException", "InvalidLocationConstraint", "InvalidRegion"),
     *("AuthorizationHeaderMalformed", "PermanentRedirect"),
@@ -18,12 +18,12 @@ WRONG_REGION = {
 
 
 def placement(region: str) -> dict[str, Any]:
-    """What `create_bucket` is told of the region."""
+    """Return the region's arguments of `create_bucket`."""
     return {} if region == UNNAMED_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
 
 def code_of(error: BaseException) -> str:
-    """The store's own code of an error, which s3fs keeps as the cause."""
+    """Return the store's error code, which s3fs keeps in the cause."""
     answer = getattr(error.__cause__ or error, "response", {})
     return str(answer.get("Error", {}).get("Code", ""))
 
@@ -32,10 +32,10 @@ def make(bucket: str, region: str) -> str:
     store = s3fs.S3FileSystem(config_kwargs={"retries": {"max_attempts": 1}, "connect_timeout": 5})
     try:
         store.call_s3("head_bucket", Bucket=bucket)
-        return f"the bucket {bucket} is there"
+        return f"the bucket {bucket} exists"
     except FileNotFoundError:
         store.call_s3("create_bucket", Bucket=bucket, **placement(region))
-        return f"made the bucket {bucket} in {region}"
+        return f"created the bucket {bucket} in {region}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""As Prometheus: reach the Alertmanager that alerts are sent to."""
+"""As Prometheus: reach the Alertmanager."""
 
 import json
 import os
@@ -7,4 +7,4 @@ from probe import asked, passed
 
 url = os.environ["ALERTMANAGER_URL"]
 alerts = json.loads(asked(f"{url}/api/v2/alerts"))
-passed(f"{url} takes alerts and has {len(alerts)}")
+passed(f"{url} accepts alerts and has {len(alerts)}")

@@ -1,6 +1,6 @@
 """Ask the promoted release by the V2 protocol, and compare its id with the champion that the store names.
 
-Where API keys are needed it asks for the release's id only, which needs none.
+With API keys enabled, it requests the release's id only, which needs no key.
 """
 
 import json
@@ -16,7 +16,7 @@ try:
 except ReleaseError as error:
     failed(str(error))
 if champion is None:
-    passed("no release is promoted yet, so there is nothing to ask; train one, promote it and run this again")
+    passed("no release is promoted yet, so nothing can be checked; train and promote one, and run this again")
 
 server = os.environ["SERVER_URL"]
 if os.environ["API_KEYS"]:

@@ -1,4 +1,4 @@
-"""What the probes share: one line for a good end, one for a bad one, and patience with parts that have just started."""
+"""Shared parts of the probes: a line for success or failure, and retries while a part starts."""
 
 import os
 import ssl
@@ -13,22 +13,22 @@ PATIENCE_SECONDS = float(os.environ.get("PATIENCE_SECONDS", "90"))
 
 
 def failed(sentence: str) -> NoReturn:
-    """End the probe; the sentence names the part and the remedy."""
+    """Exit with a sentence that names the part and the remedy."""
     sys.exit(f"failed: {sentence}")
 
 
 def passed(sentence: str) -> NoReturn:
-    """End the probe."""
+    """Exit with success."""
     sys.stdout.write(f"ok: {sentence}\n")
     sys.exit(0)
 
 
 def asked(url: str, body: bytes | None = None) -> bytes:
-    """The body of a GET, or of a POST of JSON, tried again while the other side starts.
+    """Send a GET, or a POST of JSON, and retry while the other side starts.
 
-    Ends the probe where it gives none in time.
+    Ends the probe without an answer in time.
     """
-    # A Service's name need not stand in its certificate, and what is asked is whether it answers.
+    # The certificate may lack the Service's name, and the probe checks reachability only.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"} if body else {})
@@ -41,15 +41,15 @@ def asked(url: str, body: bytes | None = None) -> bytes:
 
 
 def patiently(answer: Callable[[], bytes], what: str) -> bytes:
-    """What `answer` gives within `PATIENCE_SECONDS`; a client's mistake (4xx) is not tried again."""
+    """Return the answer within `PATIENCE_SECONDS`; a client error (4xx) is not retried."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return answer()
         except urllib.error.HTTPError as error:
-            said = f"{error.code} {error.read(300).decode(errors='replace')}"
+            message = f"{error.code} {error.read(300).decode(errors='replace')}"
             if error.code < 500 or time.monotonic() > end:
-                failed(f"{what}: {said}")
+                failed(f"{what}: {message}")
         except OSError as error:
             if time.monotonic() > end:
                 failed(f"{what}: {error}; see the pods with kubectl get pods, and the NetworkPolicies")
@@ -57,7 +57,7 @@ def patiently(answer: Callable[[], bytes], what: str) -> bytes:
 
 
 def settled(problem: Callable[[], str]) -> None:
-    """Wait until there is no problem any more; ends the probe with the last one's sentence."""
+    """Wait until `problem` returns an empty sentence; exit with the last sentence after `PATIENCE_SECONDS`."""
     end = time.monotonic() + PATIENCE_SECONDS
     while sentence := problem():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""As Grafana: ask Prometheus, and hold what it scrapes against what there is to scrape."""
+"""As Grafana: query Prometheus, and compare the parts that it scrapes with the expected parts."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from urllib.parse import quote
 from probe import asked, passed, settled
 
 url = os.environ["PROMETHEUS_URL"]
-# A part is scraped when one of its pods is; of the server, pods of the promoted release.
+# A part is scraped if one of its pods is; for the server, a pod of the promoted release.
 UP = 'max by (component) (up{component!="server"} or up{component="server", sentiment_variant="champion"})'
 
 
@@ -16,7 +16,7 @@ def series(query: str) -> list[dict]:
 
 
 def missing() -> str:
-    """What is not scraped, as a sentence; empty when all is. The server counts once a release is promoted."""
+    """Name the parts that are not scraped; empty if all are. The server is expected once a release is promoted."""
     wanted = {part for part in os.environ["SCRAPED"].split(",") if part}
     if series("ml_champion_info"):
         wanted.add("server")

@@ -9,7 +9,7 @@ route:
   group_interval: 5m
   repeat_interval: 4h
 inhibit_rules:
-  # A server that is down is slow, silent and unsure too.
+  # A server that is down also triggers the alerts on latency, silence and confidence.
   - source_matchers: [alertname="SentimentServerDown"]
     target_matchers: [alertname=~"SentimentErrorRate|SentimentLatencyP95|SentimentLowConfidence|SentimentLabelMixShift|SentimentQueueSaturated"]
   - source_matchers: [alertname="SentimentLogRowsLost"]

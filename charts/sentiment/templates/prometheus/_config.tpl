@@ -19,11 +19,11 @@ scrape_configs:
         labels:
           component: prometheus
   - job_name: pods
-    # The monitor's series on Jobs have a component of their own, which would be renamed for the pod's.
+    # The monitor's series of Jobs have their own component label, which the pod's would overwrite.
     honor_labels: true
 {{- if .Values.server.tls.existingSecret }}
     tls_config:
-      # Pods are asked by their addresses, which certificates do not name.
+      # Pods are scraped by address, which certificates do not contain.
       insecure_skip_verify: true
 {{- end }}
     kubernetes_sd_configs:
@@ -70,7 +70,7 @@ scrape_configs:
     metrics_path: {{ $path }}
     bearer_token_file: /var/run/secrets/kubernetes.io/serviceaccount/token
     tls_config:
-      # Kubelets of many clusters have certificates that nobody signed.
+      # Kubelets of many clusters have self-signed certificates.
       insecure_skip_verify: true
     kubernetes_sd_configs:
       - role: node

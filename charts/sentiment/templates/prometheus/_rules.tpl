@@ -26,7 +26,7 @@ is switched off has no rules about its silence. Arguments: the root.
 {{- end -}}
 
 {{/*
-The longest that a cron schedule pauses, in whole hours, rounded up where a field holds lists or ranges.
+The longest pause of a cron schedule in whole hours, rounded up for lists and ranges.
 Arguments: the schedule.
 */}}
 {{- define "sentiment.pauseHours" -}}
@@ -40,7 +40,7 @@ Arguments: the schedule.
 {{- if ne (index $fields 3) "*" -}}
 8784
 {{- else if ne (first $days) "*" -}}
-{{- /* The 31st comes every other month; with a weekday of its own, either of the two will do. */ -}}
+{{- /* The 31st comes every other month; with a weekday too, either field may match. */ -}}
 {{- ternary 1488 168 (has "*" $days) -}}
 {{- else if ne (last $days) "*" -}}
 168

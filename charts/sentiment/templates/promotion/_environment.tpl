@@ -1,4 +1,4 @@
-{{/* What a promotion needs to know of the cluster. Arguments: the root. */}}
+{{/* The cluster's settings of a promotion. Arguments: the root. */}}
 {{- define "sentiment.promotionEnv" -}}
 - name: INFERENCE_SERVICE
   value: {{ include "sentiment.fullname" . }}

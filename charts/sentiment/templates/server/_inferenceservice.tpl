@@ -23,13 +23,13 @@ Arguments: dict root name.
 {{- end -}}
 {{- end -}}
 
-{{/* The release id in an address that ends with releases/ID/serving; empty where it does not. Arguments: the address. */}}
+{{/* The release id in an address that ends with releases/ID/serving; else empty. Arguments: the address. */}}
 {{- define "sentiment.idOf" -}}
 {{- regexFind "/releases/[0-9a-f]{16}(/|$)" . | trimPrefix "/releases/" | trimSuffix "/" -}}
 {{- end -}}
 
 {{/*
-What the promoted InferenceService is to serve, as JSON {"storageUri", "releaseId"}: the live release, else the seed of
+The release to serve in the promoted InferenceService, as JSON {"storageUri", "releaseId"}: the live release, else the seed of
 `server.storageUri`, else empty. Arguments: the root.
 */}}
 {{- define "sentiment.servedRelease" -}}
@@ -41,14 +41,14 @@ What the promoted InferenceService is to serve, as JSON {"storageUri", "releaseI
 {{- end -}}
 {{- end -}}
 
-{{/* Labels of a server's pods; `variant` tells the promoted release from experiments. Arguments: dict root variant. */}}
+{{/* Labels of a server's pods; `variant` distinguishes the promoted release from experiments. Arguments: dict root variant. */}}
 {{- define "sentiment.serverPodLabels" -}}
 {{ include "sentiment.selectorLabels" (dict "root" .root "component" "server") }}
 sentiment/variant: {{ .variant | quote }}
 {{- end -}}
 
 {{/*
-An InferenceService in KServe's Standard mode. What all of them share stands in the ServingRuntime.
+An InferenceService in KServe's Standard mode. The ServingRuntime holds the parts that all of them share.
 Arguments: dict root name variant storageUri releaseId replicas scaled.
 */}}
 {{- define "sentiment.inferenceService" -}}
@@ -116,17 +116,17 @@ spec:
           value: {{ .releaseId | quote }}
 {{- end -}}
 
-{{/* The longest that a server pod may take to end: delay, drain, the log's flush and its copy to the store. Arguments: the root. */}}
+{{/* The longest shutdown of a server pod: delay, drain, flushing the log and copying it to the store. Arguments: the root. */}}
 {{- define "sentiment.serverGraceSeconds" -}}
 {{- add .Values.server.shutdownDelaySeconds .Values.server.drainSeconds 40 -}}
 {{- end -}}
 
-{{/* How a server is asked: `https` where it has a certificate. Arguments: the root. */}}
+{{/* URL scheme of the server: `https` with a certificate. Arguments: the root. */}}
 {{- define "sentiment.serverScheme" -}}
 {{ ternary "https" "http" (ne .Values.server.tls.existingSecret "") }}
 {{- end -}}
 
-{{/* The Prometheus that scaling asks. Arguments: the root. */}}
+{{/* The Prometheus that autoscaling queries. Arguments: the root. */}}
 {{- define "sentiment.prometheusUrl" -}}
 {{- .Values.server.autoscaling.prometheusUrl | default (printf "http://%s-prometheus.%s.svc:9090" (include "sentiment.fullname" .) .Release.Namespace) -}}
 {{- end -}}

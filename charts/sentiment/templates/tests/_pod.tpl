@@ -59,7 +59,7 @@ spec:
 {{- end -}}
 
 
-{{/* Who asks the bundled Prometheus: Grafana, or the test itself where it has no such Grafana. Arguments: the root. */}}
+{{/* The client of the bundled Prometheus: Grafana, or else the test itself. Arguments: the root. */}}
 {{- define "sentiment.prometheusReader" -}}
 {{- ternary "grafana" "tests" (and .Values.grafana.enabled (not .Values.grafana.prometheusUrl)) -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The volume that checkpoints outlive a pod on. Arguments: the root. */}}
+{{/* The volume that keeps checkpoints between pods. Arguments: the root. */}}
 {{- define "sentiment.checkpointsClaim" -}}
 {{- .Values.training.checkpoints.existingClaim | default (printf "%s-training" (include "sentiment.fullname" .)) -}}
 {{- end -}}

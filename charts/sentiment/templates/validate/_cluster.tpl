@@ -1,4 +1,4 @@
-{{/* What only a cluster can tell; without one (helm template, helm lint) nothing is checked. Arguments: the root. */}}
+{{/* Checks that need a cluster; skipped without one (helm template, helm lint). Arguments: the root. */}}
 {{- define "sentiment.checkCluster" -}}
 {{- if include "sentiment.online" . -}}
 {{- include "sentiment.checkApis" . -}}
@@ -7,7 +7,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* APIs that other people's controllers bring. */}}
+{{/* APIs of controllers that are installed separately. */}}
 {{- define "sentiment.checkApis" -}}
 {{- $apis := .Capabilities.APIVersions -}}
 {{- if not (and ($apis.Has "serving.kserve.io/v1beta1") ($apis.Has "serving.kserve.io/v1alpha1")) -}}
@@ -42,7 +42,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Objects that values name: they have to be there, with the keys that programs read. */}}
+{{/* Objects that values name must exist, with the keys that programs read. */}}
 {{- define "sentiment.checkNamed" -}}
 {{- $values := .Values -}}
 {{- range $values.global.imagePullSecrets -}}
@@ -95,8 +95,8 @@
 {{- end -}}
 
 {{/*
-KServe's initialiser takes an object store's address from the annotations of its Secret, not from our values; the chart
-writes them on the Secret that it makes, and asks for them on one of the user's.
+KServe's initialiser reads an object store's address from the annotations of its Secret, not from the values. The chart
+writes them to its own Secret, and requires them on the user's.
 */}}
 {{- define "sentiment.checkEndpoint" -}}
 {{- $name := .Values.objectStore.existingSecret -}}
@@ -104,9 +104,9 @@ writes them on the Secret that it makes, and asks for them on one of the user's.
 {{- if and $name $endpoint -}}
 {{- $secret := lookup "v1" "Secret" .Release.Namespace $name -}}
 {{- $host := get (urlParse $endpoint) "host" -}}
-{{- $said := dig "metadata" "annotations" "serving.kserve.io/s3-endpoint" "" $secret -}}
-{{- if ne $said $host -}}
-{{- fail (printf "the object store is at %s and the Secret %q of objectStore.existingSecret says otherwise to KServe: run kubectl -n %s annotate --overwrite secret %s serving.kserve.io/s3-endpoint=%s serving.kserve.io/s3-usehttps=%s" $endpoint $name .Release.Namespace $name $host (ternary "1" "0" (hasPrefix "https://" $endpoint))) -}}
+{{- $annotated := dig "metadata" "annotations" "serving.kserve.io/s3-endpoint" "" $secret -}}
+{{- if ne $annotated $host -}}
+{{- fail (printf "the object store is at %s and the Secret %q of objectStore.existingSecret has another address in its annotation for KServe: run kubectl -n %s annotate --overwrite secret %s serving.kserve.io/s3-endpoint=%s serving.kserve.io/s3-usehttps=%s" $endpoint $name .Release.Namespace $name $host (ternary "1" "0" (hasPrefix "https://" $endpoint))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

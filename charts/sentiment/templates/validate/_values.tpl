@@ -1,5 +1,5 @@
 {{/*
-What the schema cannot say: values that contradict each other. Each message is one sentence with the key and the remedy.
+Checks beyond the schema: values that contradict each other. Each message is one sentence with the key and the remedy.
 Arguments: the root.
 */}}
 {{- define "sentiment.checkValues" -}}
@@ -22,7 +22,7 @@ Arguments: the root.
 {{- fail "mlflow.enabled is true and mlflow.external.uri is set: set mlflow.enabled=false to use your MLflow, or empty mlflow.external.uri to use the bundled one." -}}
 {{- end -}}
 {{- if and (eq $values.server.autoscaling.engine "keda") (not $values.prometheus.enabled) (not $values.server.autoscaling.prometheusUrl) -}}
-{{- fail "server.autoscaling.prometheusUrl is empty while server.autoscaling.engine is keda and prometheus.enabled is false: give the address of the Prometheus that KEDA shall ask." -}}
+{{- fail "server.autoscaling.prometheusUrl is empty while server.autoscaling.engine is keda and prometheus.enabled is false: give the address of the Prometheus for KEDA." -}}
 {{- end -}}
 {{- if and (ne $values.server.autoscaling.engine "none") (lt (int $values.server.autoscaling.maxReplicas) (int $values.server.replicas)) -}}
 {{- fail (printf "server.autoscaling.maxReplicas (%d) is below server.replicas (%d): raise the first or lower the second." (int $values.server.autoscaling.maxReplicas) (int $values.server.replicas)) -}}
@@ -51,12 +51,12 @@ Arguments: the root.
 {{- end -}}
 {{- end -}}
 
-{{/* Parts that watch: what is set has to have somewhere to go. Arguments: the root. */}}
+{{/* Observability: alerts and queries need a destination. Arguments: the root. */}}
 {{- define "sentiment.checkObservability" -}}
 {{- $alerts := .Values.alertmanager -}}
 {{- $sent := or $alerts.slackChannel $alerts.webhook -}}
 {{- if and $alerts.enabled $sent (not $alerts.existingSecret) -}}
-{{- fail "alertmanager.existingSecret is empty while alertmanager.slackChannel or alertmanager.webhook is set: name a Secret with the receivers' addresses, slack-url and webhook-url, or nobody is told." -}}
+{{- fail "alertmanager.existingSecret is empty while alertmanager.slackChannel or alertmanager.webhook is set: name a Secret with the receivers' addresses, slack-url and webhook-url, or no alert is sent." -}}
 {{- end -}}
 {{- if and $alerts.enabled $alerts.existingSecret (not $sent) -}}
 {{- fail "alertmanager.existingSecret is set and no receiver is: set alertmanager.slackChannel to a channel or alertmanager.webhook=true, or empty alertmanager.existingSecret." -}}
@@ -65,25 +65,25 @@ Arguments: the root.
 {{- fail "prometheus.operator.enabled and prometheus.enabled are both true: set prometheus.enabled=false to leave the alerts to your operator's Prometheus, or prometheus.operator.enabled=false to use the bundled one." -}}
 {{- end -}}
 {{- if and .Values.grafana.enabled (not .Values.prometheus.enabled) (not .Values.grafana.prometheusUrl) -}}
-{{- fail "grafana.prometheusUrl is empty while prometheus.enabled is false: give the address of the Prometheus that Grafana shall ask, or set grafana.enabled=false." -}}
+{{- fail "grafana.prometheusUrl is empty while prometheus.enabled is false: give the address of the Prometheus for Grafana, or set grafana.enabled=false." -}}
 {{- end -}}
 {{- end -}}
 
-{{/* Experiments: names that differ, weights that leave the promoted release its share, something for the graph to do. */}}
+{{/* Experiments: distinct names, weights of at most 100 in total, and releases for the graph. */}}
 {{- define "sentiment.checkExperiments" -}}
 {{- $server := .Values.server -}}
 {{- $names := list -}}
 {{- $answering := list -}}
 {{- range $server.experiments -}}
 {{- if has .name $names -}}
-{{- fail (printf "server.experiments has the name %q twice: give each experiment a name of its own." .name) -}}
+{{- fail (printf "server.experiments has the name %q twice: give each experiment a different name." .name) -}}
 {{- end -}}
 {{- if has .name (list "champion" "server" "graph" "average") -}}
 {{- fail (printf "server.experiments has the name %q, which the chart uses itself: choose another." .name) -}}
 {{- end -}}
 {{- include "sentiment.checkUri" (dict "key" (printf "server.experiments (%s)" .name) "uri" .storageUri) -}}
 {{- if and .shadow .weight -}}
-{{- fail (printf "server.experiments: %q is a shadow and has a weight: leave one of them out, because a shadow's answers go nowhere." .name) -}}
+{{- fail (printf "server.experiments: %q is a shadow and has a weight: leave one of them out, because a shadow's answers are dropped." .name) -}}
 {{- end -}}
 {{- if and .shadow (not $.Values.gateway.enabled) -}}
 {{- fail (printf "server.experiments: %q has shadow: true, and only a gateway copies requests: set gateway.enabled=true with gateway.name, or remove the experiment." .name) -}}
@@ -96,7 +96,7 @@ Arguments: the root.
 {{- end -}}
 {{- range $key, $name := dict "server.tls.existingSecret" $server.tls.existingSecret "server.apiKeys.existingSecret" $server.apiKeys.existingSecret -}}
 {{- if and $name (ne $server.graph.mode "none") -}}
-{{- fail (printf "%s is set while server.graph.mode is %s: set server.graph.mode=none, because KServe's router asks releases in plain text and without a key, or empty the first." $key $server.graph.mode) -}}
+{{- fail (printf "%s is set while server.graph.mode is %s: set server.graph.mode=none, because KServe's router calls releases in plain text and without a key, or empty the first." $key $server.graph.mode) -}}
 {{- end -}}
 {{- end -}}
 {{- if lt (int (include "sentiment.championWeight" .)) 0 -}}
@@ -107,7 +107,7 @@ Arguments: the root.
 {{- end -}}
 {{- end -}}
 
-{{/* An address that a server can be started from. Arguments: dict key uri. */}}
+{{/* The address of a release that a server can start from. Arguments: dict key uri. */}}
 {{- define "sentiment.checkUri" -}}
 {{- if and .uri (not (regexMatch "^s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9._-]+)*/releases/[0-9a-f]{16}/serving/?$" .uri)) -}}
 {{- fail (printf "%s is %q: give s3://BUCKET/PREFIX/NAME/releases/ID/serving, where ID has 16 hex digits." .key .uri) -}}
