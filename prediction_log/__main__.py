@@ -1,4 +1,4 @@
-"""Run the command line; a person's mistake ends in one line and exit code 2."""
+"""Run the command line; a user error ends with one line and exit code 2."""
 
 from prediction_log.cli import app
 from sentiment_common.console import run

@@ -1,4 +1,4 @@
-"""`python -m prediction_log`: migrate, replay what pods left behind, keep the partitions, look at the hours."""
+"""`python -m prediction_log`: migrate, replay spilled rows, maintain partitions, list hourly counts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +39,7 @@ def upgrade(
         typer.Option(min=0, help="seconds to wait for the database (DATABASE_WAIT_SECONDS; 0)", show_default=False),
     ] = None,
 ) -> None:
-    """Create or migrate the tables; safe to run again, and by several at once."""
+    """Create or migrate the tables; safe to repeat and to run concurrently."""
     from prediction_log.maintenance.migrate import head, upgrade_when_there
 
     settings = _settings(database_url=database_url, database_wait_seconds=wait)
@@ -53,11 +53,11 @@ def upgrade(
 
 
 def _replay(database_url: str, spill_uri: str) -> None:
-    from prediction_log.ingest.replay import replay as bring
+    from prediction_log.ingest.replay import replay as replay_segments
     from prediction_log.ingest.spill_store import SpillStore
 
     store = SpillStore(spill_uri)
-    done = bring(database_url, store)
+    done = replay_segments(database_url, store)
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"replayed {done.rows} rows of {done.segments} segments from {store.base}", markup=False)
     for name, reason in done.left.items():
@@ -66,9 +66,9 @@ def _replay(database_url: str, spill_uri: str) -> None:
 
 @app.command()
 def replay(database_url: Url = None, spill_uri: SpillUri = None) -> None:
-    """Bring the rows that pods mirrored under SPILL_URI and could not write to the database; safe to run at any time.
+    """Insert the rows that pods mirrored under SPILL_URI but could not write to the database; safe to run at any time.
 
-    Torn and foreign objects are named and left.
+    Torn and foreign objects are listed and kept.
     """
     from prediction_log.errors import LogError
 
@@ -81,22 +81,22 @@ def replay(database_url: Url = None, spill_uri: SpillUri = None) -> None:
 @app.command()
 def maintain(
     database_url: Url = None,
-    ahead: Annotated[int, typer.Option(min=0, max=60, help="days to make partitions for")] = 7,
+    ahead: Annotated[int, typer.Option(min=0, max=60, help="days ahead to create partitions for")] = 7,
     keep: Annotated[int, typer.Option(min=1, help="whole days to keep predictions, feedback and reports")] = 90,
     spill_uri: SpillUri = None,
     lock_wait: Annotated[
-        float, typer.Option(min=0, max=86_400, help="seconds to try for the locks that other sessions hold")
+        float, typer.Option(min=0, max=86_400, help="seconds to retry while other sessions hold locks")
     ] = 300.0,
 ) -> None:
-    """Make the coming days' partitions, remove what is old, and replay what pods left under SPILL_URI.
+    """Create the coming days' partitions, remove old rows, and replay rows mirrored under SPILL_URI.
 
-    A partition that stays locked is named and left for the next run, and the exit code is 1.
+    A partition that stays locked is listed and left for the next run; the exit code is then 1.
     """
-    from prediction_log.maintenance.retention import maintain as keep_up
+    from prediction_log.maintenance.retention import maintain as maintain_tables
 
     settings = _settings(database_url=database_url, spill_uri=spill_uri)
     console = Console(soft_wrap=True, highlight=False)
-    done = keep_up(
+    done = maintain_tables(
         settings.database_url,
         ahead_days=ahead,
         keep_days=keep,
@@ -118,9 +118,9 @@ def maintain(
 @app.command()
 def hourly(
     database_url: Url = None,
-    hours: Annotated[int, typer.Option(min=1, help="how far back")] = 24,
+    hours: Annotated[int, typer.Option(min=1, help="hours to look back")] = 24,
 ) -> None:
-    """Predictions and average confidence by hour."""
+    """Print predictions and average confidence by hour."""
     from prediction_log.reader import WindowReader
 
     reader = WindowReader(_settings(database_url=database_url).database_url)

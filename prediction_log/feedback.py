@@ -17,12 +17,12 @@ from prediction_log.schema import feedback, predictions
 
 LABELS = ("negative", "positive")
 FEEDBACK_SECONDS = 3.0  # a client waits for the answer
-_CHUNK = 1000  # predictions that one statement asks for
+_CHUNK = 1000  # predictions that one statement selects
 GRACE = timedelta(minutes=1)  # a prediction's row may still be on its way to the database
 
 
 async def add_feedback_async(url: str, prediction_id: str, true_label: str, who: str | None) -> None:
-    """Keep a true label for a prediction; of several the last in time counts.
+    """Store a true label for a prediction; the latest of several labels counts.
 
     Raises:
         UnknownPrediction: the log has no such prediction, and it is older than a minute.
@@ -48,7 +48,7 @@ async def add_feedback_async(url: str, prediction_id: str, true_label: str, who:
 
 
 def add_feedback(url: str, prediction_id: str, true_label: str, who: str | None) -> None:
-    """`add_feedback_async` for synchronous code."""
+    """Call `add_feedback_async` from synchronous code."""
     run(add_feedback_async(url, prediction_id, true_label, who))
 
 
@@ -70,7 +70,7 @@ class Labelled(NamedTuple):
 
     true_label: str
     at: datetime
-    prediction: Any  # a row of SQLAlchemy: the id, then the columns that were asked for
+    prediction: Any  # a row of SQLAlchemy: the id, then the requested columns
 
 
 async def read_labelled(
@@ -80,14 +80,14 @@ async def read_labelled(
     columns: Sequence[ColumnElement[Any]],
     releases: Collection[str] | None,
 ) -> list[Labelled]:
-    """The predictions that were given a label in [start, end), however old they are, in the order of their time.
+    """Return the predictions that were labelled in [start, end), however old they are, in time order.
 
-    Of several labels of one prediction the last in time counts. Labels whose prediction is not in the log, or is of
+    The latest of several labels of a prediction counts. Labels whose prediction is not in the log, or is of
     another release, are left out.
 
     Args:
         columns: what is read of each prediction.
-        releases: the releases whose predictions are meant; all unless given.
+        releases: releases whose predictions are read; all by default.
     """
     given, made = feedback.c, predictions.c
     place = func.row_number().over(partition_by=given.prediction_id, order_by=(given.created.desc(), given.id.desc()))
@@ -102,7 +102,7 @@ async def read_labelled(
     keys.sort()
     found: list[Labelled] = []
     for first in range(0, len(keys), _CHUNK):
-        # By the primary key: the time is in the id, so that no other partition is looked at.
+        # By the primary key: the time is in the id, so no other partition is scanned.
         wanted = tuple_(made.time, made.id).in_(keys[first : first + _CHUNK])
         query = select(made.id, *columns).where(wanted).order_by(made.time, made.id)
         if releases is not None:
@@ -130,9 +130,9 @@ def labelled_texts(
     releases: Collection[str] | None = None,
     timeout_seconds: float = STATEMENT_SECONDS,
 ) -> list[LabelledText]:
-    """The predictions that were given a label in [start, end), however old they are, by id; see `read_labelled`.
+    """Return the texts that were labelled in [start, end), however old they are, ordered by time; see `read_labelled`.
 
     Raises:
-        LogError: the database cannot be used, or takes longer than this.
+        LogError: the database cannot be used, or takes longer than `timeout_seconds`.
     """
     return run(_labelled_texts(url, start, end, releases, timeout_seconds))

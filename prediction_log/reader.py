@@ -53,7 +53,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a window's predictions add up to; means and times are None where there is no row."""
+    """Counts, means and quantiles of a window's predictions; means and times are None if the window is empty."""
 
     predictions: int
     by_label: dict[str, int]
@@ -91,7 +91,7 @@ class Feedback:
 
 
 class WindowReader:
-    """Synchronous reads; each opens a connection and ends it.
+    """Synchronous reads; each opens and closes a connection.
 
     Every method takes a half-open window [start, end) of aware datetimes and raises LogError when the database cannot
     be reached, has no tables, or takes longer than `timeout_seconds` for a statement.

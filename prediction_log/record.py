@@ -98,7 +98,7 @@ def storable(text: str | None) -> str | None:
 
 
 def check(record: PredictionRecord) -> str | None:
-    """Why a database would refuse the row, or None: so that one bad row never holds up the others."""
+    """Return why a database would refuse the row, or None; a bad row must not delay the others."""
     try:
         time_of(record.id)
         for name in _NUMBERS:
@@ -106,7 +106,7 @@ def check(record: PredictionRecord) -> str | None:
                 return f"{name} is not finite"
         for name in _TEXTS:
             if not isinstance(value := getattr(record, name), str) and (value is not None or name in _REQUIRED):
-                return f"{name} is no text"
+                return f"{name} is not a text"
         if not 0 <= record.tokens <= MAX_TOKENS:
             return f"tokens is {record.tokens}"
         if record.sketch is not None and not (isinstance(record.sketch, bytes) and len(record.sketch) == SKETCH_BYTES):
@@ -114,7 +114,7 @@ def check(record: PredictionRecord) -> str | None:
         if record.descriptors is not None:
             for name, value in record.descriptors.items():
                 if not (isinstance(name, str) and math.isfinite(value)):
-                    return f"descriptor {name!r} is no name of a finite number"
+                    return f"descriptor {name!r} is not a text with a finite number"
     except (LogError, AttributeError, OverflowError, TypeError, ValueError) as error:
         return str(error)
     return None

@@ -29,7 +29,7 @@ class DriftReportRow:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReport(DriftReportRow):
-    """A check as it stands in the log, with the id of its row."""
+    """A check as recorded in the log, with its row's id."""
 
     id: int = 0
 
@@ -45,7 +45,7 @@ async def _save(url: str, report: DriftReportRow) -> int:
 
 
 def save_report(url: str, report: DriftReportRow) -> int:
-    """Add the row; its id. LogError when the database cannot be used."""
+    """Add a report's row and return its id; LogError if the database cannot be used."""
     return run(_save(url, report))
 
 
@@ -57,7 +57,7 @@ async def _set_address(url: str, row_id: int, report_uri: str) -> None:
 
 
 def set_report_address(url: str, row_id: int, report_uri: str) -> None:
-    """Say where the report of a saved check is. LogError when the database cannot be used."""
+    """Set the address of a saved check's report; LogError if the database cannot be used."""
     run(_set_address(url, row_id, report_uri))
 
 

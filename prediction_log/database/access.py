@@ -1,4 +1,4 @@
-"""Whether a database takes writes."""
+"""Check whether a database accepts writes."""
 
 import os
 from pathlib import Path
@@ -17,18 +17,18 @@ async def _why_read_only(url: str) -> str | None:
     parsed = parse_url(url)
     if is_sqlite(parsed):
         path = Path(parsed.database or "")
-        return None if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "the file may not be written"
+        return None if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "the file is not writable"
     async with connected(parsed, read_only=True, seconds=STATEMENT_SECONDS) as connection:
         standby, read_only, role, insert = (await connection.execute(_QUERY)).one()
     if standby:
         return "the server is a standby"
     if read_only:
         return f"transactions of the role {role} are read-only"
-    return None if insert else f"the role {role} may not insert"
+    return None if insert else f"the role {role} has no INSERT privilege"
 
 
 def why_read_only(url: str) -> str | None:
-    """The reason for which the log can be read and not written; None where it takes writes.
+    """Return why the log is read-only; None if it accepts writes.
 
     Raises:
         LogError: the database cannot be reached, or has no tables.

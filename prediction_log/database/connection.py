@@ -1,4 +1,4 @@
-"""Database addresses, one transaction on one, and errors that say what to do."""
+"""Database addresses, single transactions, and database errors with their remedies."""
 
 import asyncio
 import re
@@ -21,18 +21,18 @@ from prediction_log.errors import LogError
 
 T = TypeVar("T")
 DEFAULT_URL = "sqlite:///var/predictions.db"
-STATEMENT_SECONDS = 120.0  # far above what a window takes, and below what a forgotten query may hold up a database
+STATEMENT_SECONDS = 120.0  # far longer than a window takes; a forgotten query still ends
 UPGRADE_HINT = "make its tables with `python -m prediction_log upgrade`"
 _SCHEME = re.compile(r"^(?P<family>[A-Za-z][\w.-]*)(?:\+\w+)?://(?P<rest>.*)$", re.DOTALL)
-_CLIENT_SECONDS = 5.0  # how much longer than the server we wait: a frozen one does not end a statement itself
-_SLOW = "it took too long; ask for a shorter window, or try again when the database has less to do"
+_CLIENT_SECONDS = 5.0  # extra wait on the client: a frozen server does not end a statement
+_SLOW = "the statement took too long; request a shorter window, or retry when the database is less busy"
 _HINTS = {
     re.compile(r"no such column|has no column named|UndefinedColumn"): (
-        "its tables are another program's or another version's, which `python -m prediction_log upgrade` tells"
+        "its tables belong to another program or version; run `python -m prediction_log upgrade` for the details"
     ),
     re.compile(r"statement timeout|^interrupted$"): _SLOW,
-    re.compile(r"conflict with recovery"): "the replica ended the query to follow its primary; try again",
-    re.compile(r"lock timeout"): "another session holds a lock; try again when its transaction has ended",
+    re.compile(r"conflict with recovery"): "the replica cancelled the query to follow its primary; retry",
+    re.compile(r"lock timeout"): "another session holds a lock; retry when its transaction has ended",
     re.compile(r"no such table|UndefinedTable|relation \"?\w+\"? does not exist"): UPGRADE_HINT,
     re.compile(r"not allowed in statement pooling mode"): "set pool_mode=transaction (or session) in PgBouncer",
     re.compile(r"unsupported startup parameter: options"): (
@@ -40,19 +40,19 @@ _HINTS = {
         "ignore_startup_parameters"
     ),
     re.compile(r"read-only transaction|readonly database"): (
-        "DATABASE_URL names a replica or a database that may only be read; give one that takes writes"
+        "DATABASE_URL names a replica or a read-only database; give a writable one"
     ),
     re.compile(r"CERTIFICATE_VERIFY_FAILED"): (
-        "the server's certificate is not of an authority that this machine trusts; give sslrootcert=FILE"
+        "this machine does not trust the authority of the server's certificate; give sslrootcert=FILE"
     ),
 }
 
 
 def parse_url(url: str, source: str = "DATABASE_URL") -> URL:
-    """The address that `source` gives, with the driver that the log uses.
+    """Parse the address that `source` gives, and set the driver that the log uses.
 
     Raises:
-        LogError: neither a Postgres address as psql takes it nor sqlite:/// with a file.
+        LogError: the address is neither a Postgres address that psql accepts nor sqlite:/// with a file.
     """
     match = _SCHEME.match(url.strip())
     if match is None:
@@ -75,14 +75,14 @@ def is_sqlite(url: URL) -> bool:
 
 
 def shown(url: URL) -> str:
-    """The address without its passwords."""
+    """Return the address without its passwords."""
     if is_sqlite(url):
         return url.set(drivername="sqlite").render_as_string()
     return postgres_url.shown(url)
 
 
 def problem(error: BaseException) -> str:
-    """One line for a database error, with the remedy where there is one."""
+    """Return one line for a database error, with the remedy if one is known."""
     if isinstance(error, LogError):
         return str(error)
     text = str(getattr(error, "orig", None) or error).strip()
@@ -103,13 +103,13 @@ async def connected(
     seconds: float | None = None,
     lock_seconds: float | None = None,
 ) -> AsyncIterator[AsyncConnection]:
-    """One transaction.
+    """Open a connection with one transaction.
 
     Args:
-        make: whether an SQLite file (and its folder) that is not there is made.
-        read_only: whether nothing is written; an SQLite file is then left as it is.
-        seconds: how long a statement may take (on SQLite: all of them); without bound unless given.
-        lock_seconds: how long a statement may wait for a lock of Postgres; without bound unless given.
+        make: whether to create a missing SQLite file and its folder.
+        read_only: whether the transaction only reads; an SQLite file then stays unchanged.
+        seconds: time limit of a statement (on SQLite: of all statements); no limit by default.
+        lock_seconds: time limit of a statement's wait for a Postgres lock; no limit by default.
 
     Raises:
         LogError: the database cannot be reached or used.
@@ -117,7 +117,7 @@ async def connected(
     if is_sqlite(url):
         path = Path(url.database or "")
         if not make and not path.exists():
-            raise LogError(f"the database {shown(url)} is not there; check DATABASE_URL, or {UPGRADE_HINT}")
+            raise LogError(f"the database {shown(url)} does not exist; check DATABASE_URL, or {UPGRADE_HINT}")
     try:
         if is_sqlite(url):
             if make:
@@ -141,7 +141,7 @@ async def set_limits(
 ) -> None:
     """Limit the statements of this Postgres transaction, and their waits for a lock.
 
-    For this transaction alone: a pooler hands the session on. It would refuse a start-up parameter.
+    Limits apply to this transaction only, because a pooler reuses the session and would refuse a start-up parameter.
     """
     for name, limit in (("statement_timeout", seconds), ("lock_timeout", lock_seconds)):
         if limit is not None:

@@ -1,4 +1,4 @@
-"""The parameters of a Postgres address as psql takes them: each is used, ignored or refused by name.
+"""The parameters of a Postgres address as psql accepts them: each is used, ignored or refused by name.
 
 A new address of a managed Postgres brings parameters that a driver may not know. A parameter of a security check is
 never ignored: the check is made, or the address is refused.
@@ -29,7 +29,7 @@ class Parameter:
 
     Attributes:
         use: whether the log uses it, ignores it, or refuses every value but the harmless ones in `values`.
-        note: the reason for a person, or the remedy of one that is refused.
+        note: the reason, or the remedy for a refused parameter.
         variable: the environment variable that gives it where the address does not.
         values: the values that are taken; any unless given.
         pattern: of the numbers that are taken, with an `example`.
@@ -57,7 +57,7 @@ class Parameter:
             raise LogError(f"{source}: {self.name} is not a number; give digits, such as {self.name}={self.example}")
 
 
-_TIMES = "the log has time limits of its own for every use of a connection"
+_TIMES = "the log sets its own time limits for every use of a connection"
 _TLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 PARAMETERS: dict[str, Parameter] = {
     one.name: one
@@ -111,7 +111,7 @@ PARAMETERS: dict[str, Parameter] = {
         Parameter("keepalives_interval", "ignored", _TIMES),
         Parameter("keepalives_count", "ignored", _TIMES),
         Parameter("tcp_user_timeout", "ignored", _TIMES),
-        Parameter("sslcompression", "ignored", "no server compresses TLS any more", "PGSSLCOMPRESSION"),
+        Parameter("sslcompression", "ignored", "servers no longer compress TLS", "PGSSLCOMPRESSION"),
         Parameter("max_protocol_version", "ignored", "the driver speaks 3.0", "PGMAXPROTOCOLVERSION"),
         Parameter(
             "min_protocol_version",
@@ -151,10 +151,10 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def checked(name: str, value: str, source: str) -> str:
-    """The value of a parameter that an address, a service or the environment gives.
+    """Check and return a parameter's value from an address, a service or the environment.
 
     Args:
-        source: its name for a person.
+        source: where the value comes from, as messages name it.
 
     Raises:
         LogError: libpq has no such parameter, or the log cannot use this value.
@@ -169,7 +169,7 @@ def checked(name: str, value: str, source: str) -> str:
 
 
 def fill(given: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a connection: those given, then those of their service, then the environment's, as in psql.
+    """Return a connection's parameters: the given ones, then the service's, then the environment's, as in psql.
 
     Raises:
         LogError: a parameter cannot be used, or the service is not defined.

@@ -1,6 +1,6 @@
-"""Connections to Postgres: to the first host that fits, and so that a pooler may stand in between.
+"""Connections to Postgres: to the first suitable host, directly or through a pooler.
 
-Behind PgBouncer each transaction may meet another server process. Nothing is therefore kept in a session: settings are
+Behind PgBouncer each transaction may run in another server process, so sessions hold no state: settings are
 `SET LOCAL`, statements have no name, and every statement runs inside of a transaction.
 """
 

@@ -27,9 +27,9 @@ _HOST = re.compile(r"^(?P<host>\[[^\]@]*\]|[^:\[\]@]*)(?::(?P<port>\d{0,5}))?$")
 
 
 def parse(rest: str, source: str) -> URL:
-    """The address behind `postgresql://`; what its query says of user, password and database stands in their places.
+    """The address behind `postgresql://`; what its query says of user, password and database replaces them.
 
-    Several hosts stand in the query's `host`, each with its port.
+    Several hosts are in the query's `host`, each with its port.
 
     Args:
         source: the variable that gives the address.

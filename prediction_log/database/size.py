@@ -1,12 +1,12 @@
-"""How large the log is."""
+"""The size of the log's database."""
 
 from sqlalchemy import func, select, text
 
 from prediction_log.database.connection import STATEMENT_SECONDS, connected, is_sqlite, parse_url, run
 from prediction_log.schema import metadata
 
-# Counting the rows of a large log takes long. Of the two estimates the planner's is missing until a table was analysed,
-# and the statistics' begins anew after a crash.
+# Counting the rows of a large log is slow. Of the two estimates, the planner's is missing until a table is analysed,
+# and the statistics' restarts at zero after a crash.
 _ESTIMATE = text(
     "SELECT COALESCE(SUM(GREATEST(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)), 0)::bigint FROM pg_class c "
     "WHERE c.oid = to_regclass(:table) AND c.relkind = 'r' "
@@ -31,7 +31,7 @@ async def _size(url: str, seconds: float) -> tuple[int, dict[str, int]]:
 
 
 def database_size(url: str, timeout_seconds: float = STATEMENT_SECONDS) -> tuple[int, dict[str, int]]:
-    """Bytes of the database, and rows by table: counted on SQLite, estimates on Postgres.
+    """Return the database's bytes and its rows by table: counted on SQLite, estimated on Postgres.
 
     Raises:
         LogError: the database cannot be reached, has no tables, or takes longer than this for a statement.

@@ -1,4 +1,4 @@
-"""Connections to an SQLite file: to write for several processes, or to read without a trace."""
+"""Connections to an SQLite file: concurrent writers, and readers that leave the folder unchanged."""
 
 import asyncio
 import os
@@ -43,8 +43,8 @@ def sqlite_engine(url: URL, seconds: float | None, *, read_only: bool) -> AsyncE
 def _reading(path: Path) -> URL:
     """The file for a reader that changes nothing.
 
-    SQLite reads a file in WAL mode by help of a second one beside it. Where none can be made, the file is read as one
-    that nobody changes, which holds as long as no rows wait in a `-wal` beside it.
+    SQLite needs an index file beside a file in WAL mode. In a read-only folder, the file is opened as immutable, which
+    is correct while no rows wait in a `-wal` file beside it.
     """
     query = {"mode": "ro", "uri": "true"}
     waiting, index = path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
@@ -54,7 +54,7 @@ def _reading(path: Path) -> URL:
         elif not index.exists():
             raise LogError(
                 f"{path} cannot be read where it is: rows wait in {waiting.name}, and the folder is read-only; "
-                "copy both files into a folder of yours"
+                "copy both files into a writable folder"
             )
     return URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
 
@@ -66,7 +66,7 @@ def set_pragmas(
     lock_seconds: float = BUSY_SECONDS,
     wait: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Wait for a lock for that long; a writer also lets readers go on beside it.
+    """Set the lock time-out; a writer also switches the file to WAL mode, which does not block readers.
 
     Raises:
         sqlite3.OperationalError: another process has held the file for `lock_seconds`.

@@ -1,7 +1,7 @@
-"""The spill journal: where rows wait on local disk while the database does not take them.
+"""The spill journal: rows wait on local disk while the database does not accept them.
 
-A folder of segment files, one line a row: the CRC-32 of the JSON, a space, the JSON. A segment belongs to whoever holds
-its lock, and the system drops the locks of a process that died, so the next writer replays what that one left.
+A folder of segment files, one line a row: the CRC-32 of the JSON, a space, the JSON. The process that holds
+a segment's lock owns it. The system drops the locks of a dead process, so the next writer replays its segments.
 """
 
 import base64
@@ -25,7 +25,7 @@ _SUFFIX = ".jsonl"
 
 
 def encode(record: PredictionRecord) -> bytes:
-    """One line of the journal."""
+    """Return a row as a line of the journal."""
     document: dict[str, Any] = {name: getattr(record, name) for name in FIELDS}
     if record.sketch is not None:
         document["sketch"] = base64.b85encode(record.sketch).decode()
@@ -36,7 +36,7 @@ def encode(record: PredictionRecord) -> bytes:
 
 
 def intact(line: bytes) -> bool:
-    """Whether a line is whole and as it was written."""
+    """Return whether a line is complete and unchanged."""
     checksum, _, raw = line.rstrip(b"\n").partition(b" ")
     try:
         return int(checksum, 16) == zlib.crc32(raw)
@@ -45,7 +45,7 @@ def intact(line: bytes) -> bool:
 
 
 def decode(line: bytes) -> PredictionRecord | None:
-    """The row of a line, or None for a torn or damaged one."""
+    """Return the row of a line; None if the line is torn or damaged."""
     if not intact(line):
         return None
     try:
@@ -60,7 +60,7 @@ def decode(line: bytes) -> PredictionRecord | None:
 
 
 class Journal:
-    """Append rows to a folder and read them back. Not for several threads at once."""
+    """Append rows to a folder and read them back. Not safe for concurrent threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -82,7 +82,7 @@ class Journal:
         return sum(map(_size, self._segments()))
 
     def append(self, records: Sequence[PredictionRecord]) -> None:
-        """Write rows and force them to disk: all of them or none.
+        """Write rows and force them to disk: all of them or none of them.
 
         Raises:
             OSError: the disk is full or cannot be written; the segment is as it was before.
@@ -120,8 +120,11 @@ class Journal:
         return self._file
 
     def _undo(self, size: int) -> None:
-        """Cut off what a failed write left. Where even that fails the segment is given up: the next row, written behind
-        half a line, would be damaged with it. Rows that stand in both segments are one row in the database."""
+        """Truncate a failed write.
+
+        If that fails too, abandon the segment: a row appended to half a line would be damaged. Rows that are in both
+        segments become one row in the database.
+        """
         if self._file is None:
             return
         try:
@@ -133,7 +136,7 @@ class Journal:
             self._file = self._path = None
 
     def rotate(self) -> None:
-        """Close the segment that is written, so that it can be replayed."""
+        """Close the active segment, so that it can be replayed."""
         if self._file is not None and self._path is not None:
             empty = self._file.tell() == 0
             self._file.close()
@@ -142,9 +145,9 @@ class Journal:
         self._file = self._path = None
 
     def claim(self) -> "Segment | None":
-        """The oldest segment that nobody writes or replays, locked for this process; None when there is none.
+        """Lock and return the oldest segment that no process writes or replays; None if all are replayed.
 
-        Then all rows of other writers that died are replayed, and `rows` counts our own again.
+        In the last case no dead writer's rows are left, and `rows` is set to this writer's rows.
         """
         for path in self._waiting():
             stream = _lock(path, fcntl.LOCK_EX)
@@ -155,12 +158,12 @@ class Journal:
         return None
 
     def _waiting(self) -> Iterator[Path]:
-        """Segments but the one that is written, the oldest first; the folder is listed anew when none is left.
+        """Yield all segments but the active one, oldest first; list the folder again at the end.
 
         An outage of hours leaves thousands of them: a listing for each would take longer than their replay.
         """
-        for anew in (False, True):
-            if anew:
+        for list_again in (False, True):
+            if list_again:
                 self._candidates = deque(self._segments())
             while self._candidates:
                 path = self._candidates.popleft()
@@ -168,7 +171,7 @@ class Journal:
                     yield path
 
     def sealed(self, known: Container[str]) -> list[Path]:
-        """Segments that nobody writes any more and whose names are not in `known`, the oldest first."""
+        """Return closed segments whose names are not in `known`, oldest first."""
         found = []
         for path in self._segments():
             if path.name in known or path == self._path:
@@ -183,7 +186,7 @@ class Journal:
 
 
 class Segment:
-    """A claimed segment: read its rows, then `finish` it, or `release` it to be replayed later from its start."""
+    """A claimed segment: read its rows, then `finish` it, or `release` it for a later replay from the start."""
 
     def __init__(self, journal: Journal, path: Path, stream: BinaryIO) -> None:
         self._journal, self._path, self._stream = journal, path, stream
@@ -191,7 +194,7 @@ class Segment:
         self._damaged: list[bytes] = []
 
     def batches(self, size: int) -> Iterator[list[PredictionRecord]]:
-        """Its rows in lists of `size`, without the damaged lines."""
+        """Yield the rows in lists of `size`, without damaged lines."""
         batch: list[PredictionRecord] = []
         for line in self._stream:
             self._lines += 1
@@ -212,7 +215,7 @@ class Segment:
         return self._path.name
 
     def finish(self) -> None:
-        """All rows are in the database: remove the file; count its damaged lines and keep them in `damaged.txt`."""
+        """Remove the file once all rows are in the database; count damaged lines and keep them in `damaged.txt`."""
         if self._damaged:
             self._journal.damaged += len(self._damaged)
             with contextlib.suppress(OSError), (self._journal.folder / DAMAGED).open("ab") as stream:
@@ -227,7 +230,7 @@ class Segment:
 
 
 def _lock(path: Path, kind: int) -> BinaryIO | None:
-    """The segment's open file, locked; None when another has it, or has just replayed it."""
+    """Open and lock a segment's file; None if another process holds it or has just replayed it."""
     try:
         stream = path.open("rb")
     except OSError:

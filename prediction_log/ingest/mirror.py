@@ -16,16 +16,16 @@ from sentiment_common.settings import environment
 
 log = logging.getLogger("prediction_log")
 
-MIRROR_SECONDS = 2.0  # between two looks at the journal: what a pod whose disk is lost with it may lose
+MIRROR_SECONDS = 2.0  # between two looks at the journal: the rows that a pod may lose with its disk
 RETRY_SECONDS = (1.0, 30.0)  # first and longest pause after a failure
-ADOPT_SECONDS = 300.0  # between two looks for segments of pods that are gone
-QUIET = timedelta(minutes=5)  # a pod that mirrored nothing for so long counts as gone
-_DROPS = 100_000  # names remembered for deletion while the store is away; what is over it a later replay deletes
+ADOPT_SECONDS = 300.0  # between two searches for segments of dead pods
+QUIET = timedelta(minutes=5)  # a pod that mirrored nothing for this long counts as dead
+_DROPS = 100_000  # names remembered for deletion during a store outage; a later replay deletes the rest
 
 
 @dataclass(frozen=True, slots=True)
 class MirrorStats:
-    """Rows and bytes mirrored, rows of other pods brought to the database, and tries that failed, since the start."""
+    """Counts since the start: mirrored rows and bytes, rows of dead pods inserted, failed attempts."""
 
     rows: int = 0
     bytes: int = 0
@@ -34,13 +34,13 @@ class MirrorStats:
 
 
 class Mirror:
-    """A thread of its own between the journal and the store; no call waits for the store but `close`.
+    """A thread that copies the journal to the store; only `close` waits for the store.
 
     Args:
         uri: SPILL_URI.
-        url: DATABASE_URL, for the segments of pods that are gone.
-        database_up: asked before these are looked for.
-        owner: this pod's name; the host's unless given.
+        url: DATABASE_URL, for the segments of dead pods.
+        database_up: called before a search for them.
+        owner: this pod's name; the host name by default.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class Mirror:
         self._rows = self._bytes = self._adopted = self._failures = 0
         self._failing: str | None = None
         self._pause, self._retry_at, self._adopt_at = RETRY_SECONDS[0], 0.0, 0.0
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="prediction-log-mirror", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the store is not waited for."""
+        """Start the thread without waiting for the store."""
         self._thread.start()
 
     @property
     def known(self) -> frozenset[str]:
-        """Names of the segments that are mirrored, or wait for it."""
+        """Names of the segments that are mirrored or waiting."""
         with self._lock:
             return frozenset(self._known)
 
@@ -83,7 +83,7 @@ class Mirror:
         return MirrorStats(self._rows, self._bytes, self._adopted, self._failures)
 
     def keep(self, segments: Iterable[Path]) -> None:
-        """Mirror these sealed segments as soon as the store takes them."""
+        """Queue sealed segments to be mirrored."""
         with self._lock:
             for path in segments:
                 self._wanted[path.name] = path
@@ -91,7 +91,7 @@ class Mirror:
         self._wake.set()
 
     def drop(self, segment: str) -> None:
-        """The segment of that name is in the database: delete its copy, whoever made it."""
+        """Queue the deletion of a segment's copy; its rows are in the database."""
         with self._lock:
             self._wanted.pop(segment, None)
             self._known.discard(segment)
@@ -100,7 +100,7 @@ class Mirror:
         self._wake.set()
 
     def close(self, seconds: float) -> int:
-        """Mirror what waits within `seconds`; how many segments are left that have no copy."""
+        """Mirror waiting segments within `seconds`; return how many still have no copy."""
         self._deadline = time.monotonic() + seconds
         self._wake.set()
         if self._thread.is_alive():
@@ -118,14 +118,14 @@ class Mirror:
                 self._copy(closing)
                 if not closing:
                     self._adopt()
-            except Exception as error:  # whatever a store raises, the thread goes on
+            except Exception as error:  # the thread survives whatever a store raises
                 self._failed(error)
             with self._lock:
                 idle = not self._wanted and not self._drops
             if closing and (idle or time.monotonic() >= self._deadline):
                 return
             if self._retry_at > time.monotonic():
-                # A shorter pause while closing: there is little time, and the next try may do.
+                # A shorter pause while closing: time is short, and the next attempt may succeed.
                 pause = RETRY_SECONDS[0] / 4 if closing else self._retry_at - time.monotonic()
             else:
                 pause = min(self._adopt_seconds, max(0.0, self._adopt_at - time.monotonic()) or MIRROR_SECONDS)
@@ -133,7 +133,7 @@ class Mirror:
             self._wake.clear()
 
     def _copy(self, closing: bool) -> None:
-        """Upload and delete what waits."""
+        """Upload and delete waiting segments."""
         if time.monotonic() < self._retry_at and not closing:
             return
         while time.monotonic() < self._deadline:
@@ -165,38 +165,38 @@ class Mirror:
             self._wanted.pop(name, None)
 
     def _adopt(self) -> None:
-        """Bring segments of pods that are gone to the database, when it is time to look for them."""
+        """Insert the segments of dead pods into the database when the next search is due."""
         if time.monotonic() < max(self._adopt_at, self._retry_at) or not self._database_up():
             return
         self._adopt_at = time.monotonic() + self._adopt_seconds
 
         def wanted(segment: Spilled) -> bool:
             mine = segment.name.partition("/")[2] in self.known  # the local journal replays these
-            return not mine and segment.name not in self._told
+            return not mine and segment.name not in self._reported
 
-        def go_on() -> bool:
+        def proceed() -> bool:
             return self._database_up() and not self._wanted and self._deadline == float("inf")
 
-        done = replay(self._url, self._store, quiet=self._quiet, wanted=wanted, go_on=go_on)
+        done = replay(self._url, self._store, quiet=self._quiet, wanted=wanted, proceed=proceed)
         self._adopted += done.rows
         if done.segments:
-            log.info("prediction log: %d rows of pods that are gone are in the database", done.rows)
+            log.info("prediction log: %d rows of dead pods inserted into the database", done.rows)
         for name, reason in done.left.items():
-            if name not in self._told:
-                log.error("prediction log: %s/%s is left there: %s", self._store.base, name, reason)
-        self._told |= set(done.left)
+            if name not in self._reported:
+                log.error("prediction log: %s/%s was not replayed: %s", self._store.base, name, reason)
+        self._reported |= set(done.left)
         self._well()
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         self._retry_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, RETRY_SECONDS[1])
-        said = str(error) if isinstance(error, LogError) else f"{type(error).__name__}: {error}"
-        if said != self._failing:  # told once, not at each of many tries
-            log.error("prediction log: the copies of spilled rows cannot be kept up: %s", said)
-        self._failing = said
+        reason = str(error) if isinstance(error, LogError) else f"{type(error).__name__}: {error}"
+        if reason != self._failing:  # logged once, not at each attempt
+            log.error("prediction log: spilled rows cannot be mirrored: %s", reason)
+        self._failing = reason
 
     def _well(self) -> None:
         if self._failing is not None:
-            log.warning("prediction log: %s is kept up again", self._store.base)
+            log.warning("prediction log: mirroring to %s resumed", self._store.base)
         self._failing, self._pause, self._retry_at = None, RETRY_SECONDS[0], 0.0

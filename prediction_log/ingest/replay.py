@@ -1,7 +1,7 @@
-"""Bring mirrored segments to the database: the rows of pods that are gone.
+"""Replay mirrored segments: insert the rows of dead pods into the database.
 
-Any segment may be replayed at any time, by several at once and beside its living owner: a row that is there already is
-left as it is, and an object is deleted once its rows are in the database.
+A segment may be replayed at any time, concurrently, and while its owner lives: an existing row stays unchanged, and an
+object is deleted once its rows are in the database.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from prediction_log.ingest.spill_store import Spilled, SpillStore, Unreadable, u
 from prediction_log.record import PredictionRecord, check
 
 BATCH_ROWS = 500
-BATCH_SECONDS = 30.0  # a database that does not take a batch in this time counts as down
+BATCH_SECONDS = 30.0  # a database that does not accept a batch in this time counts as down
 Want = Callable[[Spilled], bool]
 
 
 @dataclass(slots=True)
 class Replayed:
-    """Segments and rows that are in the database now, and what was left where it was: each object with the reason."""
+    """Segments and rows inserted, and the objects that were kept, each with the reason."""
 
     segments: int = 0
     rows: int = 0
@@ -30,8 +30,8 @@ class Replayed:
 
 
 def gone(segments: list[Spilled], now: datetime, quiet: timedelta) -> set[str]:
-    """Owners that have mirrored nothing for so long: while the database is away a living one does every few seconds,
-    and when it is back it deletes its own."""
+    """Return owners that have mirrored nothing for `quiet`. During a database outage a living owner mirrors every few
+    seconds; afterwards it deletes its segments."""
     newest: dict[str, datetime] = {}
     for segment in segments:
         newest[segment.owner] = max(segment.modified, newest.get(segment.owner, segment.modified))
@@ -39,7 +39,7 @@ def gone(segments: list[Spilled], now: datetime, quiet: timedelta) -> set[str]:
 
 
 async def _insert(sink: Sink, records: list[PredictionRecord]) -> list[str]:
-    """Insert a segment's rows; what was refused, and why."""
+    """Insert a segment's rows; return the refused rows with reasons."""
     refused = [f"prediction {record.id}: {reason}" for record in records if (reason := check(record)) is not None]
     good = [record for record in records if check(record) is None]
     for start in range(0, len(good), BATCH_ROWS):
@@ -53,18 +53,18 @@ async def _insert(sink: Sink, records: list[PredictionRecord]) -> list[str]:
 
 
 async def _replay(
-    url: str, store: SpillStore, segments: list[Spilled], done: Replayed, go_on: Callable[[], bool]
+    url: str, store: SpillStore, segments: list[Spilled], done: Replayed, proceed: Callable[[], bool]
 ) -> None:
     parsed = parse_url(url)
     sink = make_sink(parsed)
     try:
         await sink.connect()
         for segment in segments:
-            if not go_on():
+            if not proceed():
                 return
             raw = store.get(segment.name)
             if raw is None:
-                continue  # another has just replayed it
+                continue  # another process has just replayed it
             try:
                 records = unpack(segment.name, raw)
             except Unreadable as error:
@@ -79,7 +79,7 @@ async def _replay(
             done.segments += 1
     except LogError:
         raise
-    except Exception as error:  # drivers raise families of their own
+    except Exception as error:  # each driver has its own exceptions
         raise LogError(f"the database {shown(parsed)} cannot be used: {problem(error)}") from error
     finally:
         await sink.close()
@@ -91,25 +91,25 @@ def replay(
     *,
     quiet: timedelta = timedelta(0),
     wanted: Want = lambda _: True,
-    go_on: Callable[[], bool] = lambda: True,
+    proceed: Callable[[], bool] = lambda: True,
 ) -> Replayed:
-    """Replay the mirrored segments, the oldest first, and delete each that is in the database.
+    """Replay mirrored segments, oldest first, and delete each once its rows are in the database.
 
     Args:
-        quiet: leave the segments of owners that have mirrored something since.
-        wanted: says which segments to replay.
-        go_on: asked before each segment; False ends the replay there.
+        quiet: skip owners that have mirrored a segment within this time.
+        wanted: selects the segments to replay.
+        proceed: called before each segment; False ends the replay.
 
     Returns:
-        What was done, and what was left: torn and foreign objects, and segments with rows that the database refuses.
+        Counts, and the objects that were kept: torn, foreign, or with rows that the database refuses.
 
     Raises:
         LogError: the store or the database cannot be used.
     """
     segments, foreign = store.list()
-    done = Replayed(left=dict.fromkeys(foreign, "it is no segment of the prediction log"))
+    done = Replayed(left=dict.fromkeys(foreign, "it is not a segment of the prediction log"))
     owners = gone(segments, datetime.now(UTC), quiet)
     chosen = [segment for segment in segments if segment.owner in owners and wanted(segment)]
     if chosen:
-        run(_replay(url, store, chosen, done, go_on))
+        run(_replay(url, store, chosen, done, proceed))
     return done

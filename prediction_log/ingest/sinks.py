@@ -1,4 +1,4 @@
-"""Where the writer's batches go: one connection to Postgres or SQLite, each insert idempotent by id."""
+"""Sinks of the writer's batches: one connection to Postgres or SQLite, with inserts idempotent by id."""
 
 import asyncio
 import sqlite3
@@ -34,20 +34,20 @@ class Sink(Protocol):
     async def connect(self) -> None: ...
 
     async def insert(self, records: Sequence[PredictionRecord]) -> None:
-        """Add the rows that are not there yet."""
+        """Add the rows that are not in the table yet."""
         ...
 
     async def close(self) -> None:
-        """Drop the connection at once; never raises, and waits for nothing."""
+        """Drop the connection without waiting; never raises."""
         ...
 
 
 async def insert_all(
     sink: Sink, records: Sequence[PredictionRecord], refused: Callable[[PredictionRecord, str], None]
 ) -> int:
-    """Insert the rows but those whose content the database refuses, which `refused` is told; how many it has taken.
+    """Insert rows; call `refused` for each whose content the database refuses. Return the number of accepted rows.
 
-    A bad row is found by halves, because the others must not wait for it.
+    Halving the batch finds a bad row, so that it does not delay the good ones.
     """
     if not records:
         return 0
@@ -124,9 +124,10 @@ class PostgresSink:
 
 
 class SqliteSink:
-    """INSERT OR IGNORE by executemany on a thread of its own.
+    """INSERT OR IGNORE by executemany on a separate thread.
 
-    A batch is one call, commit and all: when it is no longer waited for, it still ends, and no transaction stays open.
+    A batch is one call that includes the commit: it completes even when its caller stops waiting, and leaves no open
+    transaction.
     """
 
     def __init__(self, url: URL) -> None:

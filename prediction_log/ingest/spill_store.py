@@ -1,5 +1,4 @@
-"""Journal segments where they outlive a pod: objects under SPILL_URI, one a segment, each with its owner's name and a
-checksum."""
+"""Journal segments in an object store, where they outlive a pod: one object a segment, with owner and checksum."""
 
 import hashlib
 import json
@@ -24,7 +23,7 @@ _PATIENCE = Patience(connect=3, read=20, tries=2)  # a pod that ends has seconds
 
 
 class Unreadable(LogError):
-    """An object under SPILL_URI is no whole segment; the message says what it is."""
+    """An object under SPILL_URI is not a complete segment; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,14 @@ class Spilled:
 
 
 def name_of(owner: str, segment: str) -> str:
-    """The object of a segment file; the owner's name keeps only what every store takes in a name."""
+    """Return a segment's object name; characters of the owner that some store refuses become a hyphen."""
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', owner).lstrip('._-') or 'unnamed'}/{segment}"
 
 
 def pack(name: str, segment: bytes) -> bytes:
-    """A segment as an object: a line of JSON that says what follows, then the segment's whole lines.
+    """Return a segment as an object: a JSON header line, then the segment's intact lines.
 
-    A line that a crash tore was never a whole row; it stays behind.
+    A line torn by a crash was never a complete row, and is left out.
     """
     lines = [line for line in segment.splitlines(keepends=True) if line.endswith(b"\n") and intact(line)]
     body = b"".join(lines)
@@ -64,10 +63,10 @@ def pack(name: str, segment: bytes) -> bytes:
 
 
 def unpack(name: str, raw: bytes) -> list[PredictionRecord]:
-    """The rows of an object.
+    """Return the rows of an object.
 
     Raises:
-        Unreadable: it is torn, was changed, or is no segment of this version's form.
+        Unreadable: it is torn, changed, or not a segment in this version's format.
     """
     head, _, body = raw.partition(b"\n")
     try:
@@ -76,7 +75,7 @@ def unpack(name: str, raw: bytes) -> list[PredictionRecord]:
     except ValueError:
         known = False
     if not known:
-        raise Unreadable("it is no segment of the prediction log")
+        raise Unreadable("it is not a segment of the prediction log")
     if header.get("name") != name:
         raise Unreadable(f"it is a copy of {header.get('name')!r}")
     if len(body) != header.get("bytes") or hashlib.sha256(body).hexdigest() != header.get("sha256"):
@@ -84,7 +83,7 @@ def unpack(name: str, raw: bytes) -> list[PredictionRecord]:
     records = [decode(line) for line in body.splitlines(keepends=True)]
     whole = [record for record in records if record is not None]
     if len(whole) != len(records):
-        raise Unreadable("its rows are not of the form that this version knows; replay it with the version it is from")
+        raise Unreadable("its rows have another version's format; replay it with the version that wrote it")
     return whole
 
 
@@ -139,7 +138,7 @@ class SpillStore:
             part.unlink(missing_ok=True)
 
     def get(self, name: str) -> bytes | None:
-        """An object's bytes; None when it has just been deleted."""
+        """Return an object's bytes; None if it has just been deleted."""
         with self._reaching("reading"):
             try:
                 return bytes(self._fs.cat_file(self._path(name)))
@@ -147,7 +146,7 @@ class SpillStore:
                 return None
 
     def delete(self, name: str) -> None:
-        """Remove an object; one that is not there is no mistake."""
+        """Remove an object; a missing object is not an error."""
         with self._reaching("deleting from"):
             try:
                 self._fs.rm_file(self._path(name))
@@ -155,7 +154,7 @@ class SpillStore:
                 return
 
     def list(self) -> tuple[list[Spilled], list[str]]:
-        """The segments, the oldest first, and the names of objects that are none."""
+        """Return the segments, oldest first, and the names of other objects."""
         with self._reaching("listing"):
             try:
                 found = self._fs.find(self._root, detail=True)

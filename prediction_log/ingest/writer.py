@@ -1,4 +1,4 @@
-"""The writer: rows leave the request path at once, and reach the database or the journal from a thread of their own."""
+"""The writer: a queue takes rows off the request path; a thread writes them to the database or the journal."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ from prediction_log.record import PredictionRecord, check
 
 log = logging.getLogger("prediction_log")
 
-INSERT_SECONDS = 10.0  # a database that does not take a batch in this time counts as down
+INSERT_SECONDS = 10.0  # a database that does not accept a batch in this time counts as down
 RETRY_SECONDS = (0.25, 10.0)  # first and longest pause before the database is tried again
 GUARD_SECONDS = 0.05
-HELD_SECONDS = 0.5  # what an insert holds up for so long is journalled: with memory alone a killed process loses it
-# So many rows are taken in one go, then who waits for the interpreter's lock gets it: the writer's thread, which never
-# blocks while it makes rows, would give it away only after the interpreter's switch interval of 5 ms.
+HELD_SECONDS = 0.5  # rows that an insert delays this long are journalled: a killed process loses its memory
+# After each slice of rows the thread yields the interpreter's lock. It never blocks while it makes rows, and would
+# otherwise yield the lock only after the interpreter's switch interval of 5 ms.
 SLICE_ROWS, SLICE_PAUSE = 16, 0.0001
 GRACE_SECONDS = 5.0  # for the journal after close()'s timeout
 MEMORY_FACTOR = 5  # rows kept in memory, as a multiple of queue_rows, when the journal's disk is full too
@@ -60,19 +60,19 @@ class LogWriter:
 
     `put` appends to a queue in memory. A thread with its own event loop writes the queue in batches. When the database
     is down or slow, or the queue has `queue_rows` rows, rows go to the journal in `spill_dir`, and from there to the
-    database when it answers again. A row that was written twice stands in the table once.
+    database when it answers again. A row that was written twice is in the table once.
 
     Args:
         url: DATABASE_URL.
         spill_dir: folder of the journal; several writers may share it.
-        queue_rows: rows in memory above which the oldest are spilled.
-        batch_rows: rows in one insert, at most.
+        queue_rows: rows kept in memory; the oldest rows above it are spilled.
+        batch_rows: most rows in one insert.
         flush_seconds: how long a row waits for others before it is written.
-        spill_uri: SPILL_URI, where the journal is mirrored while it holds rows; not at all unless given.
-        owner: this writer's name there; the host's (in a cluster the pod's) unless given.
+        spill_uri: SPILL_URI, where the journal is mirrored while it holds rows; no mirror by default.
+        owner: this writer's name there; the host name (in a cluster, the pod's name) by default.
 
     Raises:
-        LogError: `url` or `spill_uri` is no address that can be used.
+        LogError: `url` or `spill_uri` cannot be used.
     """
 
     def __init__(
@@ -114,20 +114,20 @@ class LogWriter:
         self._thread = threading.Thread(target=self._main, name="prediction-log", daemon=True)
 
     def start(self) -> None:
-        """Start the threads; neither the database nor the mirror's store is waited for."""
+        """Start the threads without waiting for the database or the mirror's store."""
         self._thread.start()
         if self._mirror is not None:
             self._mirror_at = time.monotonic() + self._mirror_seconds
             self._mirror.start()
 
     def put(self, row: Row) -> None:
-        """Take a row, or what makes it, which is called in the writer's thread. Never blocks, never raises.
+        """Queue a row, or a function that the writer's thread calls to make it. Never blocks, never raises.
 
-        From any thread; after `close` the row is lost, and counted.
+        Safe from any thread. A row put after `close` is lost and counted.
         """
         if self._closed:
             self._lost += 1
-            self._last_error = "a prediction came after the writer was closed"
+            self._last_error = "a prediction was logged after the writer was closed"
             return
         # While the journal takes rows, a burst only waits to be spilled.
         if self._journal_error is not None and len(self._queue) >= self._queue_rows * MEMORY_FACTOR:
@@ -159,9 +159,9 @@ class LogWriter:
         )
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what is queued to the database, or to the journal when that cannot be done within `timeout` seconds.
+        """Write queued rows to the database within `timeout` seconds, and the remaining ones to the journal.
 
-        With a mirror the database gets half of the time, and the copies of what the journal holds the rest.
+        With a mirror, the database gets half of the time and copying the journal the rest.
         """
         end = time.monotonic() + timeout
         if self._mirror is not None:
@@ -175,7 +175,7 @@ class LogWriter:
             self._thread.join(timeout + GRACE_SECONDS)
         self._closed = True
         if self._thread.is_alive():
-            log.error("prediction log: the writer's thread does not end")
+            log.error("prediction log: the writer's thread did not end")
         else:
             self._spill_all()
             self._journal.rotate()
@@ -188,7 +188,7 @@ class LogWriter:
             self._queue.clear()
 
     def _hurry(self) -> None:
-        """End the pause, and hold an insert that is under way to the deadline."""
+        """End the pause, and limit an insert in progress to the deadline."""
         if self._wake is not None:
             self._wake.set()
         if self._limit is not None:
@@ -204,7 +204,7 @@ class LogWriter:
         try:
             while not self._closing.is_set():
                 if not self._connected:
-                    await self._insert([])  # so that `stats` tells a dead database before the first row comes
+                    await self._insert([])  # so that `stats` reports a dead database before the first row
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._flush_seconds)
                 self._wake.clear()
@@ -219,7 +219,7 @@ class LogWriter:
             self._connected = False
 
     async def _guard(self) -> None:
-        """Spill what an insert holds up or is above the bound, and mirror it, also while the insert is waited for."""
+        """Spill and mirror rows that an insert delays or that exceed the queue's limit, even during an insert."""
         while True:
             await asyncio.sleep(GUARD_SECONDS if self._journal_error is None else HELD_SECONDS)
             if time.monotonic() >= self._held_at:
@@ -238,9 +238,9 @@ class LogWriter:
             self._mirror.keep(self._journal.sealed(self._mirror.known))
 
     async def _flush(self) -> None:
-        """Write what is queued now, and whole batches that come meanwhile; spill it where the database is down.
+        """Write the rows queued now and any full batches that arrive meanwhile; spill them if the database is down.
 
-        The few rows that come during an insert wait for others: an insert costs more than its few rows do.
+        A few rows that arrive during an insert wait for more: an insert costs more than its rows.
         """
         left = len(self._queue)
         while self._queue and (left > 0 or len(self._queue) >= self._batch_rows):
@@ -262,7 +262,7 @@ class LogWriter:
             left -= self._batch_rows
 
     async def _replay(self) -> None:
-        """Bring journal rows to the database, a few batches between flushes."""
+        """Replay journal rows into the database, flushing the queue after each batch."""
         if not self._connected and not (self._journal.rows and time.monotonic() >= self._retry_at):
             return
         if self._segment is None:
@@ -286,14 +286,14 @@ class LogWriter:
             self._wake.set()
 
     async def _insert(self, records: list[PredictionRecord]) -> int | None:
-        """How many rows the database has taken, all but those whose content it refuses; None when it is down."""
+        """Insert rows; return the number of accepted rows, or None if the database is down."""
         if not self._connected and time.monotonic() < self._retry_at:
             return None
         self._held_at = time.monotonic() + HELD_SECONDS
         try:
             async with asyncio.timeout(self._patience()) as self._limit:
                 taken = await self._send(records)
-        except Exception as error:  # drivers raise families of their own; whichever it is, the rows are spilled
+        except Exception as error:  # each driver has its own exceptions; on any of them the rows are spilled
             self._went_down(error)
             await self._sink.close()
             return None
@@ -304,13 +304,13 @@ class LogWriter:
         return taken
 
     def _take(self, count: int) -> list[PredictionRecord]:
-        """The oldest rows of the queue, made now where they were put off, without those that no database could hold."""
+        """Take the oldest rows of the queue, make deferred ones, and drop rows that no database can store."""
         rows = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
         good = []
         for number, row in enumerate(rows, 1):
             try:
                 record = row if isinstance(row, PredictionRecord) else row()
-            except Exception as error:  # of whoever made the row; the others are to be written
+            except Exception as error:  # from the row's maker; the other rows are still written
                 self._lose(f"a prediction's row could not be made: {type(error).__name__}: {error}")
                 continue
             reason = check(record)
@@ -325,10 +325,10 @@ class LogWriter:
     def _refused(self, record: PredictionRecord, reason: str) -> None:
         self._lose(f"prediction {record.id} cannot be stored: {reason}")
 
-    def _lose(self, said: str) -> None:
+    def _lose(self, reason: str) -> None:
         self._lost += 1
-        self._last_error = said
-        log.error(said)
+        self._last_error = reason
+        log.error(reason)
 
     def _patience(self) -> float:
         return max(0.1, min(self._insert_seconds, self._deadline - time.monotonic()))
@@ -350,14 +350,14 @@ class LogWriter:
         self._last_error = reason
 
     def _journalled(self, records: list[PredictionRecord]) -> bool:
-        """Journal the rows; False when its disk is full."""
+        """Journal the rows; return False if the disk is full."""
         if not records:
             return True
         try:
             self._journal.append(records)
         except OSError as error:
             reason = f"journal {self._journal.folder}: {error.strerror or error}; free some disk space"
-            if reason != self._journal_error:  # told once, not at each of many tries a second
+            if reason != self._journal_error:  # logged once, not many times a second
                 log.error(reason)
             self._last_error = self._journal_error = reason
             return False
@@ -366,14 +366,14 @@ class LogWriter:
         return True
 
     def _spill(self, records: list[PredictionRecord]) -> bool:
-        """Journal the rows; when its disk is full they go back to the head of the queue."""
+        """Journal the rows; if the disk is full, return them to the head of the queue."""
         journalled = self._journalled(records)
         if not journalled:
             self._queue.extendleft(reversed(records))
         return journalled
 
     def _spill_above(self, rows: int) -> None:
-        """Leave so many rows in the queue; by batches, so that a try with a full disk costs no more than one."""
+        """Spill all but `rows` queued rows, in batches, so that a full disk costs one failed batch."""
         while (excess := len(self._queue) - rows) > 0:
             if not self._spill(self._take(min(excess, self._batch_rows))):
                 return
@@ -382,9 +382,9 @@ class LogWriter:
         self._spill_above(0)
 
     def _spill_held(self) -> None:
-        """The batch that is under way too: a row that the database then takes as well stands there once.
+        """Spill the queue and the batch in progress; inserts are idempotent, so no row is stored twice.
 
-        In one write with the oldest of the queue, which would otherwise wait for the first one's sync.
+        One write holds the batch and the oldest queued rows, which would otherwise wait for a second sync.
         """
         oldest = self._take(self._batch_rows)
         if self._journalled([*self._inserting, *oldest]):

@@ -1,4 +1,4 @@
-"""Locks of Postgres: short waits, so that nobody queues behind them for long, and tries until a time is over."""
+"""Postgres locks: short waits, so that other sessions do not queue for long, and retries until a deadline."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ _HOLDER = text(
 
 
 class Blocked(LogError):
-    """Another session held a lock for the whole time; the message names the session."""
+    """Another session held a lock until the deadline; the message names the session."""
 
 
 def state_of(error: LogError) -> str | None:
@@ -81,7 +81,7 @@ async def insist(
             blocker = await holder(url, key)
             left = end - time.monotonic()
             if left <= 0:
-                raise Blocked(f"{blocker} holds a lock; try again when its transaction has ended") from error
-        report(f"{what} waits for {blocker}, tried again for {left:.0f} s")
+                raise Blocked(f"{blocker} holds a lock; retry when its transaction has ended") from error
+        report(f"{what} waits for {blocker}; retrying for {left:.0f} s")
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, PAUSE_SECONDS[1])

@@ -1,4 +1,4 @@
-"""Bring a database to the schema's head: safe to run twice, and by several processes at once."""
+"""Migrate a database to the schema's head: safe to repeat and to run concurrently."""
 
 import logging
 import time
@@ -22,8 +22,8 @@ from prediction_log.maintenance.revisions import VERSION_TABLE, current, take_ov
 log = logging.getLogger("prediction_log")
 
 RETRY_SECONDS = 1.0
-LOCKED_SECONDS = 60.0  # for which locks of others are tried for
-TELL_SECONDS = 10.0
+LOCKED_SECONDS = 60.0  # to retry while other sessions hold locks
+REPORT_SECONDS = 10.0
 _LOCK = 7_361_094_412  # any number that nothing else in the database takes
 _FOLDER = Path(__file__).parents[1] / "migrations"
 
@@ -93,16 +93,16 @@ def upgrade(url: str) -> None:
 
 
 def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None]) -> None:
-    """`upgrade`, tried again for so long while the database cannot be used.
+    """Call `upgrade`, and retry for `seconds` while the database cannot be used.
 
-    `on_wait` is told why and how long it has waited: at each new reason, and every few seconds.
+    `on_wait` gets the reason and the time waited, at each new reason and every few seconds.
 
     Raises:
-        LogError: the address is none, or the database could not be reached or changed in time.
+        LogError: the address is invalid, or the database could not be reached or changed in time.
     """
-    parse_url(url)  # a bad address will not get better
+    parse_url(url)  # a retry does not help a bad address
     start = time.monotonic()
-    told, told_at = "", 0.0
+    reported, reported_at = "", 0.0
     while True:
         try:
             return upgrade(url)
@@ -114,9 +114,9 @@ def upgrade_when_there(url: str, seconds: float, on_wait: Callable[[str], None])
                 raise
             if waited >= seconds:
                 raise LogError(f"{error} (waited {waited:.0f} s for it)") from error
-            if str(error) != told or waited - told_at >= TELL_SECONDS:
-                told, told_at = str(error), waited
-                on_wait(f"{told} ({waited:.0f} of {seconds:.0f} s)")
+            if str(error) != reported or waited - reported_at >= REPORT_SECONDS:
+                reported, reported_at = str(error), waited
+                on_wait(f"{reported} ({waited:.0f} of {seconds:.0f} s)")
             time.sleep(min(RETRY_SECONDS, seconds - waited))
 
 

@@ -1,4 +1,4 @@
-"""Partitions by day (UTC), made ahead: each in a transaction of its own, so that a lock is held for one day at most."""
+"""Day partitions (UTC), created ahead of time in one transaction each, so that a lock covers one day at most."""
 
 import re
 import time
@@ -27,7 +27,7 @@ _COLUMNS = text(
 
 
 class ClocksDiffer(LogError):
-    """This machine's clock and the database's are too far apart to tell the day."""
+    """This machine's clock and the database's are too far apart to determine the day."""
 
 
 class Made(NamedTuple):
@@ -53,7 +53,7 @@ async def attached(connection: AsyncConnection) -> set[str]:
 
 
 async def one_at_a_time(connection: AsyncConnection) -> None:
-    """Keep others from making and dropping partitions until the transaction ends; reads and writes go on."""
+    """Keep others from making and dropping partitions until the transaction ends; reads and writes continue."""
     # Without ONLY each partition would be locked too, and any VACUUM of one would be in the way.
     await connection.execute(text("LOCK TABLE ONLY predictions IN SHARE UPDATE EXCLUSIVE MODE"))
 
@@ -115,7 +115,7 @@ async def _make(url: URL, day: date) -> bool:
         await one_at_a_time(connection)
         if name in await attached(connection):
             return False
-        detached = await _is_there(connection, name)
+        detached = await _is_detached(connection, name)
         # A partition cannot be attached while the default one holds rows of its range, so those move first.
         await connection.execute(text("LOCK TABLE predictions_default IN ACCESS EXCLUSIVE MODE"))
         if not detached:
@@ -132,7 +132,7 @@ async def _make(url: URL, day: date) -> bool:
     return True
 
 
-async def _is_there(connection: AsyncConnection, name: str) -> bool:
+async def _is_detached(connection: AsyncConnection, name: str) -> bool:
     """Whether a detached table of that name can be attached.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Retention: coming days are made, and what is old is removed; of predictions whole days are dropped."""
+"""Retention: create the coming days' partitions and remove old rows; predictions are dropped by whole days."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -53,7 +53,7 @@ async def _old_days(url: URL, oldest: date, report: Report) -> dict[str, int]:
         if day is None or day >= oldest:
             continue
         if name not in partitions:
-            report(f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more")
+            report(f"{name} is detached, so retention leaves it; drop it when its rows are no longer needed")
         elif (rows := await _rows(url, name)) is not None:
             counts[name] = rows
     return counts
@@ -130,8 +130,8 @@ def maintain(
 ) -> Maintained:
     """Make the coming days' partitions; remove predictions, feedback and drift reports older than `keep_days` days.
 
-    Each partition is made or dropped in a transaction of its own, which asks for a lock for two seconds at a time, so
-    that readers and writers never queue for longer.
+    Each partition is created or dropped in a separate transaction that waits two seconds at a time for a lock, so that
+    readers and writers never queue for longer.
 
     Args:
         wait_seconds: how long locks are tried for in all; what is then still locked is in the result's `left`.

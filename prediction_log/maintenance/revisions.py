@@ -1,4 +1,4 @@
-"""Which revision a database is at, told apart from the tables of other programs in the same database."""
+"""The database's revision, kept apart from the tables of other programs in the same database."""
 
 import re
 from collections.abc import Set
@@ -9,7 +9,7 @@ from prediction_log.errors import LogRefused
 from prediction_log.schema import metadata
 
 VERSION_TABLE = "prediction_log_version"
-# Where the revision stood before the log had a table of its own. MLflow, Optuna and any other Alembic program keep
+# Table of the revision before the log had its own. MLflow, Optuna and any other Alembic program keep
 # theirs there too, and none of them can read another's.
 SHARED_TABLE = "alembic_version"
 _VIEWS = frozenset({"prediction_logs", "prediction_logs_hourly"})
@@ -80,9 +80,9 @@ def _refuse_foreign(connection: Connection) -> None:
     if not taken:
         return
     remedy = (
-        "give it a file of its own"
+        "give the log its own file"
         if connection.dialect.name == "sqlite"
-        else "give it a database of its own, or a schema: CREATE SCHEMA log, then DATABASE_URL with "
+        else "give the log its own database or schema: CREATE SCHEMA log, then DATABASE_URL with "
         "?options=-csearch_path%3Dlog"
     )
     raise LogRefused(

@@ -1,4 +1,4 @@
-"""The same tests against SQLite and a real Postgres, each test with a database of its own."""
+"""The same tests against SQLite and a real Postgres, each test with its own database."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from prediction_log import LogWriter, upgrade
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """TEST_POSTGRES_URL's server, or one of our own."""
+    """The server of TEST_POSTGRES_URL, or a temporary one."""
     if own := os.environ.get("TEST_POSTGRES_URL"):
         yield OwnServer(own)
         return

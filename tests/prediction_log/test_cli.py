@@ -51,16 +51,16 @@ def test_upgrade_waits_for_the_database(stoppable: Postgres, monkeypatch: pytest
     starting.start()
     try:
         monkeypatch.setenv("DATABASE_URL", url)
-        said = output("upgrade", "--wait", "60")
+        lines = output("upgrade", "--wait", "60")
     finally:
         starting.join()
-    assert f"at revision {head()}" in said
-    assert "waiting: the database postgresql://" in said
-    assert "of 60 s)" in said
-    assert PASSWORD not in said
+    assert f"at revision {head()}" in lines
+    assert "waiting: the database postgresql://" in lines
+    assert "of 60 s)" in lines
+    assert PASSWORD not in lines
 
 
-def test_the_end_of_the_wait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_the_wait_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/log")
     monkeypatch.setenv("DATABASE_WAIT_SECONDS", "1.5")
     with pytest.raises(LogError, match=r"127.0.0.1:1/log cannot be used: .*\(waited \d s for it\)") as caught:

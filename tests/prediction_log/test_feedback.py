@@ -133,7 +133,7 @@ def test_a_window_holds_the_labels_that_were_given_in_it_however_old_the_predict
     week = END + timedelta(days=7)
     for row in rows[:6]:
         label_at(url, row, "positive", week)
-    label_at(url, record(START), "positive", week)  # its row is not there
+    label_at(url, record(START), "positive", week)  # its row is missing
     found = labelled_texts(url, week, week + DAY, releases={"b" * 16, "c" * 16})
     assert [one.prediction_id for one in found] == [rows[n].id for n in (1, 3, 5)]
     assert WindowReader(url).feedback(week, week + DAY).prediction_id == [row.id for row in rows[:6]]

@@ -113,7 +113,7 @@ def test_hours(url: str) -> None:
     assert hours[0].hour.tzinfo is not None
 
 
-def test_the_true_number_of_rows_is_told_with_a_sample(url: str) -> None:
+def test_the_true_number_of_rows_is_returned_with_a_sample(url: str) -> None:
     write(url, [record(minutes(n / 10)) for n in range(50)])
     reader = WindowReader(url)
     sample = reader.read(START, END, max_rows=20, seed=1)

@@ -93,7 +93,7 @@ def test_a_time_limit_ends_with_its_transaction(pooled: Pooled, postgres_url: st
 
     assert run(scalar("SHOW statement_timeout", seconds=77)) == "77s"
     assert run(scalar("SHOW lock_timeout", lock_seconds=3)) == "3s"
-    with pytest.raises(LogError, match="it took too long"):
+    with pytest.raises(LogError, match="the statement took too long"):
         run(scalar("SELECT pg_sleep(60)", seconds=0.3))
     for name in ("statement_timeout", "lock_timeout"):
         assert {run(scalar(f"SHOW {name}")) for _ in range(4)} == {"0"}

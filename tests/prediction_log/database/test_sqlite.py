@@ -100,7 +100,7 @@ def test_a_file_where_nothing_may_be_written_is_read(folder: Path, mode: str) ->
     folder.chmod(0o555)
     with not_root():
         read_all(path)
-        with pytest.raises(LogError, match=r"readonly database; DATABASE_URL names .* that may only be read"):
+        with pytest.raises(LogError, match=r"readonly database; DATABASE_URL names .* read-only database"):
             add_feedback(f"sqlite:///{path}", new_id(), "positive", None)
     assert digest(path) == before
     assert list(folder.iterdir()) == [path]
@@ -117,7 +117,7 @@ def test_rows_that_wait_beside_a_file_are_not_passed_over(folder: Path) -> None:
         for file in (path, folder / "x.db-wal"):
             shutil.copy(file, copy)
     copy.chmod(0o555)
-    with not_root(), pytest.raises(LogError, match=r"rows wait in x.db-wal, .* copy both files into a folder of yours"):
+    with not_root(), pytest.raises(LogError, match=r"rows wait in x.db-wal, .* copy both files into a writable folder"):
         revision(f"sqlite:///{copy}/x.db")
     copy.chmod(0o755)
     assert revision(f"sqlite:///{copy}/x.db") == head()

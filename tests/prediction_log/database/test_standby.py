@@ -115,9 +115,9 @@ def test_a_role_that_may_only_read(server: Server, postgres_url: str) -> None:
     url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)
     read_all(url)
     refuse_all(url, "permission denied for table|must be owner of table")
-    assert why_read_only(url) == f"the role {role} may not insert"
+    assert why_read_only(url) == f"the role {role} has no INSERT privilege"
     check = check_database(url)
-    assert (check.state, f"the role {role} may not insert" in check.found) == (State.WARN, True)
+    assert (check.state, f"the role {role} has no INSERT privilege" in check.found) == (State.WARN, True)
     server.execute(f"DROP OWNED BY {role}", postgres_url)
     server.execute(f"DROP ROLE {role}", postgres_url)
 
@@ -143,5 +143,5 @@ def test_a_query_that_the_standby_ends_for_its_primary_names_the_remedy(
         await asyncio.to_thread(server.execute, "DROP TABLE predictions CASCADE", postgres_url)
         await reading
 
-    with pytest.raises(LogError, match="conflict with recovery; the replica ended the query"):
+    with pytest.raises(LogError, match="conflict with recovery; the replica cancelled the query"):
         run(work())

@@ -199,7 +199,7 @@ def test_thousands_of_segments_are_replayed_in_order(tmp_path: Path) -> None:
     assert (journal.rows, list(tmp_path.iterdir())) == (0, [])
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
         Journal(tmp_path / "file" / "spill").append([record()])

@@ -137,9 +137,9 @@ def test_the_commands(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     store, rows = SpillStore(str(tmp_path / "spill")), [record() for _ in range(4)]
     mirror(store, "pod", 1, rows[:2])
     (tmp_path / "spill" / "notes.txt").write_text("someone's")
-    said = output("replay")
-    assert "replayed 2 rows of 1 segments" in said
-    assert "left notes.txt: it is no segment" in said
+    lines = output("replay")
+    assert "replayed 2 rows of 1 segments" in lines
+    assert "left notes.txt: it is not a segment" in lines
     mirror(store, "pod", 2, rows[2:])
     assert "replayed 2 rows of 1 segments" in output("maintain")
     assert logged(url) == ids(rows)

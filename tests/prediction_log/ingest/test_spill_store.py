@@ -47,7 +47,7 @@ def test_what_a_crash_tore_stays_behind(records: list[PredictionRecord], data: s
     assert unpack(NAME, pack(NAME, torn)) == records[:-1]
 
 
-def test_copies_foreign_objects_and_other_versions_are_told_apart() -> None:
+def test_copies_foreign_objects_and_other_versions_are_distinguished() -> None:
     raw = pack(NAME, segment([record()]))
     with pytest.raises(Unreadable, match="copy of 'pod-1/"):
         unpack("pod-2/00000000000000000001-1-1.jsonl", raw)
@@ -94,7 +94,7 @@ def test_a_store_that_cannot_be_used_names_the_setting(tmp_path: Path) -> None:
         SpillStore(f"{tmp_path}/file/spill").put(NAME, b"")
 
 
-def test_a_bucket_that_is_not_there(s3_uri: str) -> None:
+def test_a_missing_bucket(s3_uri: str) -> None:
     store = SpillStore("s3://no-such-bucket-of-tests/spill")
     with pytest.raises(LogError, match="check SPILL_URI"):
         store.put(NAME, b"")

@@ -23,7 +23,7 @@ def logged(url: str) -> list[str]:
 
 
 def spill(folder: Path, rows: list[PredictionRecord]) -> None:
-    """What a writer that died has left behind."""
+    """The journal that a dead writer left behind."""
     journal = Journal(folder)
     journal.append(rows)
     journal.rotate()
@@ -84,7 +84,7 @@ def test_a_writer_that_was_never_started_keeps_its_rows(url: str, tmp_path: Path
     wait_until(lambda: logged(url) == [row.id])
 
 
-def test_rows_that_are_there_already_change_nothing(url: str, make_writer: MakeWriter) -> None:
+def test_existing_rows_change_nothing(url: str, make_writer: MakeWriter) -> None:
     rows = [record(text="first") for _ in range(5)]
     write(url, rows[:3])
     writer = make_writer(url)
@@ -186,7 +186,7 @@ def test_rows_that_come_during_an_insert_wait_for_others(memory: Memory, make_wr
     assert memory.sizes == [10, 10]
 
 
-def test_a_steady_stream_of_rows_does_not_hold_up_the_replay(
+def test_a_steady_stream_of_rows_does_not_delay_the_replay(
     memory: Memory, make_writer: MakeWriter, tmp_path: Path
 ) -> None:
     left = [record() for _ in range(3)]
@@ -270,7 +270,7 @@ def test_a_row_that_was_put_off_is_made_by_the_writer_and_one_that_cannot_be_mad
     assert made_in == ["prediction-log"] * 2
 
 
-def test_missing_tables_are_told_and_waited_for(empty_url: str, make_writer: MakeWriter) -> None:
+def test_missing_tables_are_reported_and_waited_for(empty_url: str, make_writer: MakeWriter) -> None:
     writer = make_writer(empty_url)
     writer.start()
     writer.put(row := record())
@@ -282,6 +282,6 @@ def test_missing_tables_are_told_and_waited_for(empty_url: str, make_writer: Mak
     assert logged(empty_url) == [row.id]
 
 
-def test_an_address_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
+def test_an_address_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="DATABASE_URL"):
         LogWriter("mysql://somewhere/db", tmp_path)

@@ -1,4 +1,4 @@
-"""The writer while things break: a server stopped, frozen or locked, a full disk, a killed process. No row is lost, each is there once."""
+"""The writer while things break: a server stopped, frozen or locked, a full disk, a killed process. No row is lost or stored twice."""
 
 import contextlib
 import errno
@@ -111,12 +111,12 @@ def test_a_full_queue_spills_while_an_insert_is_waited_for(
     assert writer.stats().lost == 0
 
 
-def test_rows_that_a_frozen_postgres_holds_up_go_to_the_journal(
+def test_rows_that_a_frozen_postgres_delays_go_to_the_journal(
     stoppable: Postgres, postgres_url: str, make_writer: MakeWriter
 ) -> None:
     writer, rows = with_postgres_frozen(stoppable, make_writer(postgres_url, batch_rows=10, insert_seconds=60.0))
     put_some(writer, rows, 25)
-    wait_until(lambda: writer.stats().journal_rows == 25)  # the batch that is under way among them
+    wait_until(lambda: writer.stats().journal_rows == 25)  # the batch in progress among them
     assert (writer.stats().queued, writer.stats().spilled) == (0, 25)
     put_some(writer, rows, 5)
     wait_until(lambda: writer.stats().journal_rows == 30)
@@ -186,7 +186,7 @@ def test_a_database_that_is_down_again_during_the_replay(
 
 @contextlib.contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Somebody else's write that does not end."""
+    """Another client's write that does not end."""
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -283,7 +283,7 @@ def test_with_no_database_no_disk_and_no_memory_rows_are_counted(tmp_path: Path,
     wait_until(lambda: "journal" in str(writer.stats().last_error))
     for _ in range(149):
         writer.put(record())
-    assert writer.stats().lost >= 50 - 10  # a batch may be under way
+    assert writer.stats().lost >= 50 - 10  # a batch may be in progress
     assert writer.stats().queued <= 100 + 10
     writer.close(1.0)
     assert (writer.stats().queued, writer.stats().lost) == (0, 150)

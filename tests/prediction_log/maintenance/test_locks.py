@@ -88,7 +88,7 @@ async def test_a_day_that_stays_locked_is_left_and_the_rest_is_done(
     assert "removed 1 predictions, 0 labels and 1 drift reports" in done.output
     for partition in (name, day_name(midnight(8))):
         assert f"left {partition}: process " in done.output
-    assert "holds a lock; try again when its transaction has ended" in done.output
+    assert "holds a lock; retry when its transaction has ended" in done.output
     after = await asyncio.to_thread(CliRunner().invoke, app, arguments)
     assert after.exit_code == 0, after.output
     assert "made 1 partitions; removed 1 predictions" in after.output
@@ -155,7 +155,7 @@ async def test_feedback_waits_for_a_lock_no_longer_than_its_limit(
     row = record()
     await asyncio.to_thread(write, postgres_url, [row])
     async with session(postgres_url, "LOCK TABLE predictions"):
-        with pytest.raises(LogError, match="it took too long"):
+        with pytest.raises(LogError, match="the statement took too long"):
             await asyncio.to_thread(add_feedback, postgres_url, row.id, "positive", None)
     await asyncio.to_thread(add_feedback, postgres_url, row.id, "positive", None)
 
@@ -180,7 +180,7 @@ def test_an_old_day_that_was_detached_is_named(server: Server, postgres_url: str
     server.execute(f"ALTER TABLE predictions DETACH PARTITION {name}", postgres_url)
     lines: list[str] = []
     assert maintain(postgres_url, keep_days=30, report=lines.append) == ([], 0, 0, 0, {})
-    assert lines == [f"{name} is detached, so retention leaves it; drop it when its rows are not needed any more"]
+    assert lines == [f"{name} is detached, so retention leaves it; drop it when its rows are no longer needed"]
 
 
 @pytest.mark.parametrize(

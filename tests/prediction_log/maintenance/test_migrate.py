@@ -25,8 +25,8 @@ def test_upgrade_from_nothing_and_again(empty_url: str) -> None:
 def test_several_processes_upgrade_at_once(empty_url: str) -> None:
     command = [sys.executable, "-c", f"from prediction_log import upgrade; upgrade({empty_url!r})"]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 2, said
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 2, errors
     assert revision(empty_url) == head()
 
 

@@ -179,7 +179,7 @@ def test_names_of_another_program_are_refused(empty_url: str, kind: str, name: s
     assert names(empty_url) == before
 
 
-def test_a_schema_of_its_own(server: object, tmp_path: Path) -> None:
+def test_a_separate_schema(server: object, tmp_path: Path) -> None:
     """The remedy that the refusal gives."""
     url = server.new_database()  # type: ignore[attr-defined]
     statements(url, "CREATE TABLE predictions (id INTEGER)", "CREATE SCHEMA log")
@@ -195,9 +195,9 @@ def test_a_newer_revision_is_refused_in_one_line(url: str) -> None:
     for call in (upgrade, revision):
         with pytest.raises(
             LogRefused, match=r"at revision 0999, .* knows revisions up to \d{4}; use the version"
-        ) as told:
+        ) as refused:
             call(url)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(refused.value)
     command = [sys.executable, "-m", "prediction_log", "upgrade", "--database-url", url]
     variables = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, env=variables)
