@@ -246,7 +246,7 @@ async def test_a_migration_tries_for_a_lock_and_names_who_holds_it(
         await connection.run_sync(downgrade)
     monkeypatch.setattr("prediction_log.maintenance.migrate.LOCKED_SECONDS", 0.0)
     async with session(postgres_url, "SELECT COUNT(*) FROM prediction_logs_hourly"):
-        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; try again"):
+        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; retry"):
             await asyncio.to_thread(upgrade, postgres_url)
         assert await asyncio.to_thread(revision, postgres_url) == "0001"
     await asyncio.to_thread(upgrade, postgres_url)
@@ -271,7 +271,7 @@ async def test_a_migration_beside_one_that_hangs_ends_in_time(
         session(url, f"SELECT pg_advisory_xact_lock({_LOCK})"),
         asyncio.timeout(60),
     ):
-        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; try again"):
+        with pytest.raises(LogError, match=r"\(a BI query, .*\) holds a lock; retry"):
             await asyncio.to_thread(upgrade, url)
 
 
