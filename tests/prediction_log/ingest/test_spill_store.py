@@ -52,7 +52,7 @@ def test_copies_foreign_objects_and_other_versions_are_distinguished() -> None:
     with pytest.raises(Unreadable, match="copy of 'pod-1/"):
         unpack("pod-2/00000000000000000001-1-1.jsonl", raw)
     for foreign in (b"", b"hello\n", b'{"format":"other/1"}\n', b"[]\n", b"\xff\xfe"):
-        with pytest.raises(Unreadable, match="no segment of the prediction log"):
+        with pytest.raises(Unreadable, match="not a segment of the prediction log"):
             unpack(NAME, foreign)
     body = raw.partition(b"\n")[2].replace(b'"tokens"', b'"tokenz"')
     with pytest.raises(Unreadable, match="torn or was changed"):
