@@ -1,4 +1,4 @@
-"""What the server says of itself."""
+"""Name, version and extensions of the server."""
 
 from functools import cache
 from importlib.metadata import version as installed

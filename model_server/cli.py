@@ -13,7 +13,7 @@ def one_process(workers: int) -> None:
     """Refuse several workers.
 
     Raises:
-        StartError: more than one is asked for.
+        StartError: more than one worker is asked for.
     """
     from model_server.errors import StartError
 

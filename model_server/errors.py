@@ -81,14 +81,14 @@ class Forbidden(ServingError):
 
 
 class NotOffered(ServingError):
-    """A part of the protocol that this server, as it is set up, does not offer."""
+    """A part of the protocol that this server's settings do not offer."""
 
     status = HTTPStatus.NOT_IMPLEMENTED
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
 class LoadFailed(ServingError):
-    """The release to load is not fit to be served; the former one goes on."""
+    """The release to load cannot be served; the former one still answers."""
 
     status = HTTPStatus.CONFLICT
     code = grpc.StatusCode.FAILED_PRECONDITION
@@ -140,7 +140,7 @@ class Unavailable(ServingError):
 
 
 class BadGateway(ServingError):
-    """What answers behind this process answered something that cannot be used."""
+    """The server behind this process gave an unusable answer."""
 
     status = HTTPStatus.BAD_GATEWAY
 

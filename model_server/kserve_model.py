@@ -220,7 +220,7 @@ def _keep_from_the_answer(headers: dict[str, str]) -> None:
 
 
 def _deadline(headers: Headers) -> float | None:
-    return deadline_of((headers or {}).get(HEADER), time.monotonic())  # KServe does not tell when the request began
+    return deadline_of((headers or {}).get(HEADER), time.monotonic())  # KServe does not pass on when the request began
 
 
 def main() -> None:

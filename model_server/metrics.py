@@ -1,4 +1,4 @@
-"""The server's metrics, in a registry of their own: labels are route templates and codes, never what a client sent."""
+"""The server's metrics in their own registry. Labels are route templates and codes, never a client's input."""
 
 from collections import deque
 from collections.abc import Callable
@@ -90,19 +90,19 @@ class Metrics:
         )
         self.loads = counter("ml_release_loads_total", "Loads and unloads while serving, by outcome", ("outcome",))
         self.ready = Gauge("ml_ready", "1 while the server is ready", registry=self.registry)
-        self.queue_depth = gauge("ml_queue_depth", "Texts that wait for the engine")
-        self.queue_age = gauge("ml_queue_age_seconds", "Age of the longest waiting text")
-        self.queue_wait = histogram("ml_queue_wait_seconds", "What a text waited for its batch", _LATENCY)
-        self.predicted_wait = gauge("ml_predicted_wait_seconds", "What a text would wait that comes now")
+        self.queue_depth = gauge("ml_queue_depth", "Texts waiting for the engine")
+        self.queue_age = gauge("ml_queue_age_seconds", "Age of the oldest waiting text")
+        self.queue_wait = histogram("ml_queue_wait_seconds", "Queue wait of a text", _LATENCY)
+        self.predicted_wait = gauge("ml_predicted_wait_seconds", "Predicted queue wait of a text submitted now")
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
-        self.cache = counter("ml_cache_texts_total", "Texts asked of the cache, by what it had", ("outcome",))
+        self.cache = counter("ml_cache_texts_total", "Texts looked up in the cache, by outcome", ("outcome",))
         self.http_refusals = counter(
             "ml_http_refusals_total", "Requests refused by the HTTP layer, before any route", ("status",)
         )
         self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
-        self.key_texts = counter("ml_key_texts_total", "Texts asked for, by API key", ("key",))
+        self.key_texts = counter("ml_key_texts_total", "Texts requested, by API key", ("key",))
         self.explanations = counter("ml_explanations_total", "Texts explained")
-        self.explanation_passes = counter("ml_explanation_passes_total", "Passes of the engine that explanations took")
+        self.explanation_passes = counter("ml_explanation_passes_total", "Engine passes of explanations")
         self.explanation_seconds = histogram("ml_explanation_duration_seconds", "Time to explain a text", _LATENCY)
         self.refusals = counter("ml_refused_texts_total", "Texts refused or dropped, by reason", ("reason",))
         self._recent: deque[float] = deque(maxlen=_RECENT)
@@ -125,7 +125,7 @@ class Metrics:
             self.errors.labels(route)
 
     def watch_queue(self, batcher: Batcher[Any]) -> None:
-        """Show this batcher's queue from now on."""
+        """Read the queue's gauges from this batcher."""
         self.queue_depth.set_function(lambda: batcher.waiting)
         self.queue_age.set_function(lambda: batcher.oldest_age)
         self.predicted_wait.set_function(lambda: batcher.predicted_wait)
@@ -159,7 +159,7 @@ class Metrics:
         self.http_refusals.labels(str(status)).inc()
 
     def cached(self, outcome: CacheOutcome, texts: int) -> None:
-        """Count texts that were asked of the cache."""
+        """Count texts that were looked up in the cache."""
         self.cache.labels(outcome).inc(texts)
 
     def explained(self, passes: int, seconds: float) -> None:

@@ -26,7 +26,7 @@ from sentiment_common.http.server import HttpServer, PortUnavailable, listen
 from sentiment_common.open_files import fit_connections
 
 log = logging.getLogger("model_server")
-LINGER_SECONDS = 1.0  # clients that stay connected get this long to bring their next request and be told to go
+LINGER_SECONDS = 1.0  # clients that stay connected have this long to send their next request and be told to close
 LOG_FLUSH_SECONDS = 10.0
 
 
@@ -42,7 +42,7 @@ def open_log(settings: ServerSettings) -> LogWriter:
     """The writer of the settings' database; an SQLite file gets its tables here, Postgres by its migrations.
 
     Raises:
-        StartError: DATABASE_URL is no address of a database, or SPILL_URI none of a store.
+        StartError: DATABASE_URL is not a database's address, or SPILL_URI not a store's.
     """
     try:
         if settings.database_url.startswith("sqlite"):
@@ -56,7 +56,7 @@ def open_log(settings: ServerSettings) -> LogWriter:
 
 
 class Server:
-    """One server process; `run` returns when it was told to stop and has."""
+    """One server process; `run` returns once it has stopped."""
 
     def __init__(self, settings: ServerSettings, writer: LogWriter) -> None:
         fitting = fit_connections(settings.max_connections, settings.grpc_max_connections)
@@ -82,7 +82,7 @@ class Server:
         listener = _bind(settings.host, settings.http_port, "http_port")
         grpc_server = make_grpc_server(self._state, self._switch, self._inbox, self._tracing.interceptors())
         try:
-            # gRPC's own refusal gives no reason, and a line of its own to standard error.
+            # gRPC's own refusal gives no reason, and writes a line to standard error.
             _bind(settings.host, settings.grpc_port, "grpc_port").close()
             address = _address(settings.host, settings.grpc_port)
             if self._certificate:
@@ -185,7 +185,7 @@ async def _finished(task: "asyncio.Task[None]") -> None:
 
 
 def serve(settings: ServerSettings) -> None:
-    """Run a server in this process until it is told to stop.
+    """Run a server in this process until it is stopped.
 
     Raises:
         StartError, PortUnavailable, ReleaseError: it cannot start.

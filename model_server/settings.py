@@ -45,7 +45,7 @@ class ServerSettings(BodySettings):
     engine_streams: int = Field(1, ge=1, le=256)
     """Batches that run at once, with an equal part of the threads each; for load that never pauses."""
     max_batch_tokens: int = Field(512, ge=8)
-    """Tokens in one batch, padding counted; a longer text rides alone."""
+    """Tokens in one batch, padding counted; a longer text runs alone."""
     max_queue_texts: int = Field(512, ge=1)
     """Texts that may wait; above it requests are refused at once."""
     max_wait_seconds: float = Field(5.0, gt=0, le=3600)
@@ -61,14 +61,14 @@ class ServerSettings(BodySettings):
     max_explained_texts: int = Field(8, ge=1)
     """Texts in one request that asks for explanations."""
     cache_answers: int = Field(0, ge=0, le=10_000_000)
-    """Answers that are kept for identical texts (about 4 KB each); 0 computes every text that is asked."""
+    """Answers that are kept for identical texts (about 4 KB each); 0 computes every text."""
     grpc_min_ping_seconds: float = Field(0.5, ge=0.01, le=3600)
     """Least time between two pings of a gRPC client, within a call and without; a client that pings more often is sent
     away with "Too many pings"."""
     grpc_keepalive_seconds: float = Field(30.0, ge=0.1, le=86_400)
     """How often the server pings a gRPC client that is silent."""
     grpc_keepalive_timeout_seconds: float = Field(20.0, ge=0.1, le=3600)
-    """How long such a ping may stay unanswered; then the connection is closed and its calls are cancelled."""
+    """Time in which such a ping must be answered; otherwise the connection is closed and its calls are cancelled."""
     grpc_max_connections: int = Field(1000, ge=1, le=100_000)
     """gRPC connections at once; one more is closed before it is read."""
     grpc_max_streams: int = Field(100, ge=1, le=2_147_483_647)
@@ -92,11 +92,11 @@ class ServerSettings(BodySettings):
     log_text: Literal["full", "hash"] = "full"
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False
-    """One line a request on standard error, without its text."""
+    """Write a line for each request to standard error, without its text."""
     log_format: LogFormat = "text"
     """Lines of standard error: `text`, or `json` for one object a line."""
     api_keys_file: Path | None = None
-    """API keys (their hashes) and their limits, as docs/serving.md shows; absent: everybody may ask."""
+    """API keys (their hashes) and their limits, as docs/serving.md shows; without it the server is open."""
     tls_cert_file: Path | None = None
     """Certificate chain (PEM) of REST and gRPC; with `tls_key_file`."""
     tls_key_file: Path | None = None
@@ -104,11 +104,11 @@ class ServerSettings(BodySettings):
     cors_origins: tuple[str, ...] = ()
     """Origins of pages that may call the REST interface, with commas between them; * for all."""
     connection_age_grace_seconds: float = Field(60.0, gt=0, le=3600)
-    """How long the calls of a gRPC connection that has reached its age may still run."""
+    """Time that calls of a gRPC connection may still run once it has reached its age."""
     shutdown_delay_seconds: float = Field(0.0, ge=0, le=3600)
-    """After SIGTERM, how long to go on serving with readiness off (for load balancers to notice)."""
+    """Time after SIGTERM in which the server still serves, with readiness off, until load balancers notice."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)
-    """How long requests that were taken may still run once the ports are closed."""
+    """Time that accepted requests may still run once the ports are closed."""
 
     @field_validator("explain_passes")
     @classmethod

@@ -1,4 +1,4 @@
-"""TLS from files, REST and gRPC alike; a renewed certificate is taken up without a restart."""
+"""TLS from files, REST and gRPC alike; a renewed certificate is used without a restart."""
 
 import asyncio
 import logging
@@ -38,7 +38,7 @@ class Certificate:
         return self._key.read_bytes(), self._chain.read_bytes()
 
     def credentials(self) -> Any:
-        """What a gRPC server asks at each handshake."""
+        """Certificate for each handshake of a gRPC server."""
         first = self._pem
         given = [first]
 

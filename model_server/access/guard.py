@@ -1,4 +1,4 @@
-"""Who may do what by its API key; `rest_guard` and `grpc_guard` ask it before a request is read."""
+"""Permissions of API keys, checked by both transports before a request is read."""
 
 import enum
 import time
@@ -11,7 +11,7 @@ _REASONS = {Unauthenticated: "unauthenticated", Forbidden: "forbidden", Overload
 
 
 class Need(enum.Enum):
-    """A request's demand on its key: to be known, room for texts, or an administrator's rights."""
+    """Permission that a request needs: a known key, room for texts, or an administrator."""
 
     KNOWN = "known"
     TEXTS = "texts"
@@ -19,13 +19,13 @@ class Need(enum.Enum):
 
 
 class Guard:
-    """Let a request in by its key."""
+    """Admits requests by their key."""
 
     def __init__(self, keys: KeyFile, metrics: Metrics) -> None:
         self._keys, self._metrics = keys, metrics
 
     def admit(self, authorization: str | None, api_key: str | None, need: Need) -> Key:
-        """The key of what was presented.
+        """Find the key of a request and check its permission.
 
         A request for texts is refused here while its key's limit is reached, before its body is read; the data plane
         charges its texts once they are known.

@@ -1,4 +1,4 @@
-"""API keys: who may ask, how much, and what may be administered. The file holds their hashes only."""
+"""API keys and their limits, from a file that holds only their hashes."""
 
 import hashlib
 import hmac
@@ -50,7 +50,7 @@ class _File(BaseModel):
 
 
 class Key:
-    """A key that was presented rightly."""
+    """A known key and its budget of texts."""
 
     def __init__(self, entry: KeyEntry, now: float) -> None:
         self.entry = entry
@@ -61,8 +61,8 @@ class Key:
     def check(self, now: float) -> None:
         """Raise Overloaded while the key's limit is reached; costs nothing."""
         if self.bucket is not None and (wait := self.bucket.wait(now)):
-            said = f"key {self.entry.name!r} has reached its {self.entry.texts_per_second:g} texts a second"
-            raise Overloaded(said, min(math.ceil(wait), _LONGEST_RETRY))
+            message = f"key {self.entry.name!r} has reached its {self.entry.texts_per_second:g} texts a second"
+            raise Overloaded(message, min(math.ceil(wait), _LONGEST_RETRY))
 
     def charge(self, texts: int, now: float) -> None:
         """Pay for a request's texts. Overloaded while the key's limit is reached: nothing is paid then."""
@@ -72,10 +72,10 @@ class Key:
 
 
 class KeyFile:
-    """The keys of a file such as a mounted secret, looked at again at most once a second; a broken one is ignored.
+    """Keys of a file such as a mounted secret, read again when it changes; a damaged file leaves the former keys.
 
     Raises:
-        StartError: the file cannot be read or holds something else.
+        StartError: the file cannot be read, or is not a key file.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -88,12 +88,12 @@ class KeyFile:
             raise StartError(f"API_KEYS_FILE {path}: {_reason(error)}") from None
 
     def find(self, presented: str | None) -> Key:
-        """The key of that secret.
+        """Return the key of a secret.
 
-        Every key is compared, in constant time, so the answer's time tells nothing about them.
+        Every key is compared in constant time, so that the response time reveals nothing about them.
 
         Raises:
-            Unauthenticated: there is none.
+            Unauthenticated: the secret is missing or unknown.
         """
         self._reload_if_changed()
         if not presented:
@@ -123,7 +123,7 @@ class KeyFile:
             log.error("API keys: the former %d stay; %s: %s", len(self._keys), self._path, _reason(error))
 
     def _take(self, raw: bytes) -> None:
-        """Use the keys of a file's content; one that stays as it was keeps its bucket."""
+        """Replace the keys by those of a file's content; an unchanged key keeps its bucket."""
         entries, before = _File.model_validate_json(raw).keys, {key.entry: key for key in self._keys}
         now = self._clock()
         self._keys = [before.get(entry) or Key(entry, now) for entry in entries]

@@ -57,23 +57,23 @@ class AveragerSettings(BodySettings):
     http_port: Port = 8080
     """Port of REST."""
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
-    """How long the releases may take for an answer."""
+    """Time that the releases have for an answer, in seconds."""
     drain_seconds: float = Field(20.0, gt=0, le=3600)
-    """How long requests that were taken may still run after SIGTERM."""
+    """Time that accepted requests may still run after SIGTERM, in seconds."""
 
 
 def refusal(status: int, body: bytes) -> ServingError:
     """The graph's answer of a status other than 200, as an error of ours with its message."""
     try:
         document = orjson.loads(body)
-        said = ": ".join(str(document[key]) for key in ("error", "cause") if document.get(key))
+        message = ": ".join(str(document[key]) for key in ("error", "cause") if document.get(key))
     except (orjson.JSONDecodeError, AttributeError, TypeError):
-        said = ""
-    said = said or f"the graph answered {status} without a reason"
+        message = ""
+    message = message or f"the graph answered {status} without a reason"
     if status == 429:
-        return Overloaded(said, retry_after=1)  # the router drops the header that said when
+        return Overloaded(message, retry_after=1)  # the router drops the header with the time
     kind = _PASSED_ON.get(status)
-    return kind(said) if kind else BadGateway(f"the graph answered {status}: {said}")
+    return kind(message) if kind else BadGateway(f"the graph answered {status}: {message}")
 
 
 class Averager:

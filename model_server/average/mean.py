@@ -43,7 +43,7 @@ def check_offered(request: InferRequest) -> None:
 
 
 def question(request: InferRequest) -> bytes:
-    """The V2 body that every release is asked with: the texts and options, for probabilities alone."""
+    """Return the V2 body for every release: texts and options, and `probabilities` as the only output."""
     texts = [replace_surrogates(text) for text in request.texts]
     document: dict[str, Any] = {
         "inputs": [INPUT | {"shape": [len(texts)], "data": texts}],
@@ -58,29 +58,29 @@ def average(answer: bytes, count: int) -> Average:
     """The mean of an ensemble's answers to `count` texts.
 
     Raises:
-        BadGateway: it is no ensemble's answer, or a release's is not of the form; the message names the step.
+        BadGateway: the answer is not an ensemble's, or that of a release is malformed; the message names the step.
     """
     try:
         steps = orjson.loads(answer)
     except orjson.JSONDecodeError as error:
         raise BadGateway(f"the graph's answer is not JSON: {error}") from None
-    if not isinstance(steps, dict) or not steps or not all(isinstance(said, dict) for said in steps.values()):
+    if not isinstance(steps, dict) or not steps or not all(isinstance(answer, dict) for answer in steps.values()):
         raise BadGateway("the graph's answer is not an object with each step's answer; is it of the kind Ensemble?")
-    rows = [_positive(step, said, count) for step, said in steps.items()]
-    versions = "+".join(_version(step, said) for step, said in steps.items())
+    rows = [_positive(step, answer, count) for step, answer in steps.items()]
+    versions = "+".join(_version(step, answer) for step, answer in steps.items())
     return Average([math.fsum(column) / len(rows) for column in zip(*rows, strict=True)], versions)
 
 
-def _version(step: str, said: dict[str, Any]) -> str:
-    version = said.get("model_version")
+def _version(step: str, answer: dict[str, Any]) -> str:
+    version = answer.get("model_version")
     if not isinstance(version, str) or not version:
         raise BadGateway(f"step {step!r}: its answer has no model_version")
     return version
 
 
-def _positive(step: str, said: dict[str, Any], count: int) -> list[float]:
+def _positive(step: str, answer: dict[str, Any], count: int) -> list[float]:
     """P(positive) of each text by one step."""
-    outputs = said.get("outputs")
+    outputs = answer.get("outputs")
     found = [
         output
         for output in (outputs if isinstance(outputs, list) else [])

@@ -1,4 +1,4 @@
-"""Who may queue: how fast the engine drains, how long a newcomer would wait, when to refuse. Pure."""
+"""Admission to the queue: drain rate of the engine, predicted wait, refusals. Pure."""
 
 import math
 from collections import deque
@@ -16,8 +16,8 @@ class DrainRate:
 
     The rate is all tokens over all seconds, with each batch's seconds per token first limited to within four times
     their token-weighted median (winsorised, see Tukey, 1962): one batch that the machine stalled moves it little, a
-    lasting change is followed once it makes up half of the window. Batches weigh by their tokens, so it tells what a
-    full queue gets rather than what lone short texts do.
+    lasting change is followed once it makes up half of the window. Batches weigh by their tokens, so the
+    rate is that of a full queue rather than of lone short texts.
     """
 
     def __init__(self, tokens: int = 0, seconds: float = 0.0) -> None:
@@ -29,11 +29,11 @@ class DrainRate:
 
     @property
     def per_second(self) -> float:
-        """0 until a batch was measured."""
+        """Tokens per second; 0 until a batch has been measured."""
         return self._rate
 
     def measured(self, tokens: int, seconds: float) -> None:
-        """A batch of so many tokens (padding not counted, at least 1) took so long."""
+        """Add a batch of `tokens` (1 or more, padding not counted) that took `seconds`."""
         self._batches.append((tokens, max(seconds, 1e-6) / tokens))
         total = sum(weight for weight, _ in self._batches)
         middle = _weighted_median(self._batches, total / 2)
@@ -52,8 +52,13 @@ def _weighted_median(weighted: deque[tuple[int, float]], half: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What stands before a newcomer: texts and tokens that wait, tokens in the engine and for how many seconds, and by
-    how many seconds the oldest text has waited longer than was predicted for it."""
+    """Work ahead of a text submitted now.
+
+    Attributes:
+        texts, tokens: in the queue.
+        running_tokens, running_seconds: in the engine, and for how long.
+        overdue: seconds that the oldest text has waited beyond its predicted wait.
+    """
 
     texts: int
     tokens: int
@@ -62,9 +67,9 @@ class Backlog:
     overdue: float = 0.0
 
     def wait(self, rate: float) -> float:
-        """Predicted seconds until a newcomer's turn at `rate` tokens per second; 0 where no rate is known.
+        """Predicted wait in seconds at `rate` tokens per second; 0 while the rate is unknown.
 
-        What the last prediction is wrong by is added: a text of unusual length is overtaken by later ones that fit a
+        The error of the last prediction is added: a text of unusual length is overtaken by later ones that fit a
         batch better, and while the engine stalls its rate stays as it was.
         """
         if rate <= 0:
@@ -75,39 +80,41 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request was not queued, and after how many whole seconds it is worth another try."""
+    """Reason why a request was not queued, and the whole seconds after which a retry makes sense."""
 
     reason: Reason
-    said: str
+    message: str
     retry_after: int
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Texts that may wait, and the longest predicted wait in seconds."""
+    """Limits of the queue: waiting texts, and the predicted wait in seconds."""
 
     max_waiting: int
     max_wait: float
 
     def refusal(self, backlog: Backlog, texts: int, rate: float, time_left: float | None = None) -> Refusal | None:
-        """Why `texts` more may not queue, or None.
+        """Return the reason to refuse `texts` more texts, or None.
 
-        While nothing waits a request is always taken, however large it is: else it could never be answered. `time_left`
-        is the seconds until the request's deadline.
+        An empty queue takes any request, however large: otherwise a large one could never be answered. `time_left` is
+        the time until the request's deadline in seconds.
         """
         if not backlog.texts:
             return None
         wait = backlog.wait(rate)
         if time_left is not None and wait > time_left:
-            said = f"the wait is about {wait:.1f} s, which is over the {max(time_left, 0):.1f} s that the request has"
-            return Refusal("deadline", said, _whole(wait - max(time_left, 0)))
+            message = (
+                f"the wait is about {wait:.1f} s, which is over the {max(time_left, 0):.1f} s that the request has"
+            )
+            return Refusal("deadline", message, _whole(wait - max(time_left, 0)))
         if wait > self.max_wait:
-            said = f"the wait is about {wait:.1f} s; the server queues up to {self.max_wait:g} s: try again later"
-            return Refusal("wait", said, _whole(wait - self.max_wait))
+            message = f"the wait is about {wait:.1f} s; the server queues up to {self.max_wait:g} s: try again later"
+            return Refusal("wait", message, _whole(wait - self.max_wait))
         excess = backlog.texts + texts - self.max_waiting
         if excess > 0:
-            said = f"{backlog.texts} texts wait already; try again later"
-            return Refusal("queue", said, _whole(wait * min(1.0, excess / backlog.texts)))
+            message = f"{backlog.texts} texts wait already; try again later"
+            return Refusal("queue", message, _whole(wait * min(1.0, excess / backlog.texts)))
         return None
 
 

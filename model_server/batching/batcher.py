@@ -1,4 +1,4 @@
-"""The shell around the batching policy: requests of the event loop in, a thread for each stream, answers back."""
+"""Queue of the engine: requests from the event loop, one thread for each stream, answers back."""
 
 import asyncio
 import logging
@@ -19,13 +19,14 @@ log = logging.getLogger("model_server")
 Row = TypeVar("Row")
 CLOSE_SECONDS = 30.0  # for what is queued when the batcher closes
 # Turns of the event loop from a request to the engine's waking: one to read the sockets that have data, one to start
-# these requests' tasks, one to let these queue. They take microseconds, and who asks at the same time rides together.
+# these requests' tasks, one to let these queue. They take microseconds, and requests that
+# arrive together share a batch.
 WAKE_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """A batch that ran: its rows, its tokens without and with padding, how long the engine took, what each waited."""
+    """A finished batch: rows, tokens without and with padding, engine time, and the wait of each row, in seconds."""
 
     rows: int
     tokens: int
@@ -35,7 +36,7 @@ class BatchReport:
 
 
 class _Request(Generic[Row]):
-    """The texts that were submitted together: one future for all of their rows."""
+    """Texts submitted together: one future for all of their rows."""
 
     __slots__ = ("_left", "_rows", "future", "taken")
 
@@ -48,7 +49,7 @@ class _Request(Generic[Row]):
             future.set_result([])
 
     def settle(self, place: int, outcome: Row | Exception) -> None:
-        """Take the outcome of one text; the first failure is the request's."""
+        """Record the outcome of one text; the first failure fails the request."""
         if self.future.done():
             return
         if isinstance(outcome, Exception):
@@ -81,9 +82,10 @@ class Batcher(Generic[Row]):
         forward: the engine's call for one batch; a row for each encoding.
         streams: threads that call it at once.
         max_tokens: the batch's budget, padding counted.
-        limits: who may queue.
-        on_batch: told of each batch, on the event loop, as soon as who waits for its answers has had a turn.
-        on_refused: told why texts were refused, and how many; those of a passed deadline are its request's to count.
+        limits: limits of the queue.
+        on_batch: called with each batch, on the event loop, after the tasks that wait for its answers.
+        on_refused: called with the reason and number of refused texts, except for passed deadlines, which the request
+            counts.
         rate: the engine's speed as measured before, so that the first burst is judged too; unknown if absent.
     """
 
@@ -118,7 +120,7 @@ class Batcher(Generic[Row]):
 
     @property
     def oldest_age(self) -> float:
-        """Seconds that the longest waiting text has waited."""
+        """Wait of the oldest queued text, in seconds."""
         oldest = self._queue.oldest
         return time.monotonic() - oldest if oldest is not None else 0.0
 
@@ -129,7 +131,7 @@ class Batcher(Generic[Row]):
 
     @property
     def predicted_wait(self) -> float:
-        """Seconds that a text would wait which came now."""
+        """Predicted queue wait of a text submitted now, in seconds."""
         return self._backlog(time.monotonic()).wait(self._rate.per_second)
 
     def _backlog(self, now: float) -> Backlog:
@@ -140,7 +142,7 @@ class Batcher(Generic[Row]):
         return Backlog(len(self._queue), self._queue.tokens, tokens, now - since, overdue)
 
     def check(self, texts: int, deadline: float | None = None) -> None:
-        """Refuse now what `submit` would refuse; cheaper than tokenising it first.
+        """Refuse what `submit` would refuse, before the cost of tokenising.
 
         Raises:
             Overloaded, Unavailable, DeadlineExceeded: as `submit`.
@@ -153,18 +155,18 @@ class Batcher(Generic[Row]):
         if refusal is None:
             return
         if refusal.reason == "deadline":
-            raise DeadlineExceeded(refusal.said, refusal.retry_after)
+            raise DeadlineExceeded(refusal.message, refusal.retry_after)
         self._on_refused(refusal.reason, texts)
-        raise Overloaded(refusal.said, refusal.retry_after)
+        raise Overloaded(refusal.message, refusal.retry_after)
 
     async def submit(
         self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
     ) -> list[Row]:
-        """The row of each encoding, in order. Cancelling the caller takes them out of the queue.
+        """Return the row of each encoding, in order. Cancelling the caller takes them out of the queue.
 
         Args:
-            deadline: monotonic seconds; what cannot be done by then leaves the queue.
-            admitted: they belong to a request that was taken already, so the queue's limits do not count.
+            deadline: in monotonic seconds; encodings that cannot be run by then leave the queue.
+            admitted: whether the request has been admitted already, so that the queue's limits do not apply.
 
         Raises:
             Overloaded: the queue has no room or is too slow; nothing was queued.
@@ -186,7 +188,7 @@ class Batcher(Generic[Row]):
             self._wake(WAKE_TURNS)
         try:
             return await request.future
-        except BaseException:  # the caller was cancelled, or the engine failed on one: nobody waits for the others
+        except BaseException:  # the caller was cancelled, or the engine failed on one row
             with self._work:
                 self._queue.forget_dropped()
             raise
@@ -194,7 +196,7 @@ class Batcher(Generic[Row]):
             _record(request, now)
 
     def _wake(self, turns: int) -> None:
-        """Wake a stream that waits for work after so many turns of the event loop."""
+        """Wake an idle stream after `turns` of the event loop."""
         if turns:
             self._loop.call_soon(self._wake, turns - 1)
             return
@@ -220,17 +222,17 @@ class Batcher(Generic[Row]):
                 if len(self._queue):
                     self._work.notify()  # another stream may be free
             if late:
-                said = "the request's deadline passes before its turn"
-                self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(said)) for job in late])
+                message = "the request's deadline passes before its turn"
+                self._loop.call_soon_threadsafe(_settle, [(job, DeadlineExceeded(message)) for job in late])
             if batch:
                 self._answer(batch, started)
                 with self._work:
                     del self._running[stream]
 
     def _too_late(self, now: float) -> list[_Job[Row]]:
-        """Take out what cannot be done in time, by its own tokens at the measured rate.
+        """Remove jobs that cannot finish in time, by their tokens at the measured rate.
 
-        An estimate alone never empties the queue: a batch that runs in vain is measured, so a wrong one mends itself.
+        An estimate alone never empties the queue: some batch still runs and is measured, which corrects a wrong rate.
         """
         if all(entry.item.deadline is None for entry in self._queue):
             return []
@@ -245,7 +247,7 @@ class Batcher(Generic[Row]):
         return late
 
     def _answer(self, batch: list[_Job[Row]], started: float) -> None:
-        """Run a batch; where the engine fails, each of its texts alone, so that only the one at fault fails."""
+        """Run a batch; if the engine fails, run each text alone, so that only the text at fault fails."""
         encodings = [job.encoding for job in batch]
         before = time.perf_counter()
         try:
@@ -264,7 +266,7 @@ class Batcher(Generic[Row]):
         self._loop.call_soon_threadsafe(self._done, outcomes, started, seconds)
 
     def _done(self, outcomes: list[tuple[_Job[Row], Row]], started: float, seconds: float) -> None:
-        """Settle a batch and report it: in the loop's next turn, after its answers have left for their clients."""
+        """Settle a batch, and report it in the loop's next turn, after its answers were sent."""
         _settle(outcomes)
         self._loop.call_soon(self._report, [job for job, _ in outcomes], started, seconds)
 
@@ -286,7 +288,7 @@ class Batcher(Generic[Row]):
 
 
 def _record(request: _Request[Row], since: float) -> None:
-    """A request's time until the engine took the first of its texts, and from then to its last answer."""
+    """Record two phases: until the engine took the request's first text, and from then to its last answer."""
     now = time.monotonic()
     record("queue", since, min(request.taken, now))
     if request.taken < now:

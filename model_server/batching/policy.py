@@ -1,4 +1,4 @@
-"""The batching policy: which waiting texts ride together. Pure; the shell around it is `batcher`."""
+"""The batching policy: the waiting texts that share a batch. Pure; `batcher` runs it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

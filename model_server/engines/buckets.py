@@ -1,4 +1,4 @@
-"""The fixed shapes that batches are padded to, so that each can have a CUDA graph of its own. Pure."""
+"""Fixed shapes that batches are padded to, so that each shape has a CUDA graph. Pure."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ def row_counts(most: int) -> Iterator[int]:
 def make_buckets(max_tokens: int, batch_tokens: int) -> tuple[Bucket, ...]:
     """Shapes that hold every batch of up to 512 rows which a budget of `batch_tokens` (padding not counted) allows.
 
-    A text over the budget rides alone, so each width has at least the shape of one row.
+    A text over the budget runs alone, so each width has at least the shape of one row.
     """
     made, narrower = [], 0
     for width in widths(max_tokens):
@@ -69,7 +69,7 @@ class BucketTable:
         self._found: dict[tuple[int, int], Bucket | None] = {}
 
     def smallest(self, rows: int, width: int) -> Bucket | None:
-        """The shape of the fewest tokens that holds so many rows and tokens a row; None where there is none."""
+        """The shape of the fewest tokens that holds so many rows and tokens a row; None if no shape does."""
         key = (rows, width)
         if key not in self._found:
             holding = [bucket for bucket in self._buckets if bucket.rows >= rows and bucket.width >= width]

@@ -29,7 +29,7 @@ class FixedShapes:
         self._network, self._table = network, BucketTable(buckets)
         self._cuda = device.type == "cuda"
         tokens, rows = max(bucket.tokens for bucket in buckets), max(bucket.rows for bucket in buckets)
-        # Pinned memory is what a card can read and write without the processor, so copies need no wait of their own.
+        # The card reads and writes pinned memory without the processor, so copies need no wait.
         self._host_ids = torch.zeros(tokens, dtype=torch.int32, pin_memory=self._cuda)
         self._host_mask = torch.ones(tokens, dtype=torch.bool, pin_memory=self._cuda)
         self._host_out = torch.empty((rows, columns), pin_memory=self._cuda)
@@ -48,7 +48,7 @@ class FixedShapes:
         return torch.cuda.stream(self._stream) if self._cuda else contextlib.nullcontext()
 
     def _prepared(self, bucket: Bucket) -> Callable[[], None]:
-        """What computes this shape: a graph's replay on CUDA."""
+        """The computation of this shape: a graph's replay on CUDA."""
         if not self._cuda:
             return lambda: self._compute(bucket)
         with self._on_stream():

@@ -25,7 +25,7 @@ def choose_device(asked: Device) -> torch.device:
     """The device that is meant: for `auto` CUDA where there is a card.
 
     Raises:
-        StartError: CUDA was asked for and there is none.
+        StartError: CUDA was asked for, and no CUDA device exists.
     """
     if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
@@ -54,7 +54,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not followed
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """ids i32[b, s] and mask bool[b, s] → f32[b, 2 + h]."""
-        # A mask of four dimensions is taken as it is; one of two would be looked at, and the card waited for.
+        # A mask of four dimensions is used unchanged; torch would inspect one of two, and wait for the card.
         hidden = self.body(input_ids=ids, attention_mask=mask[:, None, None, :]).last_hidden_state[:, 0]
         embedding = torch.relu(self.pre_classifier(hidden.float()))
         return torch.cat((self.classifier(embedding), embedding), dim=1)
@@ -91,7 +91,7 @@ class TorchEngine:
         compiled: let `torch.compile` fuse the kernels; it needs a C compiler, and about a minute at the first calls.
 
     Raises:
-        StartError: CUDA was asked for and there is none.
+        StartError: CUDA was asked for, and no CUDA device exists.
         ReleaseCorrupt: the folder holds no DistilBERT classifier.
     """
 

@@ -1,4 +1,4 @@
-"""Answers of identical texts: computed once while several ask (single flight), and kept for those who ask later."""
+"""Answers of identical texts: computed once for concurrent requests (single flight), and kept for later ones."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def text_key(text: str, way: str) -> bytes:
-    """What makes two answers equal: the text, byte for byte, and how it is read. Texts themselves are not kept."""
+    """Return the key of an answer: a hash of the text's bytes and of its truncation. Texts are not kept."""
     return hashlib.blake2b(f"{way}\0{text}".encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
@@ -30,8 +30,9 @@ class AnswerCache(Generic[T]):
     """The last `size` answers, and the ones under way.
 
     A request that asks for what another one computes waits for that. The computation belongs to neither: a client that
-    leaves takes nothing from the others, and it ends when the last of them has left. A failure is told to the request
-    that began it, since it may be of that request alone; the others then try for themselves. Failures are not kept.
+    leaves takes nothing from the others, and it ends when the last of them has left. A failure is raised in the request
+    that began it, since it may concern that request alone; the other requests then compute for themselves.
+    Failures are not kept.
     """
 
     def __init__(self, size: int, count: Callable[[CacheOutcome, int], None]) -> None:
@@ -60,7 +61,7 @@ class AnswerCache(Generic[T]):
         return [found[key] for key in keys]
 
     def _look(self, keys: Sequence[bytes], found: dict[bytes, T]) -> dict[bytes, _Flight[T]]:
-        """Add the answers that are kept to `found`; the flights of those that are under way."""
+        """Add the kept answers to `found`; return the flights of those under way."""
         joined: dict[bytes, _Flight[T]] = {}
         for key in keys:
             if key in found or key in joined:

@@ -42,12 +42,12 @@ class InferenceService:
         self._tokenisers = ThreadPoolExecutor(1, "tokeniser")
 
     async def predict(self, texts: Sequence[str], call: Call) -> list[Prediction]:
-        """One prediction a text, in order; each stands in the log when this returns.
+        """Return one prediction for each text, in order; each has been handed to the log.
 
         Raises:
             InvalidInput, TooLarge: a text or an option is not acceptable; nothing was predicted.
-            Overloaded, Unavailable: the server cannot take it now.
-            DeadlineExceeded: it has no answer in time.
+            Overloaded, Unavailable: the server has no room now.
+            DeadlineExceeded: the deadline passed before the answer.
         """
         self.active += 1
         try:

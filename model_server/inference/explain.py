@@ -18,7 +18,7 @@ Score = Callable[[Sequence[Encoding]], Awaitable[list[Row]]]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the model reads of a text: tokens with their characters' offsets in it, and the encodings that hold them.
+    """The part of a text that the model reads: tokens, their offsets in characters, and the encodings that hold them.
 
     `starts[w]` is the index of the first token of encoding w, after its special token.
     """
@@ -43,7 +43,7 @@ class Reading:
 
 
 def read_text(scorer: Scorer, text: str, truncation: Truncation | None, encodings: list[Encoding]) -> Reading:
-    """Of a text and its encodings: which tokens they hold and where these stand in the text."""
+    """Return the tokens that the encodings of a text hold, with their offsets in the text."""
     clean = replace_surrogates(text)
     whole = scorer.tokenizer.encode(clean, add_special_tokens=False)
     limit, count = scorer.manifest.max_tokens - 2, len(whole.ids)
@@ -55,7 +55,7 @@ def read_text(scorer: Scorer, text: str, truncation: Truncation | None, encoding
 
 
 def mask_id(scorer: Scorer) -> int:
-    """The token that stands for an occluded one: [MASK], which pre-training has met, or what comes nearest to it."""
+    """Return the id that replaces an occluded token: [MASK], known from pre-training, or the nearest substitute."""
     found = (scorer.tokenizer.token_to_id(token) for token in ("[MASK]", "[UNK]", "[PAD]"))
     return next((token for token in found if token is not None), 0)
 

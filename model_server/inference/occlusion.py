@@ -1,4 +1,4 @@
-"""Which parts of a text to occlude, and what each token is worth by the answers. Pure; `explain` asks the engine.
+"""Parts of a text to occlude, and the attribution of each token from the answers. Pure; `explain` runs the engine.
 
 Occlusion: the effect of a part is how far the answer moves when it is masked (Zeiler and Fergus, 2014; for texts: Li,
 Monroe and Jurafsky, 2016, "Understanding neural networks through representation erasure"). Where one pass a token is
@@ -72,7 +72,7 @@ class OcclusionPlan:
         self._round = self._halves()
 
     def _halves(self) -> list[Span]:
-        """Halves of the groups that matter most, for half of what is left: later rounds follow what these tell."""
+        """Split the groups that matter most, with half of the passes left: later rounds follow their answers."""
         groups = sorted((span for span in self._effects if span.stop - span.start > 1), key=self._rank)
         chosen: list[Span] = []
         spent = 0

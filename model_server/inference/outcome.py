@@ -1,4 +1,4 @@
-"""What comes out of the engine for a text."""
+"""Outcome of the engine for a text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,12 +20,12 @@ class Outcome(NamedTuple):
     embedding: FloatArray
 
     def alone(self) -> "Outcome":
-        """The same with an embedding of its own, which does not keep those of its whole batch in memory."""
+        """Return the outcome with a copied embedding, which does not keep those of the batch in memory."""
         return self._replace(embedding=self.embedding.copy())
 
 
 class Row(NamedTuple):
-    """One encoding's outcome and the logits f32[2] that it was made of."""
+    """Outcome of one encoding, and its logits f32[2]."""
 
     outcome: Outcome
     logits: FloatArray

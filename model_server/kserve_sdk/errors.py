@@ -24,7 +24,7 @@ class NotReady(theirs.ModelNotReady):  # type: ignore[misc]
 
 
 class Missing(theirs.ModelNotFound):  # type: ignore[misc]
-    """KServe's, with a reason of its own."""
+    """KServe's error, with a reason phrase."""
 
     def __init__(self, reason: str) -> None:
         Exception.__init__(self, reason)
@@ -71,7 +71,7 @@ def as_kserves(error: ServingError, *, grpc: bool) -> Exception:
 
 
 def as_ours(error: Exception) -> Exception:
-    """KServe's exceptions of a subclass as errors with a status; any other error as it is."""
+    """Translate exceptions of KServe that a subclass raised into errors with a status; return others unchanged."""
     match error:
         case theirs.InvalidInput():
             return InvalidInput(str(error))

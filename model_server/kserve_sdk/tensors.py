@@ -45,7 +45,7 @@ def texts_of(payload: dict[str, Any] | InferRequest) -> list[str]:
 
 
 def with_texts(payload: dict[str, Any] | InferRequest, texts: Sequence[str]) -> dict[str, Any] | InferRequest:
-    """The request with these texts in place of its own; options, outputs and id stay."""
+    """Return the request with these texts instead of its texts; options, outputs and id stay."""
     if not isinstance(payload, InferRequest):
         return payload | {"instances": list(texts)}
     former = _tensor(payload)

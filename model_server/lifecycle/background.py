@@ -15,7 +15,7 @@ class Interrupted(Exception):
 
 
 class Background:
-    """Runs work that may block for as long as its storage does, each piece on a daemon thread of its own.
+    """Runs work that may block as long as its storage does, each piece on its own daemon thread.
 
     asyncio's executor would be joined when the process ends, however long a read from storage stalls.
     """
@@ -30,7 +30,7 @@ class Background:
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Interrupt whoever waits for work, now and from now on."""
+        """Interrupt all that wait for work, now and later."""
         self._stopping.set()
 
     async def run(self, work: Callable[[], T], discard: Callable[[T], object]) -> T:

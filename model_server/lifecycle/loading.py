@@ -17,7 +17,7 @@ from model_server.settings import ServerSettings
 log = logging.getLogger("model_server")
 _SPEED_TOKENS = 256
 # The batching policy and `scorer.pad` allow about 80 shapes at the default budget, of which none may push another out:
-# preparing a kernel anew costs milliseconds.
+# preparing a kernel again costs milliseconds.
 KERNELS_KEPT = 512
 
 
@@ -36,7 +36,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
 
     Raises:
         ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
-        StartError: its variant's engine cannot be had here.
+        StartError: its variant's engine is not available here.
     """
     release = ReleaseFolder(settings.model_dir)
     manifest = release.manifest(settings.release_id)
@@ -46,7 +46,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     )
     difference = replay(scorer, read_golden(release.golden), manifest.variants[variant].golden_tolerance)
     longest = manifest.max_tokens
-    # The longest first: its buffers then serve the others, and less memory is taken.
+    # The longest first: the other widths then reuse its buffers, and less memory is taken.
     widths = reversed(range(WIDTH_MULTIPLE, longest + WIDTH_MULTIPLE, WIDTH_MULTIPLE))
     scorer.engine.warm([(1, min(width, longest)) for width in widths])
     tokens = min(_SPEED_TOKENS, longest)
@@ -57,7 +57,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
 
 
 def _maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callable[[Path], Engine] | None:
-    """What makes the variant's engine from its folder; None where there is no such variant, as the scorer will say."""
+    """Return the maker of the variant's engine; None for an unknown variant, which the scorer reports."""
     entry = manifest.variants.get(variant)
     if entry is None:
         return None
@@ -93,8 +93,8 @@ def _torch_maker(manifest: Manifest, variant: str, settings: ServerSettings) -> 
             threads=settings.engine_threads,
             buckets=buckets,
         )
-        said = "engine: torch on %s, %d CUDA graphs, %.1f s"
-        log.info(said, engine.device, len(buckets), time.perf_counter() - started)
+        line = "engine: torch on %s, %d CUDA graphs, %.1f s"
+        log.info(line, engine.device, len(buckets), time.perf_counter() - started)
         return engine
 
     return make

@@ -1,4 +1,4 @@
-"""Where the process stands between its start and its end."""
+"""Phases of the process, from start to end."""
 
 import enum
 

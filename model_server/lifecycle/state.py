@@ -1,4 +1,4 @@
-"""What the transports share: the model, readiness, metrics, and counting of requests."""
+"""State that the transports share: the release, readiness, metrics, and the count of requests."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ access = logging.getLogger("model_server.access")
 
 
 class ServerState:
-    """One a process; transports are given it and keep nothing of their own."""
+    """State of one process; the transports keep none themselves."""
 
     def __init__(self, settings: ServerSettings, log: LogWriter) -> None:
         self.settings = settings

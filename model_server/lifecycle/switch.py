@@ -1,4 +1,4 @@
-"""Which release answers: the first one, another one in its place, or none. What is in flight ends where it began."""
+"""Switch between releases while serving. Requests in flight end with the release that they began with."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ Brought = tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]
 class ReleaseSwitch:
     """Loads, swaps and unloads the release of the one model.
 
-    A release is verified, its golden inputs replayed and its engine warmed while the former one goes on answering; only
+    A release is verified, its golden inputs replayed and its engine warmed while the former one still answers; only
     then do new requests go to it. The former one ends with its last request. Both are in memory meanwhile.
     """
 
@@ -65,17 +65,17 @@ class ReleaseSwitch:
         return loaded
 
     async def load(self, name: str, release: str | None = None) -> str:
-        """Serve another release, or `MODEL_DIR` as it is now; the id that answers from now on.
+        """Serve another release, or the present content of `MODEL_DIR`; return its id.
 
-        Once it has begun it goes on to its end, whether its caller waits or not.
+        A load that has begun runs to its end, whether its caller waits or not.
 
         Args:
             release: its id or the beginning of one, in the store `RELEASES_URI`; None for `MODEL_DIR`.
 
         Raises:
-            NotOffered: hot swap is off, or there is no store.
+            NotOffered: hot swap is off, or no store is configured.
             NotFound: no such model or release.
-            LoadFailed: the release is damaged or answers otherwise than it should; the former one goes on.
+            LoadFailed: the release is damaged or gives other answers than when it was made; the former one stays.
             Unavailable: another load is under way, the store does not answer, or the server is stopping.
         """
         return await self._exclusive(name, self._load(release))
@@ -111,7 +111,7 @@ class ReleaseSwitch:
                 raise Unavailable(STOPPING)
         except BaseException as error:
             self._state.metrics.loads.labels("failed").inc()
-            log.error("load: the former release goes on; %s", error)
+            log.error("load failed, and the former release still answers: %s", error)
             if folder is not None:
                 folder.cleanup()
             raise _told(error) from None
@@ -184,7 +184,7 @@ class ReleaseSwitch:
         self._background.stop()
 
     async def close(self) -> bool:
-        """End the release that answers and those that are retiring; their queues are answered first.
+        """End the current release and the retiring ones, after their queued requests.
 
         Returns:
             Whether an interrupted load still runs. What it had fetched is deleted.
@@ -219,14 +219,14 @@ def _discard(brought: Brought) -> None:
 
 
 def _told(error: BaseException) -> BaseException:
-    """A release's errors as a client is told them."""
+    """Translate a release's error for the client."""
     match error:
         case ReleaseNotFound():
             return NotFound(str(error))
         case Interrupted():
             return Unavailable(STOPPING)
         case StoreUnreachable():
-            return Unavailable(f"{error}; the former release goes on")
+            return Unavailable(f"{error}; the former release still answers")
         case ReleaseError() | StartError():
-            return LoadFailed(f"{error}; the former release goes on")
+            return LoadFailed(f"{error}; the former release still answers")
     return error

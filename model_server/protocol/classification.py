@@ -13,7 +13,7 @@ LABELS = ("negative", "positive")  # the columns of `probabilities`
 
 
 def class_count(name: object, value: object, where: str) -> int:
-    """How many classes are asked for of output `name`; no more are returned than there are.
+    """Return the number of classes asked for of output `name`, at most all of them.
 
     Raises:
         InvalidInput: not an output of scores, or not a positive whole number.
@@ -38,7 +38,7 @@ def classified(predictions: Sequence[Prediction], count: int) -> Output:
 
 
 def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
-    """How many classes are asked of which output, from the outputs' names and parameters.
+    """Return the number of classes asked for, by output, from the outputs' names and parameters.
 
     Raises:
         InvalidInput: classification is not offered there, or an output is to be put into shared memory.

@@ -127,7 +127,7 @@ def with_attributions(names: tuple[str, ...], options: Options) -> tuple[tuple[s
 
 
 def make_output(name: str, predictions: Sequence[Prediction]) -> Output:
-    """One of `OUTPUTS` for n predictions."""
+    """Return one of `OUTPUTS` for n predictions."""
     datatype, shape = OUTPUTS[name]
     count = len(predictions)
     if name == "probabilities":

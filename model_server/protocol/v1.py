@@ -44,7 +44,7 @@ def read_options(document: Mapping[str, Any], *, explain: bool) -> Options:
 
 
 def write_prediction(prediction: Prediction) -> dict[str, Any]:
-    """One prediction as V1 and `/predict` answer it."""
+    """Write a prediction as V1 and `/predict` return it."""
     explained = {} if prediction.attributions is None else {ATTRIBUTIONS: prediction.attributions}
     return {
         "label": prediction.label,

@@ -25,7 +25,7 @@ _FAILURES = frozenset(
 
 
 def _code(context: Any, error: BaseException | None) -> grpc.StatusCode:
-    """What a call ends with, given what its handler raised."""
+    """Return the status code of a call whose handler raised `error`, or None."""
     if isinstance(error, asyncio.CancelledError):
         return ended_early(context)
     return context.code() or (grpc.StatusCode.OK if error is None else grpc.StatusCode.UNKNOWN)

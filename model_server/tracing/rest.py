@@ -21,7 +21,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTION
 
 
 def route_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
-    """The template of the path that is asked, such as `/v2/models/{name}/infer`; None where nothing is there."""
+    """Return the template of the requested path, such as `/v2/models/{name}/infer`; None for an unknown path."""
     partial = None
     for route in routes:
         match, _ = route.matches(scope)

@@ -27,7 +27,7 @@ FLUSH_SECONDS = 5.0
 
 
 def exporting() -> TracerProvider:
-    """A provider that sends spans in batches from a thread of its own, as the variables `OTEL_*` say."""
+    """Return a provider that sends spans in batches from its own thread, as the variables `OTEL_*` say."""
     named = {SERVICE_NAME: "sentiment-server", SERVICE_VERSION: version(), SERVICE_INSTANCE_ID: socket.gethostname()}
     ours = Resource.create(named)
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)

@@ -80,7 +80,7 @@ def test_a_request_is_refused_for_a_reason_that_holds(bounds, backlog, texts, ra
     assert (refusal is not None) == (backlog.texts > 0 and (late or wait > bounds.max_wait or full))
     if refusal is not None:
         assert {"deadline": late, "wait": wait > bounds.max_wait, "queue": full}[refusal.reason]
-        assert 1 <= refusal.retry_after <= 60 and refusal.said
+        assert 1 <= refusal.retry_after <= 60 and refusal.message
 
 
 @given(rates, st.floats(0.001, 100), st.floats(0.01, 58))

@@ -188,7 +188,7 @@ def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
     assert load(client, store[1]).status_code == 200
     failed = load(client, broken)
     assert failed.status_code == 409
-    assert "model.bin" in failed.json()["error"] and "former release goes on" in failed.json()["error"]
+    assert "model.bin" in failed.json()["error"] and "former release still answers" in failed.json()["error"]
     missing = load(client, "ffff")
     assert missing.status_code == 404 and "ffff" in missing.json()["error"]
     assert release_of(client) == store[1] and client.get("/v2/health/ready").status_code == 200
