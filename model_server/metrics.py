@@ -97,7 +97,7 @@ class Metrics:
         self.drain_rate = gauge("ml_drain_tokens_per_second", "Speed at which the queue drains, as measured")
         self.cache = counter("ml_cache_texts_total", "Texts looked up in the cache, by outcome", ("outcome",))
         self.http_refusals = counter(
-            "ml_http_refusals_total", "Requests refused by the HTTP layer, before any route", ("status",)
+            "ml_http_refusals_total", "Requests that the HTTP layer refused, by status", ("status",)
         )
         self.rejected = counter("ml_rejected_requests_total", "Requests that their API key refused", ("reason",))
         self.key_texts = counter("ml_key_texts_total", "Texts requested, by API key", ("key",))

@@ -59,9 +59,10 @@ class Server:
     """One server process; `run` returns once it has stopped."""
 
     def __init__(self, settings: ServerSettings, writer: LogWriter) -> None:
-        fitting = fit_connections(settings.max_connections, settings.grpc_max_connections)
-        bounds = dict(zip(("max_connections", "grpc_max_connections"), fitting, strict=True))
-        self._settings = settings = settings.model_copy(update=bounds)
+        fitting = fit_connections(
+            max_connections=settings.max_connections, grpc_max_connections=settings.grpc_max_connections
+        )
+        self._settings = settings = settings.model_copy(update=fitting)
         self._writer = writer
         self._state = ServerState(settings, writer)
         self._switch = ReleaseSwitch(settings, self._state)

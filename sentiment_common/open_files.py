@@ -1,5 +1,6 @@
 """The process's limit of open files, which bounds its connections."""
 
+import contextlib
 import logging
 import resource
 
@@ -8,29 +9,33 @@ RESERVED = 192  # files and sockets beside the connections: libraries, the log, 
 FEWEST = 16
 
 
-def fit_connections(*wanted: int) -> tuple[int, ...]:
+def fit_connections(**wanted: int) -> dict[str, int]:
     """Raise the soft limit of open files as far as `wanted` connections need it and the hard limit permits.
 
     Args:
-        wanted: connections of each transport of this process.
+        wanted: the settings of this process that bound connections, by name.
 
     Returns:
-        The connections that fit, `wanted` where all do. Otherwise a warning names the limit and the remedy.
+        The settings that fit, `wanted` where all do. Otherwise a warning names the limit and the remedy.
     """
-    needed = sum(wanted) + RESERVED
+    limit = _raise_limit(sum(wanted.values()) + RESERVED)
+    share = max(0, limit - RESERVED) / sum(wanted.values())
+    fitting = {name: min(count, max(FEWEST, int(count * share))) for name, count in wanted.items()}
+    if fitting != wanted:
+        log.warning(
+            "the process may open %d files (ulimit -n): %s; raise the limit, or set what fits",
+            limit,
+            ", ".join(f"{name.upper()} is {fitting[name]} instead of {count}" for name, count in wanted.items()),
+        )
+    return fitting
+
+
+def _raise_limit(needed: int) -> int:
+    """Let the process open `needed` files; return how many of these it may open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
-    share = max(0, soft - RESERVED) / sum(wanted)
-    fitting = tuple(max(FEWEST, int(each * share)) for each in wanted)
-    log.warning(
-        "the process may open %d files (ulimit -n), so that %s connections are accepted and not %s; raise the limit, "
-        "or set MAX_CONNECTIONS and GRPC_MAX_CONNECTIONS to what fits",
-        soft,
-        " and ".join(map(str, fitting)),
-        " and ".join(map(str, wanted)),
-    )
-    return fitting
+        aim = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(OSError, ValueError):  # macOS permits less than its hard limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
+            soft = aim
+    return needed if soft == resource.RLIM_INFINITY else min(soft, needed)

@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from sentiment_common.http.door import Door
 from sentiment_common.http.exchange import Exchange
+from sentiment_common.http.head import Fields
 from sentiment_common.http.parsing import Head, Reading, RequestParser
 from sentiment_common.http.refusal import NO_MEMORY, Refusal, shared_with
 
@@ -52,7 +53,6 @@ class Connection(RequestParser, asyncio.Protocol):
         self._dropped_bytes = self._unsent_bytes = 0
         self._answers_in_parting = self._completed_at = 0
         self.can_write: asyncio.Event | None = None
-        self._origin: bytes | None = None  # of the last request's page
 
     # ---------------------------------------------------------------------------------------------- asyncio.Protocol
 
@@ -135,8 +135,6 @@ class Connection(RequestParser, asyncio.Protocol):
         self._allow(self._limits.head_time, self._began)
 
     def head_ends(self, head: Head) -> None:
-        if self.door.origins:
-            self._origin = next((value for name, value in head.fields if name == b"origin"), None)
         length, chunked, expects = head.framing
         if length and not self._limits.streams and not self.door.has_room_for(length, length):
             if length > self._limits.body:
@@ -248,11 +246,11 @@ class Connection(RequestParser, asyncio.Protocol):
             self._waiting.append(refusal)
             self._deadline = NEVER
             return
-        self.write_refusal(refusal, head_only=False)
+        self.write_refusal(refusal, self.head_fields, head_only=False)
         self._end(linger=True)
 
-    def write_refusal(self, refusal: Refusal, *, head_only: bool) -> None:
-        shared = shared_with(self._origin, self.door.origins)
+    def write_refusal(self, refusal: Refusal, fields: Fields, *, head_only: bool) -> None:
+        shared = shared_with(fields, self.door.origins)
         self.write(refusal.answer([*self.default_headers, *shared], head_only=head_only))
         self.door.on_refusal(refusal.status)
 

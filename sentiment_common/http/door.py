@@ -31,6 +31,8 @@ class Guest(Protocol):
 class Upload(Protocol):
     """A body over `SMALL_BODY` that is still arriving."""
 
+    held: int
+
     def give_way(self) -> None:
         """Refuse the rest of the body, and free its memory."""
 
@@ -129,20 +131,32 @@ class Door:
 
         A part is kept for small bodies, so that some large uploads that stall do not lock out everyone else.
         """
+        return self._bytes_over(size, body) <= 0
+
+    def _bytes_over(self, size: int, body: int) -> int:
         kept = 0 if body <= SMALL_BODY else self.limits.bodies // 8
-        return self.body_bytes + self._inflated + size <= self.limits.bodies - kept
+        return self.body_bytes + self._inflated + size - (self.limits.bodies - kept)
 
     def make_room(self, upload: Upload, size: int, body: int) -> bool:
-        """Refuse uploads younger than `upload` until `size` more bytes of it fit; False where they do not.
+        """Refuse the youngest uploads so that `size` more bytes of `upload` fit; False if those after it are too few.
 
-        Uploads that begin together would otherwise grow together until none of them fits.
+        Uploads that begin together would otherwise grow together until none of them fits. Memory is not reserved by
+        the announced length: a client that announces much and sends nothing would keep others out until its deadline.
+        By the bytes that have arrived, a slow upload holds only these, and the oldest upload always gets on.
         """
-        while self.uploads and not self.has_room_for(size, body):
-            youngest = next(reversed(self.uploads))
-            if youngest is upload:
-                return False
-            youngest.give_way()
-        return self.has_room_for(size, body)
+        over, chosen = self._bytes_over(size, body), []
+        if upload not in self.uploads:
+            return over <= 0  # it has just grown large, and is the youngest
+        for younger in reversed(self.uploads):
+            if over <= 0 or younger is upload:
+                break
+            chosen.append(younger)
+            over -= younger.held
+        if over > 0:
+            return False
+        for younger in chosen:
+            younger.give_way()
+        return True
 
     def claim(self, size: int, body: int) -> bool:
         """Count `size` more bytes of a body that grows to `body` bytes, on any thread; False where they do not fit."""

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from sentiment_common.http.door import SMALL_BODY, Door
+from sentiment_common.http.head import Fields
 from sentiment_common.http.refusal import INTERNAL, NO_MEMORY, Refusal, status_line
 
 log = logging.getLogger("sentiment_common.http")
@@ -44,8 +45,8 @@ class Wire(Protocol):
     def answered(self, exchange: "Exchange") -> None:
         """The answer is complete."""
 
-    def write_refusal(self, refusal: Refusal, *, head_only: bool) -> None:
-        """Send and count an answer of the HTTP layer's own."""
+    def write_refusal(self, refusal: Refusal, fields: Fields, *, head_only: bool) -> None:
+        """Send and count an answer of the HTTP layer's own to a request with these header fields."""
 
     def refuse_body(self, refusal: Refusal) -> None:
         """Answer the request whose body is arriving, and read no more."""
@@ -117,7 +118,7 @@ class Exchange:
         """Answer in place of the application, whose own answer is dropped from now on."""
         self.refusal, self.keep_alive = refusal, False
         self.started = self.answered = True
-        self._wire.write_refusal(refusal, head_only=self.head_only)
+        self._wire.write_refusal(refusal, self.scope["headers"], head_only=self.head_only)
         self.wake()
         self._wire.answered(self)
 

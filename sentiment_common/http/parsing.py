@@ -48,6 +48,8 @@ class RequestParser(ABC):
         """No further request is read."""
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
+        self.head_fields: list[tuple[bytes, bytes]] = []
+        """Header fields, so far, of the request that is read; empty between two requests."""
         self._judged: list[tuple[bytes, bytes]] = []
         self._framing = Framing(0, False, False)
         self._head_bytes = self._fed = self._framed_bytes = self._body_bytes = 0
@@ -137,7 +139,8 @@ class RequestParser(ABC):
             return
         self.head_begins()
         self._reading = Reading.HEAD
-        self._target, self._fields, self._judged = b"", [], []
+        self._target, self._judged = b"", []
+        self._fields = self.head_fields = []
         self._head_bytes = 0
 
     def on_url(self, target: bytes) -> None:
@@ -187,5 +190,5 @@ class RequestParser(ABC):
             return
         if self._fields:
             check_sizes(self._fields, self._limits)
-        self._reading, self._ended = Reading.NOTHING, True
+        self._reading, self._ended, self.head_fields = Reading.NOTHING, True, []
         self.request_ends()

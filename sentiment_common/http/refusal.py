@@ -2,7 +2,7 @@
 
 import http
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 JSON = b"application/json"
 INTERNAL = "internal error; the server's log says more"  # what a client is told of a fault of ours
@@ -18,8 +18,9 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-def shared_with(origin: bytes | None, origins: Collection[str]) -> list[tuple[bytes, bytes]]:
-    """Header fields that let a page of this origin read an answer (CORS); none where it may not."""
+def shared_with(fields: Iterable[tuple[bytes, bytes]], origins: Collection[str]) -> list[tuple[bytes, bytes]]:
+    """Header fields that let the page of a request with these `fields` read the answer (CORS); empty if it may not."""
+    origin = next((value for name, value in fields if name == b"origin"), None)
     if origin is None or not ("*" in origins or origin.decode("latin-1") in origins):
         return []
     allowed = (

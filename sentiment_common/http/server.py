@@ -15,6 +15,7 @@ from sentiment_common.errors import UserError
 from sentiment_common.http.connection import Connection
 from sentiment_common.http.door import Door
 from sentiment_common.http.limits import HttpLimits
+from sentiment_common.http.listener import Listener, report
 from sentiment_common.open_files import fit_connections
 
 BACKLOG = 2048
@@ -36,7 +37,7 @@ def listen(host: str, port: int, setting: str = "port", remedy: str = "choose an
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -70,7 +71,7 @@ class HttpServer(uvicorn.Server):
             on_refusal: takes the status of each answer that the HTTP layer gives by itself.
             origins: origins whose pages may read those answers (CORS).
         """
-        (connections,) = fit_connections(limits.connections)
+        connections = fit_connections(max_connections=limits.connections)["max_connections"]
         self.door = Door(dataclasses.replace(limits, connections=connections), on_refusal, origins)
         self._signals = signals
         config = uvicorn.Config(
@@ -87,6 +88,10 @@ class HttpServer(uvicorn.Server):
         if tls is not None:
             config.ssl = tls
         super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(report)
+        await super().startup(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from kit.http_wire import HOST, Wire, ask, running, wire
 from kit.server_process import wait_for
 
-from sentiment_common.http.door import MAX_REFUSED
+from sentiment_common.http.door import MAX_REFUSED, Door
+from sentiment_common.http.limits import HttpLimits
 from sentiment_common.http.request import claim, refusal
 
 NEVER = 3600.0
@@ -190,6 +192,41 @@ def test_of_uploads_that_begin_together_the_oldest_fit(app, chunked):
             refused = each.answer()
             assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         wait_for(lambda: door.body_bytes == 0 and not door.uploads, "free memory")
+
+
+CHUNKED = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def test_an_upload_that_comes_later_pushes_none_out(app):
+    with running(app, bodies=800_000, body_time=NEVER) as server, ExitStack() as open_ones:
+        uploads = [open_ones.enter_context(wire(server.port, upload(100_000, 99_000))) for _ in range(7)]
+        wait_for(lambda: server.server.door.body_bytes == 7 * 99_000, "memory without room for a large body")
+        assert ask(server.port, CHUNKED + b"13880\r\n" + b"x" * 80_000).status == 503
+        assert [each.send(b"x" * 1000).answer().body for each in uploads] == [b"100000"] * 7
+
+
+@dataclass(eq=False)
+class Arriving:
+    """An upload of which `held` bytes are in memory."""
+
+    door: Door
+    held: int
+
+    def give_way(self) -> None:
+        self.door.uploads.pop(self)
+        self.door.body_bytes -= self.held
+
+
+def test_uploads_give_way_only_where_that_makes_room() -> None:
+    door = Door(HttpLimits(bodies=800_000))
+    oldest, second, youngest = (Arriving(door, size) for size in (200_000, 70_000, 80_000))
+    door.uploads = dict.fromkeys((oldest, second, youngest))
+    door.body_bytes = 650_000  # 300,000 of them are of requests that have arrived, which cannot give way
+    assert not door.make_room(oldest, 201_000, 401_000)
+    assert list(door.uploads) == [oldest, second, youngest]
+    assert door.make_room(oldest, 60_000, 260_000)
+    assert list(door.uploads) == [oldest, second]
+    assert door.has_room_for(60_000, 260_000)
 
 
 def test_memory_that_a_body_grows_to_counts_until_its_answer(app):
