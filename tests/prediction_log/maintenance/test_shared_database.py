@@ -174,7 +174,7 @@ def test_names_of_another_program_are_refused(empty_url: str, kind: str, name: s
     statements(empty_url, f"CREATE {kind} {name} {body}", "CREATE TABLE more (id INTEGER)")
     before = names(empty_url)
     for call in (upgrade, revision, lambda url: upgrade_when_there(url, 60, lambda _: pytest.fail("it waited"))):
-        with pytest.raises(LogRefused, match=rf"another program .*\({name}\), and nothing was changed; give it a"):
+        with pytest.raises(LogRefused, match=rf"another program .*\({name}\), and nothing was changed; give the log "):
             call(empty_url)
     assert names(empty_url) == before
 
