@@ -22,7 +22,7 @@ from training_job.fit.prepare import Prepared, fit, identity, padding_of, prepar
 from training_job.measure.gate import Gate
 from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import Progress
-from training_job.promotion.auto import AutoPromotion
+from training_job.promotion.auto import compare_with_champion
 from training_job.promotion.promote import Promoter, Promotion
 from training_job.search import search as run_search
 from training_job.settings import TrainSettings
@@ -248,9 +248,9 @@ def _checkpoints(
     return checkpoints
 
 
-def _gated(auto: AutoPromotion, built: BuiltRelease, prepared: Prepared, stages: Stages, run: Run) -> Gate:
+def _gated(promoter: Promoter, built: BuiltRelease, prepared: Prepared, stages: Stages, run: Run) -> Gate:
     """The gate's verdict on a published release, told to MLflow's run."""
-    gate = auto.gate(built.manifest, prepared.parts.test, built.evaluation, stages, built.folder)
+    gate = compare_with_champion(promoter, built.manifest, prepared.parts.test, built.evaluation, stages, built.folder)
     run.tags({"gate": "passed" if gate.passed else "failed", "gate_reason": gate.reason})
     if gate.difference is not None and gate.champion_accuracy is not None and gate.p_value is not None:
         ends = {f"gate/difference_{name}": getattr(gate.difference, name) for name in ("value", "low", "high")}
@@ -274,7 +274,6 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
     stages = Stages(progress)
     with system_limits_named(), Interruptions() as interruptions, progress:
         store, tracker, prepared = _load(settings, stages)
-        auto = AutoPromotion(promoter) if promoter else None
         search = None
         if settings.optimize:
             search = run_search(settings, prepared, tracker, stages)
@@ -304,12 +303,12 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
                 release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)
             version, problem = _register(settings, release_uri, release_id, run)
-            gate = _gated(auto, built, prepared, stages, run) if auto else None
+            gate = _gated(promoter, built, prepared, stages, run) if promoter else None
             stages.end()
             seconds = _seconds(stages, fitted)
             extras = Extras(stages.say)
             extras.attempt("the record in MLflow", lambda: _record(run, built, release_id, seconds))
-        promotion, refusal = _promoted(auto, release_id) if auto and gate and gate.passed else (None, None)
+        promotion, refusal = _promoted(promoter, release_id) if promoter and gate and gate.passed else (None, None)
         if checkpoints:
             checkpoints.clear()
         default, metrics = built.manifest.default_variant, built.manifest.metrics
@@ -319,10 +318,10 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
         )  # fmt: skip
 
 
-def _promoted(auto: AutoPromotion, release_id: str) -> tuple[Promotion | None, TrainingError | ReleaseError | None]:
+def _promoted(promoter: Promoter, release_id: str) -> tuple[Promotion | None, TrainingError | ReleaseError | None]:
     """The promotion, or why there is none: the release is published all the same."""
     try:
-        return auto.promote(release_id), None
+        return promoter.promote(release_id), None
     except (TrainingError, ReleaseError) as error:
         return None, error
 

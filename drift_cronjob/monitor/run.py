@@ -15,7 +15,7 @@ def run(settings: MonitorSettings) -> None:
     """Serve until SIGTERM.
 
     Raises:
-        PortUnavailable, LogError, ReleaseError: the port is taken, or an address in the settings is none.
+        PortUnavailable, LogError, ReleaseError: the port is taken, or an address in the settings is invalid.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     watch = Watch(settings)

@@ -166,7 +166,7 @@ class Connection(RequestParser, asyncio.Protocol):
         if exchange.answered:
             return
         body = exchange.held + (exchange.left or len(piece))
-        fits = self.door.has_room_for(len(piece), body) or self.door.make_room(exchange, len(piece), body)
+        fits = self.door.make_room(exchange, len(piece), body)
         if not exchange.add(piece):
             self._pause()
         if not fits:

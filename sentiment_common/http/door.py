@@ -138,15 +138,17 @@ class Door:
         return self.body_bytes + self._inflated + size - (self.limits.bodies - kept)
 
     def make_room(self, upload: Upload, size: int, body: int) -> bool:
-        """Refuse the youngest uploads so that `size` more bytes of `upload` fit; False if those after it are too few.
+        """Let `size` more bytes of `upload` in, at the cost of the youngest uploads; False where they do not fit.
 
         Uploads that begin together would otherwise grow together until none of them fits. Memory is not reserved by
         the announced length: a client that announces much and sends nothing would keep others out until its deadline.
         By the bytes that have arrived, a slow upload holds only these, and the oldest upload always gets on.
         """
         over, chosen = self._bytes_over(size, body), []
+        if over <= 0:
+            return True
         if upload not in self.uploads:
-            return over <= 0  # it has just grown large, and is the youngest
+            return False  # it is small, or has just grown large and is the youngest
         for younger in reversed(self.uploads):
             if over <= 0 or younger is upload:
                 break

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -177,6 +178,10 @@ def test_of_uploads_that_begin_together_the_oldest_fit(app, chunked):
     framing = b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Content-Length: %d\r\n\r\n" % size
     with running(app, body=size, bodies=1_000_000, body_time=NEVER) as server, ExitStack() as open_ones:
         door = server.server.door
+
+        def holds(size: int) -> bool:
+            return door.body_bytes == size
+
         begin = b"POST / HTTP/1.1\r\n" + HOST + framing
         uploads = [open_ones.enter_context(wire(server.port, begin)) for _ in range(10)]
         for done in range(0, size, step):
@@ -185,7 +190,7 @@ def test_of_uploads_that_begin_together_the_oldest_fit(app, chunked):
                 with suppress(ConnectionError):  # those that are refused
                     each.send(part(b"x" * step))
                 if done <= 3 * step:
-                    wait_for(lambda: door.body_bytes == before + step, "the piece")  # noqa: B023
+                    wait_for(partial(holds, before + step), "the piece")
         for each in uploads[:4]:  # four bodies of 200,000 bytes are what large bodies may fill of 1,000,000
             assert (each.send(b"0\r\n\r\n") if chunked else each).answer().body == b"200000"
         for each in uploads[4:]:

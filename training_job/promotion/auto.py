@@ -1,4 +1,4 @@
-"""Compare a new release with the champion, and promote the release if it passes the gate."""
+"""The gate after a training: compare the new release with the champion."""
 
 import tempfile
 from dataclasses import replace
@@ -12,59 +12,51 @@ from model_release.seen import is_new_to
 from training_job.data.rows import Rows
 from training_job.measure.evaluate import Evaluation
 from training_job.measure.gate import Gate, judge, refuse_constant, refuse_rows
-from training_job.promotion.promote import Promoter, Promotion
+from training_job.promotion.promote import Promoter
 from training_job.stages import Reporter
 
 
-class AutoPromotion:
-    """The gate after a training, and the promotion of a release that passes it."""
+def compare_with_champion(
+    promoter: Promoter, manifest: Manifest, test: Rows, evaluation: Evaluation, reporter: Reporter, folder: Path
+) -> Gate:
+    """Judge a release that was just published.
 
-    def __init__(self, promoter: Promoter) -> None:
-        self._promoter = promoter
+    The champion is asked, by the scorer that serves it, the test rows that are known to be new to both releases: a
+    row that one of them, or its base, was trained or validated on would flatter it. A champion that cannot be
+    asked, or too few such rows, let no challenger pass; nor does a challenger that answers every row alike.
 
-    def gate(self, manifest: Manifest, test: Rows, evaluation: Evaluation, reporter: Reporter, folder: Path) -> Gate:
-        """The verdict on a release that was just published.
-
-        The champion is asked, by the scorer that serves it, the test rows that are known to be new to both releases: a
-        row that one of them, or its base, was trained or validated on would flatter it. A champion that cannot be
-        asked, or too few such rows, let no challenger pass; nor does a challenger that answers every row alike.
-
-        Args:
-            test, evaluation: the rows that the new release was measured on, and its answers to them.
-            folder: the new release's; the champion is fetched beside its files.
-        """
-        predicted = evaluation.probability >= manifest.decision_threshold
-        champion_id = None
-        try:
-            if constant := refuse_constant(predicted.astype(np.int64), manifest.labels):
-                return constant
-            champion = self._promoter.store.champion(self._promoter.name)
-            if champion is None:
-                return Gate(True, "there is no champion to compare with")
-            champion_id = champion.id
-            if champion_id == manifest.release_id:
-                return Gate(True, "it is the champion already")
-            with tempfile.TemporaryDirectory(prefix="champion-", dir=folder) as scratch:
-                parts = (SERVING, "training/", "reference/")
-                fetched = self._promoter.store.fetch(self._promoter.name, champion_id, Path(scratch), parts)
-                new = is_new_to(fetched, test.texts) & is_new_to(folder, test.texts)
-                if refused := refuse_rows(champion_id, new, test.labels):
-                    return refused
-                common = test.take(np.flatnonzero(new))
-                reporter.begin("compare with the champion", len(common))
-                scorer = Scorer.load(fetched, expect_id=champion_id, threads=self._promoter.threads)
-                try:
-                    champion_right = scorer.score(common.texts, on_progress=reporter.advance).label == common.labels
-                finally:
-                    scorer.engine.close()
-        except Exception as error:  # the release is published; whatever stops the comparison stops the promotion alone
-            return Gate(False, f"the champion cannot be asked ({error})", champion_id)
-        gate = judge(champion_id, champion_right, predicted[new] == (common.labels == 1), common.labels)
-        return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
-
-    def promote(self, release_id: str) -> Promotion:
-        """Make the release the champion. Raises as `Promoter.promote`; the champion then stays."""
-        return self._promoter.promote(release_id)
+    Args:
+        test, evaluation: the rows that the new release was measured on, and its answers to them.
+        folder: the new release's; the champion is fetched beside its files.
+    """
+    predicted = evaluation.probability >= manifest.decision_threshold
+    champion_id = None
+    try:
+        if constant := refuse_constant(predicted.astype(np.int64), manifest.labels):
+            return constant
+        champion = promoter.store.champion(promoter.name)
+        if champion is None:
+            return Gate(True, "there is no champion to compare with")
+        champion_id = champion.id
+        if champion_id == manifest.release_id:
+            return Gate(True, "it is the champion already")
+        with tempfile.TemporaryDirectory(prefix="champion-", dir=folder) as scratch:
+            parts = (SERVING, "training/", "reference/")
+            fetched = promoter.store.fetch(promoter.name, champion_id, Path(scratch), parts)
+            new = is_new_to(fetched, test.texts) & is_new_to(folder, test.texts)
+            if refused := refuse_rows(champion_id, new, test.labels):
+                return refused
+            common = test.take(np.flatnonzero(new))
+            reporter.begin("compare with the champion", len(common))
+            scorer = Scorer.load(fetched, expect_id=champion_id, threads=promoter.threads)
+            try:
+                champion_right = scorer.score(common.texts, on_progress=reporter.advance).label == common.labels
+            finally:
+                scorer.engine.close()
+    except Exception as error:  # the release is published; whatever stops the comparison stops the promotion alone
+        return Gate(False, f"the champion cannot be asked ({error})", champion_id)
+    gate = judge(champion_id, champion_right, predicted[new] == (common.labels == 1), common.labels)
+    return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
 
 
 def _left_out(rows: int, of: int) -> str:

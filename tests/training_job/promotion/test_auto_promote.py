@@ -14,7 +14,7 @@ from model_release.seen import SEEN, write_seen
 from training_job.data.rows import Rows
 from training_job.measure.evaluate import evaluate
 from training_job.measure.gate import Gate
-from training_job.promotion.auto import AutoPromotion
+from training_job.promotion.auto import compare_with_champion
 from training_job.promotion.setup import promoter_after
 
 __all__ = ["no_settings_from_outside"]
@@ -41,10 +41,9 @@ def _gate(folder: Path, challenger: Manifest, test: Rows = TEST, right: float = 
     margin = np.where(test.labels == 1, sure, -sure)
     size = np.full(len(test), 9)
     answers = evaluate(test.texts, test.labels, margin, size, size < 0, temperature=1, threshold=0.5)
-    auto = AutoPromotion(promoter_after(settings))
     built = folder / "built"
     write_seen(seen, built / SEEN)
-    return auto.gate(challenger, test, answers, make_progress(folder), built)
+    return compare_with_champion(promoter_after(settings), challenger, test, answers, make_progress(folder), built)
 
 
 def test_rows_that_the_champion_was_trained_on_are_left_out(tmp_path: Path, challenger: Manifest) -> None:
