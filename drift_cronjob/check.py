@@ -133,8 +133,6 @@ def check(
         DriftError, ReleaseError, LogError: there is no verdict, because there is no release or reference, or the log or
             the store cannot be read; each carries `exit_code` 2 and says what to do.
     """
-    from drift_cronjob.report.write import write_report  # matplotlib, a second that a bad setting need not wait for
-
     end = settings.end or datetime.now(UTC)
     start = end - timedelta(hours=settings.hours)
     on_step("reading the release")
@@ -178,14 +176,15 @@ def check(
     address = None
     if settings.report_dir != "none":
         findings = Findings(manifest, reference, traffic, battery, decision, notes, settings.alpha)
-        draw = partial(
-            write_report,
-            findings,
-            settings.report_dir,
-            settings.seed,
-            evidently=settings.evidently,
-            on_problem=steps.problems.append,
-        )
+
+        def draw() -> str:
+            from drift_cronjob.report.write import write_report  # matplotlib: slow to load, and may be broken
+
+            evidently, problems = settings.evidently, steps.problems
+            return write_report(
+                findings, settings.report_dir, settings.seed, evidently=evidently, on_problem=problems.append
+            )
+
         address = steps.run("drawing the report", draw, decorates=True)
     if address is not None and row_id is not None:
         steps.run(

@@ -117,6 +117,17 @@ def test_a_report_that_cannot_be_drawn_is_a_line_with_its_remedy(
     )
 
 
+def test_a_report_whose_libraries_are_broken_is_a_line(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "drift_cronjob.report.write", None)  # as where matplotlib or jinja2 is broken
+    system.log(LIKE)
+    outcome = system.check(report=True)
+    assert (outcome.exit_code, outcome.incomplete) == (outcome.verdict.exit_code, False)
+    assert outcome.row_id is not None and outcome.report_path is None
+    (problem,) = outcome.problems
+    assert problem.startswith("drawing the report failed (ModuleNotFoundError")
+    system.check()  # without a report they are not loaded
+
+
 def test_a_log_that_may_only_be_read_still_gives_a_verdict(
     system: System, postgres: Postgres, cluster: KubeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
