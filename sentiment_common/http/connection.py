@@ -251,8 +251,8 @@ class Connection(RequestParser, asyncio.Protocol):
 
     def write_refusal(self, refusal: Refusal, fields: Fields, *, head_only: bool) -> None:
         shared = shared_with(fields, self.door.origins)
+        self.door.on_refusal(refusal.status)  # before its client can ask for the count
         self.write(refusal.answer([*self.default_headers, *shared], head_only=head_only))
-        self.door.on_refusal(refusal.status)
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:

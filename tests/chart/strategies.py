@@ -55,9 +55,7 @@ def _of(schema: Values, path: str, *, whole: bool = False) -> st.SearchStrategy[
             return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000))
         case "number":
             least, most = schema.get("minimum", schema.get("exclusiveMinimum", 0)), schema.get("maximum", 1000)
-            return st.floats(least, most, exclude_min="exclusiveMinimum" in schema, width=32).map(
-                lambda x: round(x, 6) or most
-            )
+            return st.floats(least, most, exclude_min="exclusiveMinimum" in schema).map(lambda x: round(x, 6) or most)
         case "string":
             return _text(schema)
         case "array":
