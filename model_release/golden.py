@@ -43,16 +43,15 @@ def _answers(scorer: Scorer, texts: Sequence[str]) -> np.ndarray[tuple[int], np.
     return np.array([judgement.probability for judgement in scorer.finish(logits)], dtype=np.float32)
 
 
-def build_golden(scorer: Scorer, texts: Sequence[str], limit: int = 100) -> GoldenSet:
+def build_golden(scorer: Scorer, texts: Sequence[str], variant: str, tolerance: float, limit: int = 100) -> GoldenSet:
     """Take up to `limit` distinct texts, cut to 32 tokens at a word's end, and record the scorer's answers."""
     short = list(dict.fromkeys(cut for text in texts if (cut := _cut(scorer, text))))[:limit]
     if not short:
         raise ValueError("golden inputs need at least one text that is not blank")
-    variant = scorer.manifest.default_variant
     answers = _answers(scorer, short)
     return GoldenSet(
         variant=variant,
-        tolerance=scorer.manifest.variants[variant].golden_tolerance,
+        tolerance=tolerance,
         texts=tuple(short),
         probabilities=tuple(round(float(answer), 6) for answer in answers),
     )

@@ -24,6 +24,7 @@ from roofline import batched, in_batches, one_at_a_time
 from model_release import Encoding, Scorer
 from model_release.folder import ReleaseFolder
 from model_release.scoring.scorer import load_tokenizer, pad
+from model_release.scoring.spec import ScoringSpec
 from model_server.engines.buckets import Bucket, make_buckets
 from model_server.engines.torch import TorchEngine, choose_device
 from model_server.settings import Device
@@ -102,7 +103,7 @@ def matmul_peak(device: torch.device, sizes: list[int], seconds: float) -> dict[
 
 def forward_seconds(scorer: Scorer, encodings: list[Encoding], seconds: float) -> list[float]:
     """Seconds of one batch, again and again."""
-    ids, mask = pad(encodings, limit=scorer.manifest.max_tokens)
+    ids, mask = pad(encodings, limit=scorer.spec.max_tokens)
     for _ in range(WARM_CALLS):
         scorer.engine.forward(ids, mask)
     taken: list[float] = []
@@ -118,6 +119,7 @@ def make_scorers(plan: Plan) -> tuple[dict[str, Scorer], dict[str, float]]:
     """A scorer of each way over the same weights, and the seconds until it could answer."""
     root = Path(plan.model_dir)
     manifest = ReleaseFolder(root).manifest()
+    spec = ScoringSpec.of(manifest)
     folder, tokenizer = root / manifest.variants["torch"].path, ReleaseFolder(root).tokenizer
     shapes = make_buckets(manifest.max_tokens, plan.max_batch_tokens)
     scorers, starting = {}, {}
@@ -127,7 +129,7 @@ def make_scorers(plan: Plan) -> tuple[dict[str, Scorer], dict[str, float]]:
         buckets: tuple[Bucket, ...] = shapes if graphs else ()
         engine = TorchEngine(folder, device=plan.device, buckets=buckets, compiled=compiled)
         engine.warm([(1, 16), (2, 32)])  # a row alone is compiled apart
-        scorers[name] = Scorer(manifest, load_tokenizer(tokenizer), engine)
+        scorers[name] = Scorer(spec, load_tokenizer(tokenizer), engine)
         starting[name] = time.perf_counter() - started
     return scorers, starting
 

@@ -71,9 +71,9 @@ def beside_fp32(release: Path, rows: Rows) -> dict[str, Any]:
     scorer = Scorer.load(release, variant=INT8)
     quantised = answers(scorer, rows.texts)
     scorer.engine.close()
-    exact = Scorer(scorer.manifest, scorer.tokenizer, OpenVINOEngine(release / FP32_IR, "fp32"))
+    exact = Scorer(scorer.spec, scorer.tokenizer, OpenVINOEngine(release / FP32_IR, "fp32"))
     full = answers(exact, rows.texts)
-    threshold = scorer.manifest.decision_threshold
+    threshold = scorer.spec.decision_threshold
     found = compare(rows.labels, full, quantised, threshold)
     right = {
         name: float(np.mean((given >= threshold) == (rows.labels == 1)))

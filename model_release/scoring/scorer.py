@@ -13,9 +13,10 @@ from tokenizers import Tokenizer
 
 from model_release.errors import ReleaseCorrupt, ReleaseError
 from model_release.folder import ReleaseFolder
-from model_release.manifest import Manifest, Truncation
+from model_release.manifest import Truncation
 from model_release.scoring.engine import Engine, FloatArray, IntArray, OpenVINOEngine
 from model_release.scoring.features import replace_surrogates
+from model_release.scoring.spec import ScoringSpec
 from model_release.scoring.tokens import TokenIds
 from model_release.scoring.windows import window_starts
 
@@ -115,9 +116,9 @@ def length_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int = 
 class Scorer:
     """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread a stream of the engine."""
 
-    def __init__(self, manifest: Manifest, tokenizer: Tokenizer, engine: Engine) -> None:
-        self.manifest = manifest
-        self.release_id = manifest.release_id
+    def __init__(self, spec: ScoringSpec, tokenizer: Tokenizer, engine: Engine) -> None:
+        self.spec = spec
+        self.release_id = spec.release_id
         self.tokenizer = tokenizer
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
@@ -169,13 +170,13 @@ class Scorer:
             engine = OpenVINOEngine(folder, entry.precision, threads)
         else:
             raise ReleaseError(f"variant {chosen!r} needs an engine of kind {entry.kind}; this one runs OpenVINO")
-        return cls(manifest, load_tokenizer(release.tokenizer), engine)
+        return cls(ScoringSpec.of(manifest), load_tokenizer(release.tokenizer), engine)
 
     def encode(self, texts: Sequence[str], truncation: Truncation | None = None) -> list[Encoding]:
         """Tokenise; of a longer text what `cut` keeps, by the release's own truncation unless another is given."""
         clean = [replace_surrogates(text) for text in texts]
-        limit = self.manifest.max_tokens - 2
-        part = truncation or self.manifest.truncation
+        limit = self.spec.max_tokens - 2
+        part = truncation or self.spec.truncation
         encodings = []
         for whole in self._ids(clean):
             count = len(whole)
@@ -186,13 +187,13 @@ class Scorer:
     def encode_windows(self, text: str, overlap: float = 0.25) -> list[Encoding]:
         """The whole text in windows of the release's max tokens, each sharing `overlap` of its tokens with the next."""
         (ids,) = self._ids([replace_surrogates(text)])
-        limit = self.manifest.max_tokens - 2
+        limit = self.spec.max_tokens - 2
         starts = window_starts(len(ids), limit, overlap)
         return [Encoding([self._first, *ids[at : at + limit], self._last], len(ids) + 2, False) for at in starts]
 
     def forward(self, encodings: Sequence[Encoding]) -> tuple[FloatArray, FloatArray]:
         """Logits f32[b, 2] and embedding f32[b, h] of one padded batch."""
-        return self.engine.forward(*pad(encodings, self._pad, self.manifest.max_tokens))
+        return self.engine.forward(*pad(encodings, self._pad, self.spec.max_tokens))
 
     def finish(self, logits: FloatArray) -> list[Judgement]:
         """The answers of n rows, from logits f32[n, 2].
@@ -200,7 +201,7 @@ class Scorer:
         One by one: a batch has few rows, and behind a forward pass, which leaves nothing of numpy's code in the caches,
         numpy's dozen calls for them take four times as long.
         """
-        temperature, threshold = self.manifest.temperature, _to_float32(self.manifest.decision_threshold)
+        temperature, threshold = self.spec.temperature, _to_float32(self.spec.decision_threshold)
         judgements = []
         for margin in (logits[:, 1] - logits[:, 0]).tolist():
             probability = calibrated(margin, temperature)
@@ -220,7 +221,7 @@ class Scorer:
         encodings = self.encode(texts)
         count = len(encodings)
         logits = np.empty((count, 2), dtype=np.float32)
-        embedding = np.empty((count, self.manifest.hidden_size), dtype=np.float32)
+        embedding = np.empty((count, self.spec.hidden_size), dtype=np.float32)
         for batch in length_batches([len(encoding.ids) for encoding in encodings], batch_tokens):
             logits[batch], embedding[batch] = self.forward([encodings[index] for index in batch])
             if on_progress:

@@ -184,7 +184,7 @@ class InferenceService:
         encodings = self.scorer.encode([texts[at] for at in positions], cut)
         for index, encoding in zip(positions, encodings, strict=True):
             if truncation == "error" and encoding.truncated:
-                limit = self.scorer.manifest.max_tokens
+                limit = self.scorer.spec.max_tokens
                 raise InvalidInput(
                     f"text[{index}] has {encoding.tokens} tokens, the model reads {limit}; "
                     "shorten it or set truncation to head, head_tail or window"
@@ -199,7 +199,7 @@ class InferenceService:
         seconds: float,
         explanations: list[dict[str, Any]] | None,
     ) -> list[Prediction]:
-        labels, predictions = self.scorer.manifest.labels, []
+        labels, predictions = self.scorer.spec.labels, []
         for index, (text, (read, outcome)) in enumerate(zip(texts, answers, strict=True)):
             prediction = Prediction(
                 id=new_id(),

@@ -46,10 +46,10 @@ def read_text(scorer: Scorer, text: str, truncation: Truncation | None, encoding
     """Return the tokens that the encodings of a text hold, with their offsets in the text."""
     clean = replace_surrogates(text)
     whole = scorer.tokenizer.encode(clean, add_special_tokens=False)
-    limit, count = scorer.manifest.max_tokens - 2, len(whole.ids)
+    limit, count = scorer.spec.max_tokens - 2, len(whole.ids)
     if truncation == "window":
         return Reading(whole.tokens, whole.offsets, encodings, window_starts(count, limit))
-    both_ends = (truncation or scorer.manifest.truncation) == "head_tail"
+    both_ends = (truncation or scorer.spec.truncation) == "head_tail"
     kept = cut(list(range(count)), limit, "head_tail" if both_ends else "head")
     return Reading([whole.tokens[at] for at in kept], [whole.offsets[at] for at in kept], encodings, [0])
 
@@ -73,7 +73,7 @@ async def explain(
         budget: passes of the engine that may be spent.
         batch_tokens: tokens that go to `score` at once.
     """
-    mask, temperature = mask_id(scorer), scorer.manifest.temperature
+    mask, temperature = mask_id(scorer), scorer.spec.temperature
     odds = [row.outcome.margin / temperature for row in answers]
     plan = OcclusionPlan(len(reading.tokens), budget, lambda span: len(reading.touched(span)))
     while spans := plan.next_round():

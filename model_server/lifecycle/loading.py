@@ -23,8 +23,10 @@ KERNELS_KEPT = 512
 
 @dataclass(frozen=True, slots=True)
 class LoadedRelease:
-    """A verified, warm release, the largest difference from its golden answers, the speed that its engine had first."""
+    """A verified, warm release, its model's name, the largest difference from its golden answers, the engine's first
+    speed."""
 
+    name: str
     scorer: Scorer
     variant: str
     difference: float
@@ -53,7 +55,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     started = time.perf_counter()
     scorer.engine.warm([(1, tokens)])
     speed = settings.engine_streams * tokens / (time.perf_counter() - started)
-    return LoadedRelease(scorer, variant, difference, speed)
+    return LoadedRelease(manifest.name, scorer, variant, difference, speed)
 
 
 def _maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callable[[Path], Engine] | None:

@@ -28,6 +28,7 @@ class ServerState:
         self.guard = Guard(KeyFile(settings.api_keys_file), self.metrics) if settings.api_keys_file else None
         self.name = settings.model_name
         self.current: InferenceService | None = None  # what answers; it stays while the server drains
+        self.variant: str | None = None  # of the engine that answers
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
 
@@ -45,13 +46,13 @@ class ServerState:
         self.metrics.watch_queue(service.batcher)
         self.metrics.release.clear()
         self.metrics.release.labels(service.scorer.release_id, variant).set(1)
-        self.current = service
+        self.current, self.variant = service, variant
         self.set_phase(Phase.READY)
 
     def unload(self) -> None:
         """Answer with no release until the next one is served."""
         self.metrics.release.clear()
-        self.current = None
+        self.current = self.variant = None
         self.set_phase(Phase.UNLOADED)
 
     def set_phase(self, phase: Phase) -> None:

@@ -59,7 +59,7 @@ class ReleaseSwitch:
     def begin(self, brought: Brought) -> LoadedRelease:
         """Answer with the first release, which `bring` has loaded; called on the event loop that serves."""
         loaded, folder = brought
-        self._name = loaded.scorer.manifest.name
+        self._name = loaded.name
         settle()
         self._serve(loaded, folder)
         return loaded

@@ -127,7 +127,7 @@ def _friendly(app: FastAPI, state: ServerState) -> None:
             "status": state.phase.value,
             "model": state.settings.model_name,
             "release_id": state.version,
-            "variant": service and (state.settings.variant or service.scorer.manifest.default_variant),
+            "variant": state.variant,
             "version": version(),
             "queue": service.batcher.waiting if service else 0,
             "requests": requests,

@@ -50,7 +50,7 @@ class System:
         writer.start()
         logged = []
         for row, text in enumerate(texts):
-            label = self.scorer.manifest.labels[scores.label[row]]
+            label = self.scorer.spec.labels[scores.label[row]]
             record = PredictionRecord(
                 id=new_id(),
                 release_id=self.release[1],

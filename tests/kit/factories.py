@@ -113,7 +113,7 @@ def make_release(
         (folder / "manifest.json").write_bytes(manifest.canonical())
         scorer = Scorer.load(folder, threads=1, verify=False)
         texts, labels = make_texts(rows, seed)
-        write_golden(build_golden(scorer, texts, limit=20), folder / "serving/golden.json")
+        write_golden(build_golden(scorer, texts, "openvino-fp32", 0.03, limit=20), folder / "serving/golden.json")
         write_reference(build_reference(scorer.score(texts), texts, labels), folder / REFERENCE)
         if seen is not None:
             write_seen(seen, folder / SEEN)

@@ -75,7 +75,7 @@ def test_every_interface_cuts_alike_and_says_so(http, stub, scorer, ask, way):
         wanted, count, cut = expected(scorer, text, way)
         assert probability == pytest.approx(wanted, abs=1e-4)
         assert (tokens, truncated) == (count, cut)
-    assert answers[1][1] > scorer.manifest.max_tokens and answers[1][2] == (way != "window")
+    assert answers[1][1] > scorer.spec.max_tokens and answers[1][2] == (way != "window")
 
 
 def test_the_ways_differ_on_a_text_whose_parts_do(http, stub):
@@ -107,7 +107,7 @@ def test_v1_parameters_are_checked(http):
 
 
 def test_windows_up_to_the_limit_and_not_over_it(serving, tmp_path, scorer):
-    limit = scorer.manifest.max_tokens - 2
+    limit = scorer.spec.max_tokens - 2
     two, three = ("film " * count for count in (limit + 1, 2 * limit))
     assert [len(scorer.encode_windows(text)) for text in (two, three)] == [2, 3]
     with (

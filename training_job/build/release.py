@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from model_release.manifest import Fact
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.scoring.engine import Precision
 from model_release.scoring.scorer import load_tokenizer
+from model_release.scoring.spec import ScoringSpec
 from model_release.seen import KNOWN_NEW, SEEN, write_known_new, write_seen
 from sentiment_common.disk import is_full, reports_full
 from training_job.build.quantise import calibration_rows, quantise
@@ -82,8 +84,15 @@ class _Builder:
         if self.inputs.on_stage:
             self.inputs.on_stage(name, rows)
 
-    def manifest(self, default: str, temperature: float = 1.0, extra: float = 0.0) -> Manifest:
-        """A manifest without figures and files; `extra` is the tolerance that the variants not served need on top."""
+    def manifest(
+        self,
+        default: str,
+        temperature: float = 1.0,
+        extra: float = 0.0,
+        metrics: Mapping[str, Metric] | None = None,
+        facts: Mapping[str, Fact] | None = None,
+    ) -> Manifest:
+        """A manifest without files; `extra` is the tolerance that the variants not served need on top."""
         variants = {
             key: EngineVariant(
                 path=f"serving/{key}" if key == default else key,
@@ -106,17 +115,20 @@ class _Builder:
             default_variant=default,
             decision_threshold=THRESHOLD,
             temperature=temperature,
-            metrics={},
-            facts=dict(inputs.facts),
+            metrics=dict(metrics or {}),
+            facts=dict(facts or inputs.facts),
             data_fingerprint=inputs.data_fingerprint,
             git_commit=inputs.git_commit,
             mlflow_run_id=inputs.mlflow_run_id,
             files=(),
         )
 
-    def scorer(self, manifest: Manifest, folder: Path, precision: Precision) -> Scorer:
-        engine = OpenVINOEngine(folder, precision, self.inputs.threads)
-        return Scorer(manifest, load_tokenizer(self.tokenizer), engine)
+    def scorer(self, folder: Path, precision: Precision, temperature: float = 1.0) -> Scorer:
+        inputs = self.inputs
+        spec = ScoringSpec(
+            LABELS, inputs.max_tokens, inputs.truncation, int(inputs.model.config.dim), THRESHOLD, temperature
+        )
+        return Scorer(spec, load_tokenizer(self.tokenizer), OpenVINOEngine(folder, precision, inputs.threads))
 
     def export(self) -> None:
         """torch/, the fp32 IR, and the tokenizer where each reader looks for it."""
@@ -144,7 +156,7 @@ class _Builder:
         """The int8 IR, and how its answers differ from those of fp32 on test rows."""
         inputs = self.inputs
         self.stage("quantise to int8")
-        full = self.scorer(self.manifest(FULL), self.root / FULL, "fp32")
+        full = self.scorer(self.root / FULL, "fp32")
         pool = inputs.train.take(stratified(inputs.train.labels, 10 * inputs.calibration_rows, inputs.seed))
         encodings = full.encode(pool.texts)
         chosen = calibration_rows([len(item.ids) for item in encodings], inputs.calibration_rows, inputs.seed)
@@ -154,7 +166,7 @@ class _Builder:
         self.stage("compare int8 with fp32", 2 * len(rows))
         exact = full.score(rows.texts, on_progress=inputs.on_progress).probability
         full.engine.close()
-        short = self.scorer(self.manifest(INT8), self.root / INT8, "int8")
+        short = self.scorer(self.root / INT8, "int8")
         answers = short.score(rows.texts, on_progress=inputs.on_progress).probability
         short.engine.close()
         return compare(rows.labels, exact, answers, THRESHOLD)
@@ -177,18 +189,17 @@ class _Builder:
         folder = self.root / "serving" / default
         (self.root / default).rename(folder)
         self.stage("calibrate", len(inputs.validation))
-        scorer = self.scorer(self.manifest(default), folder, PRECISIONS[default])
+        scorer = self.scorer(folder, PRECISIONS[default])
         margins = scorer.score(inputs.validation.texts, on_progress=inputs.on_progress).margin
         temperature = fit_temperature(margins, inputs.validation.labels)
-        return Scorer(self.manifest(default, temperature), scorer.tokenizer, scorer.engine)
+        return Scorer(replace(scorer.spec, temperature=temperature), scorer.tokenizer, scorer.engine)
 
-    def golden(self, scorer: Scorer) -> float:
+    def golden(self, scorer: Scorer, default: str) -> float:
         """golden.json: probes and test texts. The largest difference of the other variants' answers from it."""
         test = self.inputs.test
         picked = test.take(stratified(test.labels, GOLDEN_TEXTS, self.inputs.seed))
-        golden = build_golden(scorer, (*PROBES, *picked.texts), GOLDEN_TEXTS)
+        golden = build_golden(scorer, (*PROBES, *picked.texts), default, TOLERANCE, GOLDEN_TEXTS)
         write_golden(golden, ReleaseFolder(self.root).golden)
-        default = scorer.manifest.default_variant
         irs = [key for key in self.variants if key in PRECISIONS]
         folders = {key: self.root / "serving" / key if key == default else self.root / key for key in irs}
         # torch computes what the fp32 IR does, so its difference is that of the IR without the bf16 hint.
@@ -196,7 +207,7 @@ class _Builder:
         runs.append((folders[FULL], "fp32"))
         differences = []
         for folder, precision in runs:
-            peer = self.scorer(scorer.manifest, folder, precision)
+            peer = self.scorer(folder, precision, scorer.spec.temperature)
             differences.append(replay(peer, golden, tolerance=1.0))
             peer.engine.close()
         return max(differences)
@@ -277,7 +288,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
 
     builder.stage("evaluate", len(test))
     scores = scorer.score(test.texts, on_progress=inputs.on_progress)
-    measure = functools.partial(evaluate, temperature=scorer.manifest.temperature, threshold=THRESHOLD)
+    measure = functools.partial(evaluate, temperature=scorer.spec.temperature, threshold=THRESHOLD)
     evaluation = measure(test.texts, test.labels, scores.margin, scores.tokens, scores.truncated)
     builder.stage("baseline")
     train = inputs.train
@@ -286,7 +297,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     )
 
     builder.stage("describe")
-    extra = builder.golden(scorer)
+    extra = builder.golden(scorer, decision.variant)
     frozen = stratified(test.labels, REFERENCE_ROWS, inputs.seed)
     sample = test.take(frozen)
     reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
@@ -295,18 +306,16 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     if inputs.known_new is not None:
         write_known_new(inputs.known_new, builder.root / KNOWN_NEW)
     scorer.engine.close()
-    told = _training_facts(inputs)
-    update = {
-        "metrics": _metrics(evaluation, baseline, comparison),
-        "facts": told | _measured_facts(baseline, comparison, decision),
-    }
-    manifest = builder.manifest(decision.variant, scorer.manifest.temperature, extra).model_copy(update=update)
+    facts = _training_facts(inputs)
+    metrics = _metrics(evaluation, baseline, comparison)
+    recorded = facts | _measured_facts(baseline, comparison, decision)
+    manifest = builder.manifest(decision.variant, scorer.spec.temperature, extra, metrics, recorded)
     shown = evaluation, inputs.curves, inputs.watched_rows, LABELS
     titles = extras.attempt("the pictures' titles", lambda: findings.find(*shown))
     pictures = _pictures(extras, plots.drawings(*shown, titles, builder.root / "plots")) if titles else {}
     beside = {name: path.relative_to(builder.root) for name, path in pictures.items()}
     described = CardInputs(
-        manifest, evaluation, baseline, comparison, decision, told, beside, titles, dict(extras.missing)
+        manifest, evaluation, baseline, comparison, decision, facts, beside, titles, dict(extras.missing)
     )
     markdown = extras.attempt("the model card", lambda: render_card(described))
     card = builder.root / "MODEL_CARD.md"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kit.factories import make_texts
 
 from model_release import GoldenMismatch, Judgement, ReleaseCorrupt, ReleaseError, ReleaseStore, Scorer
+from model_release.folder import ReleaseFolder
 from model_release.golden import build_golden, read_golden, replay, write_golden
 from model_release.reference import build_reference, read_reference, write_reference
 from model_release.scoring.engine import OpenVINOEngine
@@ -39,7 +40,7 @@ def test_batched_answers_are_those_of_one_at_a_time(scorer: Scorer) -> None:
 
 
 def judged(logits: list[tuple[float, float]], temperature: float, threshold: float) -> list[Judgement]:
-    release: Any = SimpleNamespace(manifest=SimpleNamespace(temperature=temperature, decision_threshold=threshold))
+    release: Any = SimpleNamespace(spec=SimpleNamespace(temperature=temperature, decision_threshold=threshold))
     return Scorer.finish(release, np.array(logits, dtype=np.float32).reshape(-1, 2))
 
 
@@ -90,7 +91,8 @@ def test_answers_are_those_of_the_torch_model(folder: Path, scorer: Scorer) -> N
 
 
 def test_streams_answer_at_once_as_one_does(folder: Path, scorer: Scorer) -> None:
-    variant = scorer.manifest.variants[scorer.manifest.default_variant]
+    manifest = ReleaseFolder(folder).manifest()
+    variant = manifest.variants[manifest.default_variant]
     engine = OpenVINOEngine(folder / variant.path, variant.precision, threads=2, streams=2)
     engine.warm([(1, 16), (3, 32)])
     batches = [pad(scorer.encode(make_texts(count % 4 + 1, seed=count)[0])) for count in range(40)]
@@ -111,12 +113,12 @@ def test_streams_answer_at_once_as_one_does(folder: Path, scorer: Scorer) -> Non
 def test_any_text_is_answered(scorer: Scorer, text: str) -> None:
     scores = scorer.score([text])
     assert 0.0 <= scores.probability[0] <= 1.0
-    assert bool(scores.truncated[0]) == (scores.tokens[0] > scorer.manifest.max_tokens)
+    assert bool(scores.truncated[0]) == (scores.tokens[0] > scorer.spec.max_tokens)
 
 
 def test_truncation_keeps_head_or_both_ends(scorer: Scorer) -> None:
     text = "wonderful " * 80 + "awful " * 80
-    limit = scorer.manifest.max_tokens
+    limit = scorer.spec.max_tokens
     good, bad = (scorer.encode([word])[0].ids[1] for word in ("wonderful", "awful"))
     head = scorer.encode([text], "head")[0]
     both = scorer.encode([text], "head_tail")[0]
@@ -164,7 +166,7 @@ def test_an_unknown_variant_or_one_that_lies_elsewhere_is_named(folder: Path) ->
 def test_golden_replay_accepts_the_same_engine_and_refuses_another_model(
     scorer: Scorer, folder: Path, tmp_path: Path
 ) -> None:
-    golden = build_golden(scorer, [*make_texts(30)[0], "", "word " * 100], limit=25)
+    golden = build_golden(scorer, [*make_texts(30)[0], "", "word " * 100], "openvino-fp32", 0.03, limit=25)
     assert len(golden.texts) == 25
     assert max(encoding.tokens for encoding in scorer.encode(golden.texts)) <= 32
     write_golden(golden, tmp_path / "golden.json")

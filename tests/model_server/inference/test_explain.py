@@ -34,7 +34,7 @@ def exact(scorer: Scorer, text: str) -> list[float]:
 
     def odds(ids: list[int]) -> float:
         (logits,) = scorer.forward([Encoding(ids, len(ids), False)])[0]
-        return float(logits[1] - logits[0]) / scorer.manifest.temperature
+        return float(logits[1] - logits[0]) / scorer.spec.temperature
 
     ids = scorer.encode([text])[0].ids
     mask = scorer.tokenizer.token_to_id("[MASK]")
@@ -90,7 +90,7 @@ def test_short_texts_get_exact_occlusion_on_every_interface(http, stub, scorer, 
         assert (said["method"], said["exact"], said["passes"]) == ("occlusion", True, len(expected))
         np.testing.assert_allclose([token["attribution"] for token in said["tokens"]], expected, atol=1e-4)
         assert {token["group"] for token in said["tokens"]} == {1}
-        answer = scorer.score([text]).margin[0] / scorer.manifest.temperature
+        answer = scorer.score([text]).margin[0] / scorer.spec.temperature
         assert said["log_odds"] == pytest.approx(answer, abs=1e-4)
     assert np.ptp([token["attribution"] for token in explained[0]["tokens"]]) > 1e-4  # the network does look at words
 
@@ -121,7 +121,7 @@ def test_the_answer_beside_an_explanation_is_the_ordinary_one(http):
 
 
 def test_a_long_text_is_explained_within_the_budget_in_what_was_read(serving, tmp_path, scorer):
-    limit = scorer.manifest.max_tokens - 2
+    limit = scorer.spec.max_tokens - 2
     with (
         model_server(serving, tmp_path, EXPLAIN_PASSES="16", MAX_EXPLAINED_TEXTS="2") as server,
         httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client,
@@ -158,7 +158,7 @@ def test_windows_are_explained_by_the_mean_that_they_answer_with(scorer):
 
     def odds(of: Sequence[Encoding]) -> float:
         logits = np.stack([scorer.forward([encoding])[0][0] for encoding in of]).mean(axis=0)
-        return float(logits[1] - logits[0]) / scorer.manifest.temperature
+        return float(logits[1] - logits[0]) / scorer.spec.temperature
 
     shared = reading.starts[1] + 3  # a token of both
     for token in (0, shared, len(reading.tokens) - 1):

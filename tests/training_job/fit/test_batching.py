@@ -75,8 +75,8 @@ def test_training_reads_texts_as_the_scorer_does(
     scorer = Scorer.load(ReleaseStore(uri).fetch("sentiment", release_id, tmp_path), threads=1)
     texts = [*make_texts(20, 3, (1, 120))[0], "", "broken \ud800 half", "émigré 😀\n\ttab"]
     rows = Rows(texts, np.zeros(len(texts), dtype=np.int64))
-    ours = tokenise(scorer.tokenizer, rows, scorer.manifest.max_tokens, truncation)  # type: ignore[arg-type]
+    ours = tokenise(scorer.tokenizer, rows, scorer.spec.max_tokens, truncation)  # type: ignore[arg-type]
     theirs = scorer.encode(texts, truncation)  # type: ignore[arg-type]
     assert [row.tolist() for row in ours.ids] == [encoding.ids for encoding in theirs]
-    assert max(ours.lengths) == scorer.manifest.max_tokens
+    assert max(ours.lengths) == scorer.spec.max_tokens
     assert any(encoding.truncated for encoding in theirs)
