@@ -8,7 +8,7 @@ from model_release.errors import (
     ReleaseNotFound,
     StoreUnreachable,
 )
-from model_release.manifest import EngineVariant, FileEntry, Manifest, Metric, fill_manifest_files
+from model_release.manifest import EngineVariant, FileEntry, Manifest, fill_manifest_files
 from model_release.scoring.engine import Engine, OpenVINOEngine, available_cpus
 from model_release.scoring.scorer import Encoding, Judgement, Scorer, Scores, calibrated
 from model_release.store import Champion, ReleaseStore
@@ -22,7 +22,6 @@ __all__ = [
     "GoldenMismatch",
     "Judgement",
     "Manifest",
-    "Metric",
     "OpenVINOEngine",
     "ReleaseCorrupt",
     "ReleaseError",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from model_release.errors import ReleaseCorrupt
+from sentiment_common.intervals import Interval
 
 MANIFEST = "manifest.json"
 SERVING = "serving/"  # the part that a predictor needs
@@ -42,14 +43,6 @@ class FileEntry(_Part):
         return path
 
 
-class Metric(_Part):
-    """A measured figure with the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
 class EngineVariant(_Part):
     """One way to run the model: where its files are and how near its answers must come to the golden ones."""
 
@@ -74,7 +67,7 @@ class Manifest(_Part):
     default_variant: str
     decision_threshold: float = Field(gt=0, lt=1)
     temperature: float = Field(gt=0)
-    metrics: dict[str, Metric]
+    metrics: dict[str, Interval]
     facts: dict[str, Fact]
     data_fingerprint: Sha256
     git_commit: str | None

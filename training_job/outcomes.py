@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_release import Metric, ReleaseError
+from model_release import ReleaseError
+from sentiment_common.intervals import Interval
 from training_job.errors import TrainingError
 from training_job.measure.gate import Gate
 from training_job.promotion.promote import Promotion
@@ -52,7 +53,7 @@ class TrainOutcome:
     release_uri: str
     run_id: str | None
     default_variant: str
-    metrics: dict[str, Metric]
+    metrics: dict[str, Interval]
     seconds: dict[str, float]
     registry_version: str | None = None
     registry_problem: str | None = None

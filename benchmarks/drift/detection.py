@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.progress import track
 
 from drift_cronjob.battery import BatteryLimits, run_battery
-from drift_cronjob.intervals import wilson
 from drift_cronjob.sample import Sample
 from drift_cronjob.sources import choose_release
 from drift_cronjob.thresholds import judge
 from drift_cronjob.verdict import Verdict, decide
 from model_release import ReleaseStore, Scorer
 from model_release.scoring.features import DESCRIPTORS
+from sentiment_common.intervals import wilson
 
 console = Console()
 SHARES = (0.10, 0.25, 0.50, 1.0)

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import fisher_exact
 
-from drift_cronjob.intervals import wilson
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.wording import percent
+from sentiment_common.intervals import wilson
 
 
 def feedback_accuracy(reference_correct: npt.NDArray[np.bool_], window_correct: npt.NDArray[np.bool_]) -> Statistic:

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import fisher_exact
 
-from drift_cronjob.intervals import Interval, newcombe, wilson
+from drift_cronjob.intervals import newcombe
 from drift_cronjob.statistic import Statistic
 from drift_cronjob.wording import percent
+from sentiment_common.intervals import Z95, Interval, wilson
 
 Labels = npt.NDArray[np.int8]
 
@@ -36,9 +37,9 @@ def estimated_positive_share(reference_true: Labels, reference_label: Labels, wi
         + share**2 * true_rate * (1 - true_rate) / int(positive.sum())
         + (1 - share) ** 2 * false_rate * (1 - false_rate) / int((~positive).sum())
     ) / gap**2
-    half = 1.96 * sqrt(variance)
+    half = Z95 * sqrt(variance)
     low, value, high = (min(1.0, max(0.0, end)) for end in (share - half, share, share + half))
-    return Interval(value, low, high)
+    return Interval(value=value, low=low, high=high)
 
 
 def label_shift(reference_true: Labels, reference_label: Labels, window_label: Labels) -> Statistic:

@@ -1,7 +1,6 @@
 """What a release's card shows: its manifest, its text, and how good it is on its frozen reference sample."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 
@@ -9,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from drift_cronjob.intervals import wilson
-from drift_cronjob.monitor.figures import Interval
 from model_release import Manifest
 from model_release.reference import Reference
 from model_release.scoring.features import DESCRIPTORS
+from sentiment_common.intervals import Interval, wilson
 
 Bools = npt.NDArray[np.bool_]
 BINS = 10
@@ -86,7 +84,7 @@ class Card(BaseModel):
 
 
 def _share(right: Bools) -> Interval:
-    return Interval(**asdict(wilson(int(right.sum()), right.size)))
+    return wilson(int(right.sum()), right.size)
 
 
 def _reliability(confidence: npt.NDArray[np.float64], right: Bools) -> Iterator[ReliabilityBin]:
@@ -166,7 +164,7 @@ def make_card(release_id: str, manifest: Manifest, reference: Reference | None, 
         git_commit=manifest.git_commit,
         mlflow_run_id=manifest.mlflow_run_id,
         data_fingerprint=manifest.data_fingerprint,
-        metrics={name: Interval(**metric.model_dump()) for name, metric in sorted(manifest.metrics.items())},
+        metrics=dict(sorted(manifest.metrics.items())),
         facts=dict(sorted(manifest.facts.items())),
         measured=None if reference is None else measure(reference, manifest.decision_threshold),
         text=text,

@@ -6,9 +6,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from drift_cronjob.monitor.figures import DriftCheck, Interval, newest_by_release
+from drift_cronjob.monitor.figures import DriftCheck, newest_by_release
 from drift_cronjob.monitor.watch import Figures
 from drift_cronjob.verdict import Verdict
+from sentiment_common.intervals import Interval
 
 
 def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:

@@ -6,13 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-
-class Interval(BaseModel):
-    """A measured figure with the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
+from sentiment_common.intervals import Interval
 
 
 class Release(BaseModel):

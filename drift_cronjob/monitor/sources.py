@@ -8,13 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from drift_cronjob.intervals import wilson
 from drift_cronjob.monitor.figures import (
     Database,
     DriftCheck,
     FeedbackAccuracy,
     Hour,
-    Interval,
     JobState,
     Promotion,
     Release,
@@ -23,6 +21,7 @@ from drift_cronjob.monitor.figures import (
 from drift_cronjob.monitor.settings import MonitorSettings
 from model_release import ReleaseStore
 from prediction_log import WindowReader, database_size, latest_reports
+from sentiment_common.intervals import wilson
 from sentiment_common.kubernetes_api import connect
 
 log = logging.getLogger("drift_cronjob.monitor")
@@ -79,8 +78,7 @@ class LogSource:
         if not len(found):
             return None
         right = int((found.label == found.true_label).sum())
-        accuracy = Interval(**asdict(wilson(right, len(found))))
-        return FeedbackAccuracy(release_id=release_id, rows=len(found), accuracy=accuracy)
+        return FeedbackAccuracy(release_id=release_id, rows=len(found), accuracy=wilson(right, len(found)))
 
     def size(self) -> Database:
         size, rows = database_size(self._url, self._seconds)
@@ -115,12 +113,11 @@ class StoreSource:
 
     def _read(self, release_id: str) -> Release:
         manifest = self._store.manifest(self._name, release_id)
-        accuracy = manifest.metrics.get("accuracy")
         seconds = manifest.facts.get("train_seconds")
         return Release(
             id=release_id,
             created=datetime.fromisoformat(manifest.created_at),
-            accuracy=accuracy and Interval(**accuracy.model_dump()),
+            accuracy=manifest.metrics.get("accuracy"),
             train_seconds=float(seconds) if isinstance(seconds, int | float) else None,
             champion=False,
         )

@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from drift_cronjob.intervals import Interval, mean_difference, wilson
+from drift_cronjob.intervals import mean_difference
 from drift_cronjob.outcome import Findings
 from drift_cronjob.report import plots, titles
 from drift_cronjob.statistic import Statistic
@@ -15,6 +15,7 @@ from drift_cronjob.verdict import Verdict
 from drift_cronjob.wording import number, title
 from model_release.scoring.features import DESCRIPTORS
 from sentiment_common import look
+from sentiment_common.intervals import Interval, wilson
 
 _FAMILIES = (
     ("data", "Data: are the texts like the reference's?"),
@@ -90,10 +91,8 @@ def _accuracies(findings: Findings) -> list[tuple[str, Interval]]:
     if feedback.size:
         rows.append((f"feedback ({feedback.size:,})", wilson(int(feedback.sum()), feedback.size)))
     estimate = mean_difference(window.confidence, reference.confidence - correct)
-    return [
-        *rows,
-        ("estimated", Interval(*(min(1.0, max(0.0, x)) for x in (estimate.value, estimate.low, estimate.high)))),
-    ]
+    value, low, high = (min(1.0, max(0.0, end)) for end in (estimate.value, estimate.low, estimate.high))
+    return [*rows, ("estimated", Interval(value=value, low=low, high=high))]
 
 
 def _pictures(findings: Findings, seed: int) -> list[Picture]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model_release import EngineVariant, Manifest, Metric, ReleaseStore, Scorer, fill_manifest_files
+from model_release import EngineVariant, Manifest, ReleaseStore, Scorer, fill_manifest_files
 from model_release.golden import build_golden, write_golden
 from model_release.reference import REFERENCE, build_reference, write_reference
 from model_release.seen import SEEN, write_seen
+from sentiment_common.intervals import Interval
 
 GOOD = "wonderful warm moving superb brilliant charming delightful gripping tender funny".split()
 BAD = "dull awful tedious clumsy boring lifeless dreadful hollow noisy pointless".split()
@@ -102,7 +103,7 @@ def make_release(
             default_variant="openvino-fp32",
             decision_threshold=0.5,
             temperature=1.5,
-            metrics={"accuracy": Metric(value=0.5, low=0.4, high=0.6)},
+            metrics={"accuracy": Interval(value=0.5, low=0.4, high=0.6)},
             facts={"rows": rows},
             data_fingerprint="0" * 64,
             git_commit=None,

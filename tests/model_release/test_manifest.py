@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_release import EngineVariant, Manifest, Metric, ReleaseCorrupt
+from model_release import EngineVariant, Manifest, ReleaseCorrupt
 from model_release.manifest import FileEntry
+from sentiment_common.intervals import Interval
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 finite = st.floats(-1e6, 1e6)
@@ -25,7 +26,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         default_variant="openvino-int8",
         decision_threshold=draw(st.floats(0.01, 0.99)),
         temperature=draw(st.floats(0.05, 20)),
-        metrics=draw(st.dictionaries(text, st.builds(Metric, value=finite, low=finite, high=finite), max_size=3)),
+        metrics=draw(st.dictionaries(text, st.builds(Interval, value=finite, low=finite, high=finite), max_size=3)),
         facts=draw(st.dictionaries(text, st.none() | st.booleans() | st.integers(-9, 9) | finite | text, max_size=3)),
         data_fingerprint="a" * 64,
         git_commit=draw(st.none() | text),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from model_release import EngineVariant, Manifest, Metric, OpenVINOEngine, Scorer, Scores, fill_manifest_files
+from model_release import EngineVariant, Manifest, OpenVINOEngine, Scorer, Scores, fill_manifest_files
 from model_release.folder import ReleaseFolder
 from model_release.golden import build_golden, replay, write_golden
 from model_release.manifest import Fact
@@ -22,6 +22,7 @@ from model_release.scoring.scorer import load_tokenizer
 from model_release.scoring.spec import ScoringSpec
 from model_release.seen import KNOWN_NEW, SEEN, write_known_new, write_seen
 from sentiment_common.disk import is_full, reports_full
+from sentiment_common.intervals import Interval
 from training_job.build.quantise import calibration_rows, quantise
 from training_job.build.types import BuiltRelease, ReleaseInputs
 from training_job.card import findings, plots
@@ -89,7 +90,7 @@ class _Builder:
         default: str,
         temperature: float = 1.0,
         extra: float = 0.0,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, Interval] | None = None,
         facts: Mapping[str, Fact] | None = None,
     ) -> Manifest:
         """A manifest without files; `extra` is the tolerance that the variants not served need on top."""
@@ -213,7 +214,7 @@ class _Builder:
         return max(differences)
 
 
-def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison | None) -> dict[str, Metric]:
+def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison | None) -> dict[str, Interval]:
     quantised = (
         {"int8_agreement": comparison.agreement, "int8_accuracy_difference": comparison.accuracy_difference}
         if comparison

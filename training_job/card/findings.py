@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_release import Metric
-from training_job.measure.evaluate import Confusion, Evaluation, Slice, proportion
+from sentiment_common.intervals import Interval, wilson
+from training_job.measure.evaluate import Confusion, Evaluation, Slice
 
 Curves = Mapping[str, Sequence[tuple[float, float]]]  # name → (step, value) points
 
@@ -30,21 +30,21 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def percent_with_interval(metric: Metric) -> str:
+def percent_with_interval(metric: Interval) -> str:
     """A share and its interval, which share the unit."""
     return f"{percent(metric.value)} ({100 * metric.low:.1f} to {100 * metric.high:.1f} %)"
 
 
-def _error(metric: Metric) -> str:
+def _error(metric: Interval) -> str:
     return f"{metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f})"
 
 
-def is_weak(part: Slice, overall: Metric) -> bool:
+def is_weak(part: Slice, overall: Interval) -> bool:
     """Whether a part of the test rows is answered measurably worse than all of them: the intervals do not meet."""
     return part.rows >= WEAK_SLICE_ROWS and part.accuracy.high < overall.low
 
 
-def calibration_finding(temperature: float, before: Metric, after: Metric) -> str:
+def calibration_finding(temperature: float, before: Interval, after: Interval) -> str:
     """What the temperature did to the expected calibration error (ECE)."""
     told = f"Temperature {temperature:.2f}"
     if f"{before.value:.3f}" == f"{after.value:.3f}":
@@ -63,7 +63,7 @@ def confusion_finding(counts: Confusion, labels: tuple[str, str]) -> str:
     return f"{' and '.join(told)} are answered rightly ({counts.rows:,} test rows)"
 
 
-def slice_finding(parts: Sequence[Slice], overall: Metric) -> str:
+def slice_finding(parts: Sequence[Slice], overall: Interval) -> str:
     """The kind of text with the lowest accuracy, and whether it is measurably weaker than all test rows."""
     large = [part for part in parts if part.rows >= WEAK_SLICE_ROWS]
     if not large:
@@ -84,7 +84,7 @@ def training_finding(curves: Curves, watched_rows: int) -> str:
         step, best = max(accuracy, key=lambda point: point[1])
         told = percent(best)
         if watched_rows:
-            share = proportion(round(best * watched_rows), watched_rows)
+            share = wilson(round(best * watched_rows), watched_rows)
             told = f"{percent_with_interval(share)} of {watched_rows:,} rows"
         return f"Best validation accuracy: {told}, at step {step:,.0f}"
     losses = [(name, points) for name, points in curves.items() if "loss" in name and points]
@@ -105,7 +105,7 @@ def certainty_finding(evaluation: Evaluation) -> str:
     right = int(((positive >= 0.5) == (evaluation.labels == 1))[sure].sum())
     return (
         f"{percent(rows / evaluation.rows)} of the answers have {100 * SURE:.0f} % confidence or more; "
-        f"{percent_with_interval(proportion(right, rows))} of those are right"
+        f"{percent_with_interval(wilson(right, rows))} of those are right"
     )
 
 

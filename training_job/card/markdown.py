@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_release import Manifest, Metric
+from model_release import Manifest
+from sentiment_common.intervals import Interval
 from training_job.card.findings import Titles, is_weak
 from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
@@ -42,19 +43,19 @@ class CardInputs:
         return f"![{getattr(self.titles, name)}]({self.plots[name].as_posix()})"
 
 
-def _percent(metric: Metric) -> str:
+def _percent(metric: Interval) -> str:
     return f"{metric.value * 100:.2f} %"
 
 
-def _percent_interval(metric: Metric) -> str:
+def _percent_interval(metric: Interval) -> str:
     return f"{metric.low * 100:.2f} to {metric.high * 100:.2f} %"
 
 
-def _points(metric: Metric) -> str:
+def _points(metric: Interval) -> str:
     return f"{metric.value * 100:+.2f} points ({metric.low * 100:+.2f} to {metric.high * 100:+.2f})"
 
 
-def _plain(metric: Metric) -> str:
+def _plain(metric: Interval) -> str:
     return f"{metric.value:.4f} ({metric.low:.4f} to {metric.high:.4f})"
 
 
@@ -179,7 +180,7 @@ def _results(inputs: CardInputs) -> str:
 {inputs.picture("probabilities")}"""
 
 
-def _with_interval(metric: Metric | None) -> str:
+def _with_interval(metric: Interval | None) -> str:
     return f"{_percent(metric)} ({_percent_interval(metric)})" if metric else "not measured"
 
 
@@ -194,7 +195,7 @@ def _against_baseline(evaluation: Evaluation, baseline: Baseline | None) -> str:
     )
 
 
-def _ends(metric: Metric) -> str:
+def _ends(metric: Interval) -> str:
     return f"{metric.low:.4f} to {metric.high:.4f}"
 
 

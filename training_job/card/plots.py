@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from model_release import Metric
 from sentiment_common import look
+from sentiment_common.intervals import Interval, wilson
 from sentiment_common.pictures import figure, in_percent, styled
 from training_job.card.findings import Curves, Titles, is_weak
-from training_job.measure.evaluate import Confusion, Evaluation, ReliabilityBin, Slice, proportion
+from training_job.measure.evaluate import Confusion, Evaluation, ReliabilityBin, Slice
 
 _CURVE_LOOKS = ((look.COMPARED, "-"), (look.MEASURED, "-"), (look.NEGATIVE, "--"), (look.POSITIVE, ":"))
 
@@ -26,7 +26,7 @@ def _save(drawn: Any, path: Path) -> Path:
     return path
 
 
-def _errors(metrics: Sequence[Metric]) -> list[list[float]]:
+def _errors(metrics: Sequence[Interval]) -> list[list[float]]:
     return [[m.value - m.low for m in metrics], [m.high - m.value for m in metrics]]
 
 
@@ -70,7 +70,7 @@ def confusion_matrix(counts: Confusion, labels: tuple[str, str], title: str, pat
     for row, column in np.ndindex(2, 2):
         lines = [f"{cells[row, column]:,} rows"]
         if totals[row]:
-            share = proportion(int(cells[row, column]), int(totals[row]))
+            share = wilson(int(cells[row, column]), int(totals[row]))
             lines += [f"{share.value:.1%}".replace("%", " %"), f"{100 * share.low:.1f} to {100 * share.high:.1f} %"]
         colour = "white" if shares[row, column] > 0.5 else look.INK
         axes.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=11, linespacing=1.5, color=colour)
@@ -102,7 +102,7 @@ def training_curve(curves: Curves, watched_rows: int, title: str, path: Path) ->
             marker = "o" if len(points) < 30 else ""
             label = name.replace("_", " ")
             if name == "validation_accuracy" and watched_rows:
-                shares = [proportion(round(value * watched_rows), watched_rows) for value in values]
+                shares = [wilson(round(value * watched_rows), watched_rows) for value in values]
                 low, high = [share.low for share in shares], [share.high for share in shares]
                 panel.fill_between(steps, low, high, color=colour, alpha=0.16, linewidth=0)
                 label += f"\n{watched_rows:,} rows, 95 % interval"
@@ -118,7 +118,7 @@ def training_curve(curves: Curves, watched_rows: int, title: str, path: Path) ->
 
 
 @styled
-def slice_accuracy(parts: Sequence[Slice], overall: Metric, title: str, path: Path) -> Path:
+def slice_accuracy(parts: Sequence[Slice], overall: Interval, title: str, path: Path) -> Path:
     """Accuracy with its interval on each part of the test rows, beside the accuracy on all of them."""
     drawn, (axes,) = figure(8, 0.9 + 0.33 * len(parts), title)
     axes.axvspan(overall.low, overall.high, color=look.COMPARED, alpha=0.25, linewidth=0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model_release.manifest import Metric
+from sentiment_common.intervals import Interval, wilson
 from training_job.measure import evaluate
 
 RARE_WORDS_FROM = 200  # rows from which words that occur in a single text are left out
@@ -25,8 +25,8 @@ REGULARISATION = 10.0  # inverse strength C; weak, because unit-length TF-IDF ro
 class Baseline:
     """What the yardstick reached on the test rows, its number of features, and what they are."""
 
-    accuracy: Metric
-    f1: Metric
+    accuracy: Interval
+    f1: Interval
     features: int
     kind: str = WORDS
 
@@ -80,7 +80,7 @@ def measure_baseline(
     predicted = model.predict(vectoriser.transform(test_texts))
     counts = evaluate.confusion(test_labels, predicted)
     return Baseline(
-        accuracy=evaluate.proportion(counts.true_positive + counts.true_negative, counts.rows),
+        accuracy=wilson(counts.true_positive + counts.true_negative, counts.rows),
         f1=evaluate.f1(counts),
         features=len(vectoriser.vocabulary_),
         kind=kind,

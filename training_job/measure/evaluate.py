@@ -11,15 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model_release.manifest import Metric
 from model_release.scoring.features import describe
 from model_release.scoring.scorer import calibrated
+from sentiment_common.intervals import Z95, Interval, wilson
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 
-Z95 = 1.959963984540054  # two-sided 95 % point of the normal distribution
 CALIBRATION_BINS = 15
 MIN_ROWS_A_BIN = 20
 
@@ -44,7 +43,7 @@ class ReliabilityBin:
 
     rows: int
     confidence: float
-    accuracy: Metric
+    accuracy: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Slice:
 
     name: str
     rows: int
-    accuracy: Metric
+    accuracy: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +64,15 @@ class Evaluation:
 
     rows: int
     temperature: float
-    accuracy: Metric
-    balanced_accuracy: Metric
-    constant_accuracy: Metric
+    accuracy: Interval
+    balanced_accuracy: Interval
+    constant_accuracy: Interval
     constant_label: int
-    f1: Metric
-    ece_before: Metric
-    ece_after: Metric
-    brier: Metric
-    nll: Metric
+    f1: Interval
+    ece_before: Interval
+    ece_after: Interval
+    brier: Interval
+    nll: Interval
     confusion: Confusion
     slices: tuple[Slice, ...]
     reliability_before: tuple[ReliabilityBin, ...]
@@ -82,28 +81,13 @@ class Evaluation:
     probability: npt.NDArray[np.float32]
 
 
-def proportion(successes: int, rows: int) -> Metric:
-    """A share with Wilson's score interval (1927): sound for small n and for shares near 0 and 1.
-
-    Raises:
-        ValueError: no rows, or more successes than rows.
-    """
-    if rows <= 0 or not 0 <= successes <= rows:
-        raise ValueError(f"{successes} of {rows} rows is not a share")
-    share = successes / rows
-    spread = Z95 * Z95 / rows
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z95 * math.sqrt(share * (1 - share) / rows + spread / (4 * rows)) / (1 + spread)
-    return Metric(value=share, low=max(0.0, min(share, centre - half)), high=min(1.0, max(share, centre + half)))
-
-
 def confusion(labels: Ints, predicted: Ints) -> Confusion:
     """Count the four outcomes of labels i[n] against predictions i[n], both 0 or 1."""
     counts = np.bincount(2 * np.asarray(labels, dtype=np.int64) + np.asarray(predicted, dtype=np.int64), minlength=4)
     return Confusion(*(int(count) for count in counts))
 
 
-def f1(counts: Confusion) -> Metric:
+def f1(counts: Confusion) -> Interval:
     """F1 of the positive class with an interval.
 
     F1 = 2J / (1 + J), where J = TP / (TP + FP + FN) is a binomial share given its denominator; Wilson's interval of J,
@@ -112,20 +96,20 @@ def f1(counts: Confusion) -> Metric:
     """
     union = counts.true_positive + counts.false_positive + counts.false_negative
     if union == 0:
-        return Metric(value=0.0, low=0.0, high=1.0)
-    jaccard = proportion(counts.true_positive, union)
+        return Interval(value=0.0, low=0.0, high=1.0)
+    jaccard = wilson(counts.true_positive, union)
     value, low, high = (2 * share / (1 + share) for share in (jaccard.value, jaccard.low, jaccard.high))
-    return Metric(value=value, low=low, high=high)
+    return Interval(value=value, low=low, high=high)
 
 
-def mean_of(values: Floats, low: float = -math.inf, high: float = math.inf) -> Metric:
+def mean_of(values: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
     """A mean of f[n] with the normal interval, clipped to the range [low, high] that it can take.
 
     Valid for tens of rows and more; a single row gets an interval of no width.
     """
     mean = float(np.mean(values))
     half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Metric(value=mean, low=max(low, mean - half), high=min(high, mean + half))
+    return Interval(value=mean, low=max(low, mean - half), high=min(high, mean + half))
 
 
 def _calibration_bins(confidence: Floats) -> npt.NDArray[np.int64]:
@@ -142,7 +126,7 @@ def _confidence(labels: Ints, probability: Floats) -> tuple[npt.NDArray[np.float
     return np.maximum(positive, 1.0 - positive), right
 
 
-def expected_calibration_error(labels: Ints, probability: Floats) -> Metric:
+def expected_calibration_error(labels: Ints, probability: Floats) -> Interval:
     """ECE (Naeini et al., 2015) of the more probable label's confidence, in up to 15 bins of equal mass.
 
     With the bins and the sign of each bin's gap held fixed, ECE is the mean of sign x (right - confidence), which gives
@@ -163,13 +147,13 @@ def reliability(labels: Ints, probability: Floats) -> tuple[ReliabilityBin, ...]
         ReliabilityBin(
             rows=int(here.sum()),
             confidence=float(confidence[here].mean()),
-            accuracy=proportion(int(right[here].sum()), int(here.sum())),
+            accuracy=wilson(int(right[here].sum()), int(here.sum())),
         )
         for here in (bins == index for index in np.unique(bins))
     )
 
 
-def paired_difference(right_a: Bools, right_b: Bools) -> Metric:
+def paired_difference(right_a: Bools, right_b: Bools) -> Interval:
     """Accuracy of b minus accuracy of a on the same n rows, with the interval of Agresti and Min (2005).
 
     They add half a row to each cell of the paired table, which keeps the interval honest when few rows differ.
@@ -180,10 +164,10 @@ def paired_difference(right_a: Bools, right_b: Bools) -> Metric:
     padded = rows + 2
     centre = (gained - lost) / padded
     half = Z95 * math.sqrt((gained + lost + 1) - (gained - lost) ** 2 / padded) / padded
-    return Metric(value=value, low=max(-1.0, min(value, centre - half)), high=min(1.0, max(value, centre + half)))
+    return Interval(value=value, low=max(-1.0, min(value, centre - half)), high=min(1.0, max(value, centre + half)))
 
 
-def mean_of_independent(first: Metric, second: Metric, low: float, high: float) -> Metric:
+def mean_of_independent(first: Interval, second: Interval, low: float, high: float) -> Interval:
     """The mean of two independent figures, with the interval that follows from theirs (MOVER; Zou and Donner, 2008),
     clipped to [low, high]."""
     value = (first.value + second.value) / 2
@@ -191,29 +175,29 @@ def mean_of_independent(first: Metric, second: Metric, low: float, high: float) 
         math.hypot(first.value - first.low, second.value - second.low) / 2,
         math.hypot(first.high - first.value, second.high - second.value) / 2,
     )
-    return Metric(value=value, low=max(low, value - below), high=min(high, value + above))
+    return Interval(value=value, low=max(low, value - below), high=min(high, value + above))
 
 
-def balanced_accuracy(counts: Confusion) -> Metric:
+def balanced_accuracy(counts: Confusion) -> Interval:
     """The mean of the two labels' shares of right answers: 0.5 for every constant answer, however rare a label is.
 
     With rows of one label only it is undefined: the value is 0 and the interval all of [0, 1].
     """
     if not counts.true_negative + counts.false_positive or not counts.true_positive + counts.false_negative:
-        return Metric(value=0.0, low=0.0, high=1.0)
-    negative = proportion(counts.true_negative, counts.true_negative + counts.false_positive)
-    positive = proportion(counts.true_positive, counts.true_positive + counts.false_negative)
+        return Interval(value=0.0, low=0.0, high=1.0)
+    negative = wilson(counts.true_negative, counts.true_negative + counts.false_positive)
+    positive = wilson(counts.true_positive, counts.true_positive + counts.false_negative)
     return mean_of_independent(negative, positive, 0.0, 1.0)
 
 
-def balanced_difference(right_a: Bools, right_b: Bools, labels: Ints) -> Metric:
+def balanced_difference(right_a: Bools, right_b: Bools, labels: Ints) -> Interval:
     """Balanced accuracy of b minus that of a on the same n rows.
 
     With rows of one label only it is undefined: the value is 0 and the interval all of [-1, 1].
     """
     negative, positive = labels == 0, labels == 1
     if not negative.any() or not positive.any():
-        return Metric(value=0.0, low=-1.0, high=1.0)
+        return Interval(value=0.0, low=-1.0, high=1.0)
     parts = [paired_difference(right_a[rows], right_b[rows]) for rows in (negative, positive)]
     return mean_of_independent(parts[0], parts[1], -1.0, 1.0)
 
@@ -253,7 +237,7 @@ def slices(texts: Sequence[str], tokens: Ints, truncated: Bools, right: Bools) -
         ("ASCII only", ~foreign),
     ]
     return tuple(
-        Slice(name, int(here.sum()), proportion(int(right[here].sum()), int(here.sum())))
+        Slice(name, int(here.sum()), wilson(int(right[here].sum()), int(here.sum())))
         for name, here in parts
         if here.any()
     )
@@ -295,9 +279,9 @@ def evaluate(
     return Evaluation(
         rows=rows,
         temperature=temperature,
-        accuracy=proportion(counts.true_positive + counts.true_negative, rows),
+        accuracy=wilson(counts.true_positive + counts.true_negative, rows),
         balanced_accuracy=balanced_accuracy(counts),
-        constant_accuracy=proportion(max(positives, rows - positives), rows),
+        constant_accuracy=wilson(max(positives, rows - positives), rows),
         constant_label=int(2 * positives > rows),
         f1=f1(counts),
         ece_before=expected_calibration_error(labels, before),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model_release.manifest import Metric
+from sentiment_common.intervals import Interval
 from training_job.measure.evaluate import balanced_difference, paired_difference
 
 Bools = npt.NDArray[np.bool_]
@@ -34,8 +34,8 @@ class Gate:
     champion: str | None = None
     rows: int | None = None
     champion_accuracy: float | None = None
-    difference: Metric | None = None
-    balanced_difference: Metric | None = None
+    difference: Interval | None = None
+    balanced_difference: Interval | None = None
     p_value: float | None = None
 
 
@@ -124,6 +124,6 @@ def judge(champion: str, champion_right: Bools, challenger_right: Bools, labels:
     return Gate(not worse, reason, champion, rows, before, difference, balanced, mcnemar(gained, lost))
 
 
-def _points(metric: Metric) -> str:
+def _points(metric: Interval) -> str:
     low, high = (f"{100 * end:+.2f}" for end in (metric.low, metric.high))
     return f"{100 * metric.value:+.2f} points (95 %: {low} to {high})"

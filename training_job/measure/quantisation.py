@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from model_release import Metric
-from training_job.measure.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference, proportion
+from sentiment_common.intervals import Interval, wilson
+from training_job.measure.evaluate import Bools, Floats, Ints, balanced_difference, paired_difference
 
 ACCEPTED_LOSS = 0.005  # of accuracy, int8 against fp32
 Variant = Literal["openvino-int8", "openvino-bf16"]
@@ -18,9 +18,9 @@ class Comparison:
     fp32."""
 
     rows: int
-    agreement: Metric
-    accuracy_difference: Metric
-    balanced_difference: Metric
+    agreement: Interval
+    accuracy_difference: Interval
+    balanced_difference: Interval
     largest_probability_difference: float
 
 
@@ -40,7 +40,7 @@ def compare(labels: Ints, full: Floats, quantised: Floats, threshold: float = 0.
     right = decided_full == truth, decided_int8 == truth
     return Comparison(
         rows=len(labels),
-        agreement=proportion(int(np.sum(decided_full == decided_int8)), len(labels)),
+        agreement=wilson(int(np.sum(decided_full == decided_int8)), len(labels)),
         accuracy_difference=paired_difference(*right),
         balanced_difference=balanced_difference(*right, np.asarray(labels)),
         largest_probability_difference=float(np.max(np.abs(np.asarray(full) - np.asarray(quantised)))),

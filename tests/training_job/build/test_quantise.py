@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.factories import make_model, make_texts, make_tokenizer
 
-from model_release import Encoding, Metric, OpenVINOEngine
+from model_release import Encoding, OpenVINOEngine
 from model_release.scoring.scorer import load_tokenizer, pad
+from sentiment_common.intervals import Interval
 from training_job.build.export import export_openvino
 from training_job.build.quantise import calibration_rows, quantise
 from training_job.measure.quantisation import Comparison, choose_default, compare
 
 
 def _lost(points: float) -> Comparison:
-    same = Metric(value=0.99, low=0.98, high=1.0)
-    difference = Metric(value=-points / 100, low=-0.1, high=0.1)
+    same = Interval(value=0.99, low=0.98, high=1.0)
+    difference = Interval(value=-points / 100, low=-0.1, high=0.1)
     return Comparison(2000, same, difference, difference, 0.2)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_release import EngineVariant, Manifest, Metric
+from model_release import EngineVariant, Manifest
+from sentiment_common.intervals import Interval
 from training_job.card import findings, plots
 from training_job.card.markdown import CardInputs, render_card, short_card
 from training_job.measure.baseline import Baseline
@@ -49,12 +50,12 @@ def inputs() -> CardInputs:
     )
     comparison = Comparison(
         200,
-        Metric(value=0.99, low=0.97, high=1),
-        Metric(value=-0.002, low=-0.01, high=0.006),
-        Metric(value=-0.003, low=-0.012, high=0.006),
+        Interval(value=0.99, low=0.97, high=1),
+        Interval(value=-0.002, low=-0.01, high=0.006),
+        Interval(value=-0.003, low=-0.012, high=0.006),
         0.0412,
     )
-    share = Metric(value=0.85, low=0.8, high=0.89)
+    share = Interval(value=0.85, low=0.8, high=0.89)
     pictures = {name: Path(f"plots/{name}.png") for name in plots.PICTURES}
     titles = findings.find(evaluation, {}, 0, manifest.labels)
     baseline = Baseline(share, share, 12_345)

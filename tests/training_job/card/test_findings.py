@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_release import Metric
+from sentiment_common.intervals import Interval, wilson
 from training_job.card import findings
-from training_job.measure.evaluate import Confusion, Slice, evaluate, proportion
+from training_job.measure.evaluate import Confusion, Slice, evaluate
 
 
-def _metric(value: float, half: float = 0.01) -> Metric:
-    return Metric(value=value, low=value - half, high=value + half)
+def _metric(value: float, half: float = 0.01) -> Interval:
+    return Interval(value=value, low=value - half, high=value + half)
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_confusion_gives_the_share_of_each_true_label() -> None:
 
 
 def test_the_weakest_kind_of_text_is_named_only_where_it_is_measurably_weaker() -> None:
-    overall = proportion(1722, 2000)
-    long, tiny = Slice("tokens > 381", 500, proportion(403, 500)), Slice("tiny", 29, proportion(0, 29))
-    plain = Slice("ASCII only", 900, proportion(774, 900))
+    overall = wilson(1722, 2000)
+    long, tiny = Slice("tokens > 381", 500, wilson(403, 500)), Slice("tiny", 29, wilson(0, 29))
+    plain = Slice("ASCII only", 900, wilson(774, 900))
     said = findings.slice_finding([plain, long, tiny], overall)
     assert said == "Weakest: tokens > 381, 80.6 % (76.9 to 83.8 %), against 86.1 % on all test rows"
     assert findings.slice_finding([plain, tiny], overall).startswith(
@@ -48,7 +48,7 @@ def test_the_weakest_kind_of_text_is_named_only_where_it_is_measurably_weaker() 
 
 def test_training_names_the_best_validation_with_its_interval() -> None:
     curves = {"train_loss": [(1.0, 0.1)], "validation_accuracy": [(45.0, 0.86), (51.0, 0.89), (63.0, 0.89)]}
-    interval = proportion(89, 100)
+    interval = wilson(89, 100)
     said = findings.training_finding(curves, 100)
     bounds = f"({100 * interval.low:.1f} to {100 * interval.high:.1f} %)"
     assert said == f"Best validation accuracy: 89.0 % {bounds} of 100 rows, at step 51"
@@ -62,7 +62,7 @@ def test_certainty_counts_the_sure_answers_of_both_labels() -> None:
     labels = np.array([0, 1, 1, 0])
     base = evaluate(["a"] * 4, labels, np.zeros(4), np.ones(4, int), np.zeros(4, bool), temperature=1, threshold=0.5)
     some = replace(base, probability=np.array([0.05, 0.96, 0.03, 0.6], np.float32))
-    right = proportion(2, 3)
+    right = wilson(2, 3)
     assert findings.certainty_finding(some) == (
         "75.0 % of the answers have 90 % confidence or more; "
         f"66.7 % ({100 * right.low:.1f} to {100 * right.high:.1f} %) of those are right"

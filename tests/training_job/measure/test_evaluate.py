@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
+from sentiment_common.intervals import wilson
 from training_job.measure import evaluate
 from training_job.measure.evaluate import Confusion
 
@@ -19,29 +19,6 @@ def answers(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     rows = draw(st.lists(st.tuples(st.booleans(), st.floats(0, 1, width=32)), min_size=1, max_size=120))
     labels, probability = zip(*rows, strict=True)
     return np.array(labels, dtype=np.int64), np.array(probability)
-
-
-@given(st.integers(1, 5000), st.floats(0, 1))
-def test_wilson_is_scipys_wilson(rows: int, share: float) -> None:
-    successes = round(rows * share)
-    ours = evaluate.proportion(successes, rows)
-    theirs = binomtest(successes, rows).proportion_ci(0.95, method="wilson")
-    assert ours.low == pytest.approx(theirs.low, abs=1e-9)
-    assert ours.high == pytest.approx(theirs.high, abs=1e-9)
-    assert 0 <= ours.low <= ours.value <= ours.high <= 1
-
-
-@pytest.mark.parametrize(("successes", "rows"), [(0, 0), (3, 2), (-1, 4)])
-def test_no_share_of_impossible_counts(successes: int, rows: int) -> None:
-    with pytest.raises(ValueError, match="is not a share"):
-        evaluate.proportion(successes, rows)
-
-
-def test_wilson_covers_the_truth_about_95_times_in_100() -> None:
-    drawn = np.random.default_rng(1).binomial(80, 0.93, size=4000)
-    intervals = [evaluate.proportion(int(k), 80) for k in drawn]
-    covered = np.mean([item.low <= 0.93 <= item.high for item in intervals])
-    assert 0.93 < covered < 0.975
 
 
 @given(counts, counts, counts, counts)
@@ -186,7 +163,7 @@ def test_a_constant_answer_has_half_of_the_balanced_accuracy() -> None:
     found = evaluate.evaluate(
         ["a text"] * 500, labels, np.full(500, -2.0), size, size < 0, temperature=1, threshold=0.5
     )
-    assert found.accuracy == found.constant_accuracy == evaluate.proportion(495, 500) and found.constant_label == 0
+    assert found.accuracy == found.constant_accuracy == wilson(495, 500) and found.constant_label == 0
     assert found.balanced_accuracy.value == 0.5 and 0.25 <= found.balanced_accuracy.low < 0.5
     assert evaluate.balanced_accuracy(evaluate.Confusion(3, 1, 0, 0)).low == 0.0  # undefined without positive rows
     counts = evaluate.Confusion(90, 10, 1, 9)
