@@ -24,7 +24,7 @@ demo: setup ## Train, release, serve, log and watch on this machine (TRAIN_DATA=
 	@$(BIN)/sentiment demo
 
 test: setup ## Run the tests (TEST_WORKERS=1 for one process)
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 # tritonclient has an environment of its own: it defines the protobufs that kserve defines too.
 $(VENV)-triton: tests/conformance/requirements.txt lock/conformance.txt
