@@ -8,17 +8,17 @@ from typing import TypeVar
 
 import numpy as np
 
-from drift_cronjob.battery import Battery, BatteryLimits, run_battery
+from drift_cronjob.actions.feedback_export import export
+from drift_cronjob.actions.retention import remove_old
+from drift_cronjob.actions.retrain import retrain
+from drift_cronjob.detectors.battery import Battery, BatteryLimits, run_battery
 from drift_cronjob.errors import DriftError
-from drift_cronjob.feedback_export import export
 from drift_cronjob.outcome import DriftOutcome, Findings
-from drift_cronjob.retention import remove_old
-from drift_cronjob.retrain import retrain
-from drift_cronjob.sample import Sample
 from drift_cronjob.settings import DriftSettings
-from drift_cronjob.sources import Traffic, choose_release, fetch_reference, read_traffic, reference_sample
-from drift_cronjob.thresholds import judge
-from drift_cronjob.verdict import Decision, Verdict, decide, not_enough
+from drift_cronjob.statistics.thresholds import judge
+from drift_cronjob.statistics.verdict import Decision, Verdict, decide, not_enough
+from drift_cronjob.window.sample import Sample
+from drift_cronjob.window.sources import Traffic, choose_release, fetch_reference, read_traffic, reference_sample
 from model_release import ReleaseError, ReleaseStore
 from model_release.scoring.features import DESCRIPTORS
 from prediction_log import DriftReportRow, LogError, WindowReader, save_report, set_report_address

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from drift_cronjob.battery import Battery
-from drift_cronjob.sample import Sample
-from drift_cronjob.sources import Traffic
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.verdict import Decision, Verdict
+from drift_cronjob.detectors.battery import Battery
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.verdict import Decision, Verdict
+from drift_cronjob.window.sample import Sample
+from drift_cronjob.window.sources import Traffic
 from model_release import Manifest
 
 INCOMPLETE = 3  # exit code: the verdict is stable, and a step that was asked for failed

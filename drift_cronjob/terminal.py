@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from drift_cronjob.outcome import DriftOutcome
-from drift_cronjob.verdict import Verdict
-from drift_cronjob.wording import number, title
+from drift_cronjob.statistics.verdict import Verdict
+from drift_cronjob.statistics.wording import number, title
 
 _STYLES = {
     Verdict.STABLE: "green",

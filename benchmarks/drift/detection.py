@@ -27,11 +27,11 @@ from pools import CACHE, joined, match_lengths, read_rows, scored
 from rich.console import Console
 from rich.progress import track
 
-from drift_cronjob.battery import BatteryLimits, run_battery
-from drift_cronjob.sample import Sample
-from drift_cronjob.sources import choose_release
-from drift_cronjob.thresholds import judge
-from drift_cronjob.verdict import Verdict, decide
+from drift_cronjob.detectors.battery import BatteryLimits, run_battery
+from drift_cronjob.statistics.thresholds import judge
+from drift_cronjob.statistics.verdict import Verdict, decide
+from drift_cronjob.window.sample import Sample
+from drift_cronjob.window.sources import choose_release
 from model_release import ReleaseStore, Scorer
 from model_release.scoring.features import DESCRIPTORS
 from sentiment_common.intervals import wilson

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from drift_cronjob.sample import Sample
+from drift_cronjob.window.sample import Sample
 from model_release import Scorer
 from model_release.scoring.features import DESCRIPTORS, describe, sketch
 

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from drift_cronjob.permutation import permutation_p_value, permuted_labels
-from drift_cronjob.statistic import FloatArray, Statistic
+from drift_cronjob.statistics.permutation import permutation_p_value, permuted_labels
+from drift_cronjob.statistics.statistic import FloatArray, Statistic
 
 Rows = npt.NDArray[np.intp]
 _RIDGE = 0.03  # sklearn's C; strong, because 64 columns meet a few hundred rows

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from drift_cronjob.detectors.univariate import Contrast, compare
-from drift_cronjob.statistic import FloatArray, Statistic
-from drift_cronjob.wording import describe_shift
+from drift_cronjob.statistics.statistic import FloatArray, Statistic
+from drift_cronjob.statistics.wording import describe_shift
 
 
 def descriptor_drift(

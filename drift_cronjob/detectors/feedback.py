@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import fisher_exact
 
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.wording import percent
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.wording import percent
 from sentiment_common.intervals import wilson
 
 

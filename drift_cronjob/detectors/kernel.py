@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from drift_cronjob.permutation import permutation_p_value, permuted_labels
-from drift_cronjob.statistic import FloatArray, Statistic
+from drift_cronjob.statistics.permutation import permutation_p_value, permuted_labels
+from drift_cronjob.statistics.statistic import FloatArray, Statistic
 
 _TOLERANCE = 1e-5  # float32 sums of the same terms in another order count as tied
 _MEDIAN_ROWS = 500

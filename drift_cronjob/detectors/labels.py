@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import fisher_exact
 
-from drift_cronjob.intervals import newcombe
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.wording import percent
+from drift_cronjob.statistics.intervals import newcombe
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.wording import percent
 from sentiment_common.intervals import Z95, Interval, wilson
 
 Labels = npt.NDArray[np.int8]

@@ -3,9 +3,9 @@
 import numpy as np
 
 from drift_cronjob.detectors.univariate import Contrast, compare
-from drift_cronjob.intervals import mean_difference
-from drift_cronjob.statistic import FloatArray, Statistic
-from drift_cronjob.wording import number, percent
+from drift_cronjob.statistics.intervals import mean_difference
+from drift_cronjob.statistics.statistic import FloatArray, Statistic
+from drift_cronjob.statistics.wording import number, percent
 
 
 def _standardised(distance: float, reference: FloatArray) -> float:

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from drift_cronjob.permutation import permutation_p_value, permuted_labels
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.permutation import permutation_p_value, permuted_labels
+from drift_cronjob.statistics.statistic import FloatArray
 
 Kind = Literal["ks", "wasserstein", "fall"]
 Whole = npt.NDArray[np.signedinteger]

@@ -18,9 +18,9 @@ from drift_cronjob.errors import DriftError
 from drift_cronjob.monitor.card import Card, make_card
 from drift_cronjob.monitor.figures import DriftCheck
 from drift_cronjob.monitor.settings import MonitorSettings
-from drift_cronjob.novelty import novelty
-from drift_cronjob.sample import first_copies
-from drift_cronjob.sources import fetch_reference
+from drift_cronjob.window.novelty import novelty
+from drift_cronjob.window.sample import first_copies
+from drift_cronjob.window.sources import fetch_reference
 from model_release import ReleaseStore
 from model_release.reference import REFERENCE, Reference
 from prediction_log import WindowReader

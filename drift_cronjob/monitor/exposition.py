@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from drift_cronjob.monitor.figures import DriftCheck, newest_by_release
 from drift_cronjob.monitor.watch import Figures
-from drift_cronjob.verdict import Verdict
+from drift_cronjob.statistics.verdict import Verdict
 from sentiment_common.intervals import Interval
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from drift_cronjob.sample import Sample
-from drift_cronjob.wording import title
+from drift_cronjob.statistics.wording import title
+from drift_cronjob.window.sample import Sample
 from model_release.scoring.features import DESCRIPTORS
 
 _MAX_ROWS = 5_000  # the page holds every row it draws

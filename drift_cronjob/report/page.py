@@ -7,12 +7,12 @@ from importlib import resources
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from drift_cronjob.intervals import mean_difference
 from drift_cronjob.outcome import Findings
 from drift_cronjob.report import plots, titles
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.verdict import Verdict
-from drift_cronjob.wording import number, title
+from drift_cronjob.statistics.intervals import mean_difference
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.verdict import Verdict
+from drift_cronjob.statistics.wording import number, title
 from model_release.scoring.features import DESCRIPTORS
 from sentiment_common import look
 from sentiment_common.intervals import Interval, wilson

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-from drift_cronjob.sample import Sample
-from drift_cronjob.statistic import FloatArray
-from drift_cronjob.wording import middles, phrase_of
+from drift_cronjob.statistics.statistic import FloatArray
+from drift_cronjob.statistics.wording import middles, phrase_of
+from drift_cronjob.window.sample import Sample
 from sentiment_common import look
 from sentiment_common.intervals import Interval, wilson
 from sentiment_common.pictures import figure, in_percent, styled

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.statistic import Statistic
 
 
 def _note(statistics: Sequence[Statistic], *names: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.drift_systems import FOREIGN, LIKE, System
 
-from drift_cronjob.verdict import Verdict
+from drift_cronjob.statistics.verdict import Verdict
 from model_release.scoring.features import DESCRIPTORS
 from prediction_log import add_feedback, latest_reports
 

@@ -19,7 +19,7 @@ from drift_cronjob.monitor.card import measure
 from drift_cronjob.monitor.figures import DriftCheck
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.watch import Watch
-from drift_cronjob.novelty import novelty
+from drift_cronjob.window.novelty import novelty
 from model_release import ReleaseStore, Scorer
 from model_release.scoring.features import sketch, text_hash
 from prediction_log import DriftReportRow, PredictionRecord, save_report, upgrade

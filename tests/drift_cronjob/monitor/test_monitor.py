@@ -28,7 +28,7 @@ from drift_cronjob.monitor.figures import JobState
 from drift_cronjob.monitor.settings import MonitorSettings
 from drift_cronjob.monitor.sources import LogSource
 from drift_cronjob.monitor.watch import HOURS, Watch
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.statistic import Statistic
 from model_release import ReleaseError
 from prediction_log import DriftReportRow, LogError, add_feedback, save_report, upgrade
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit import kube_config
 
+from drift_cronjob.actions.retrain import Training, _job, reason_against, retrain
 from drift_cronjob.errors import DriftError
-from drift_cronjob.retrain import Training, _job, reason_against, retrain
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)

@@ -8,7 +8,7 @@ from drift_cronjob.detectors.descriptors import descriptor_drift
 from drift_cronjob.detectors.feedback import feedback_accuracy
 from drift_cronjob.detectors.labels import estimated_positive_share, label_shift
 from drift_cronjob.detectors.scores import score_drift
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.statistic import Statistic
 
 
 def scored(rng: np.random.Generator, rows: int, sure: float = 2.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from drift_cronjob.detectors.classifier import classifier_two_sample
 from drift_cronjob.detectors.kernel import maximum_mean_discrepancy
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.statistic import Statistic
 
 Detector = Callable[..., Statistic]
 BOTH = pytest.mark.parametrize("detector", [classifier_two_sample, maximum_mean_discrepancy])

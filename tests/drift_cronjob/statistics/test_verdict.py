@@ -1,8 +1,8 @@
 import pytest
 
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.thresholds import RULES, judge, rule_of
-from drift_cronjob.verdict import Verdict, decide, not_enough
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.thresholds import RULES, judge, rule_of
+from drift_cronjob.statistics.verdict import Verdict, decide, not_enough
 
 
 def statistic(name: str, p_value: float, size: float) -> Statistic:

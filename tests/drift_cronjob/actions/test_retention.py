@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift_cronjob.actions.retention import EVIDENTLY_DAYS, is_old, remove_old
 from drift_cronjob.errors import DriftError
-from drift_cronjob.retention import EVIDENTLY_DAYS, is_old, remove_old
 from drift_cronjob.settings import DriftSettings
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp, kstest, wasserstein_distance
 
 from drift_cronjob.detectors.univariate import Contrast, Kind, compare
-from drift_cronjob.permutation import permutation_p_value, permutations_needed, permuted_labels
+from drift_cronjob.statistics.permutation import permutation_p_value, permutations_needed, permuted_labels
 
 columns = st.lists(st.integers(-4, 4).map(float), min_size=1, max_size=30)
 

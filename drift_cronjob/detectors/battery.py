@@ -12,9 +12,9 @@ from drift_cronjob.detectors.feedback import feedback_accuracy
 from drift_cronjob.detectors.kernel import maximum_mean_discrepancy
 from drift_cronjob.detectors.labels import label_shift
 from drift_cronjob.detectors.scores import score_drift
-from drift_cronjob.permutation import permutations_needed
-from drift_cronjob.sample import Sample
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.permutation import permutations_needed
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.window.sample import Sample
 
 _SCORE_TESTS = 4  # margin, confidence, estimated accuracy, label share
 

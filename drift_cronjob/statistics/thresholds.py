@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from drift_cronjob.multiple_testing import benjamini_hochberg, benjamini_hochberg_cut
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.multiple_testing import benjamini_hochberg, benjamini_hochberg_cut
+from drift_cronjob.statistics.statistic import Statistic
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from drift_cronjob.actions.feedback_export import EXPORTED
 from drift_cronjob.errors import DriftError
-from drift_cronjob.feedback_export import EXPORTED
 from drift_cronjob.settings import DriftSettings
 from sentiment_common.object_store import open_store
 

@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from drift_cronjob.battery import BatteryLimits, run_battery
-from drift_cronjob.sample import Sample, first_copies
-from drift_cronjob.thresholds import judge
-from drift_cronjob.verdict import Decision, Verdict, decide
+from drift_cronjob.detectors.battery import BatteryLimits, run_battery
+from drift_cronjob.statistics.thresholds import judge
+from drift_cronjob.statistics.verdict import Decision, Verdict, decide
+from drift_cronjob.window.sample import Sample, first_copies
 from model_release.scoring.features import DESCRIPTORS
 
 ALPHA = 0.05

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drift_cronjob.statistic import Statistic
+from drift_cronjob.statistics.statistic import Statistic
 
 _REASONS_GIVEN = 3
 # A reason begins with what a person can check for themselves; other statistics follow by their weight.

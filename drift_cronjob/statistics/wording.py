@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.statistic import FloatArray
 
 
 def number(value: float) -> str:

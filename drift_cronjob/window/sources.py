@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drift_cronjob.errors import DriftError, NothingServed
-from drift_cronjob.sample import Sample, first_copies
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.statistic import FloatArray
+from drift_cronjob.window.sample import Sample, first_copies
 from model_release import Manifest, ReleaseStore
 from model_release.reference import REFERENCE, Reference, read_reference
 from model_release.scoring.features import DESCRIPTORS

@@ -1,8 +1,8 @@
 """The titles of the report's pictures: the tests' own sentences."""
 
 from drift_cronjob.report import titles
-from drift_cronjob.statistic import Statistic
-from drift_cronjob.wording import phrase_of
+from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.wording import phrase_of
 
 
 def _statistic(name: str, note: str, effect: float = 0.5, p_value: float = 0.001) -> Statistic:

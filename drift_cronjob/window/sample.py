@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.statistic import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from drift_cronjob.multiple_testing import benjamini_hochberg, benjamini_hochberg_cut
+from drift_cronjob.statistics.multiple_testing import benjamini_hochberg, benjamini_hochberg_cut
 
 p_lists = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from kit.log_rows import record, write
 
+from drift_cronjob.actions.feedback_export import export
 from drift_cronjob.errors import DriftError
-from drift_cronjob.feedback_export import export
 from drift_cronjob.settings import DriftSettings
 from prediction_log import PredictionRecord, add_feedback, upgrade
 from prediction_log.database.connection import connected, parse_url, run

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.statistic import FloatArray
 from sentiment_common.intervals import Z95, Interval
 
 

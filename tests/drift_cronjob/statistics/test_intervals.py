@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from drift_cronjob.intervals import mean_difference, newcombe
+from drift_cronjob.statistics.intervals import mean_difference, newcombe
 from sentiment_common.intervals import wilson
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from drift_cronjob.statistic import FloatArray
+from drift_cronjob.statistics.statistic import FloatArray
 
 
 def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:

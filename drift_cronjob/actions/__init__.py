@@ -1,0 +1,1 @@
+"""Steps after a verdict: start a training, export feedback, remove old files."""

@@ -1,0 +1,1 @@
+"""Results of tests: p-values, thresholds, verdict, wording. Plain numbers only."""
