@@ -21,6 +21,11 @@ FRONT = "sentiment_cli"  # starts the programs, and may import any of them
 PACKAGES = (SHARED, *CONTRACTS, *PROGRAMS, FRONT)
 # Lowest first. Rooms of one line do not import each other.
 LAYERS: dict[str, tuple[str, ...]] = {
+    "sentiment_common": (
+        "addresses client_address cron_jobs database_lock disk errors intervals json_terms look object_store open_files "
+        "pod_trouble propagators settings",
+        "console http kubernetes_api pictures",
+    ),
     "model_release": (
         "errors",
         "manifest store_trouble",
@@ -68,6 +73,24 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "server",
         "cli",
         "kserve_model __main__",
+    ),
+    "drift_cronjob": (
+        "errors settings statistics",
+        "actions window",
+        "detectors monitor",
+        "outcome",
+        "report terminal",
+        "check",
+        "cli",
+        "__main__",
+    ),
+    "sentiment_cli": (
+        "errors settings",
+        "client health lazy releases",
+        "app checks demo status",
+        "doctor page",
+        "cluster serve",
+        "__main__",
     ),
 }
 # Rooms of training_job that work on plain data, and the libraries that they do without.
