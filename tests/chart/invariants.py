@@ -17,6 +17,7 @@ from chart.objects import (
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 _LABEL = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
+_EXPONENT = re.compile(r"(?<![\w.-])[0-9]+(\.[0-9]+)?e[-+][0-9]+(?![\w.-])")
 _COMPONENT = "app.kubernetes.io/component"
 _RECOMMENDED = ("name", "instance", "version", "component", "part-of", "managed-by")
 # Volumes that the standard `restricted` allows.
@@ -35,6 +36,8 @@ def check(objects: list[Object], values: dict[str, Any]) -> None:
     _references(whole, pods, set(user_named(values)))
     _selectors(whole, pods)
     _roles(objects)
+    for each in whole:
+        _numbers(each, name_of(each))
     _average(objects, values)
 
 
@@ -152,6 +155,21 @@ def _roles(objects: list[Object]) -> None:
         if each["kind"] in ("Role", "ClusterRole"):
             for rule in each["rules"]:
                 assert "*" not in [*rule.get("verbs", []), *rule.get("resources", [])], f"{name_of(each)} gives all"
+
+
+def _numbers(thing: object, where: str) -> None:
+    """Numbers are written in digits: programs and Kubernetes refuse 1e+06 for a whole number. Dashboards are JSON."""
+    if isinstance(thing, dict):
+        for key, each in thing.items():
+            if not key.endswith(".json"):
+                _numbers(each, f"{where}.{key}")
+    elif isinstance(thing, list):
+        for each in thing:
+            _numbers(each, where)
+    elif isinstance(thing, str):
+        assert not (found := _EXPONENT.search(thing)), f"{where} holds {found[0]}"
+    else:
+        assert not isinstance(thing, float) or abs(thing) < 1e6, f"{where} is a float"
 
 
 def _average(objects: list[Object], values: dict[str, Any]) -> None:

@@ -17,7 +17,8 @@ _KNOWN: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def _resolve(schema: Values) -> Values:
+def resolve(schema: Values) -> Values:
+    """Return the schema that a reference stands for."""
     while "$ref" in schema:
         found: Values = SCHEMA
         for part in schema["$ref"].removeprefix("#/").split("/"):
@@ -37,7 +38,7 @@ def _text(schema: Values) -> st.SearchStrategy[str]:
 
 def _of(schema: Values, path: str, *, whole: bool = False) -> st.SearchStrategy[Any]:
     """Values of a schema; `whole` draws required keys always, because a list's items have no defaults."""
-    schema = _resolve(schema)
+    schema = resolve(schema)
     if path in _KNOWN:
         return _KNOWN[path]
     if "enum" in schema:
@@ -48,11 +49,14 @@ def _of(schema: Values, path: str, *, whole: bool = False) -> st.SearchStrategy[
         if choice in schema:
             return st.one_of([_of(each, path, whole=whole) for each in schema[choice]])
     kind = schema.get("type", "object")
-    match kind[0] if isinstance(kind, list) else kind:
+    if isinstance(kind, list):
+        return st.one_of([_of({**schema, "type": each}, path, whole=whole) for each in kind])
+    match kind:
         case "boolean":
             return st.booleans()
         case "integer":
-            return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000))
+            most = schema.get("maximum", 10**9)
+            return st.integers(schema.get("minimum", 0), most) | st.just(most)
         case "number":
             least, most = schema.get("minimum", schema.get("exclusiveMinimum", 0)), schema.get("maximum", 1000)
             return st.floats(least, most, exclude_min="exclusiveMinimum" in schema).map(lambda x: round(x, 6) or most)
@@ -163,5 +167,3 @@ def _settle_server(drawn: Values) -> None:
         server.pop("apiKeys", None)
     if gateway:
         drawn["gateway"]["name"] = "the-gateway"
-    for section in ("server", "training", "drift"):
-        drawn.get(section, {}).pop("env", None)

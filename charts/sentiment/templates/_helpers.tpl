@@ -162,6 +162,14 @@ http://{{ include "sentiment.fullname" . }}-mlflow:5000
 {{- end -}}
 
 {{/*
+A number, truth value or text of the values as text. Helm reads each number of a values file as a float and prints it as
+1e+06 from 1,000,000 on, which no program takes for a whole number. Arguments: the value.
+*/}}
+{{- define "sentiment.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end -}}
+
+{{/*
 Environment variables that a user adds, in the order of their names. Arguments: dict root key (of the values) env, and
 taken: those that the chart sets from other values.
 */}}
@@ -171,8 +179,8 @@ taken: those that the chart sets from other values.
 {{- if has $name (concat $shared $.taken) }}
 {{- fail (printf "%s holds %s, which the chart sets itself: set the value that it comes from." $.key $name) }}
 {{- end }}
-- name: {{ $name }}
-  value: {{ $value | toString | quote }}
+- name: {{ $name | quote }}
+  value: {{ include "sentiment.text" $value | quote }}
 {{- end }}
 {{- end -}}
 
