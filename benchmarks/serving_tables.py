@@ -1,6 +1,7 @@
 """The tables of the serving benchmarks."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from harness import markdown
@@ -151,6 +152,10 @@ def _interval(share: Document) -> str:
     return f"{share['share']:.2%} ({share['low']:.2%} to {share['high']:.2%})"
 
 
+def _start(seconds: Sequence[float]) -> str:
+    return f"{median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
 def checkouts(document: Document) -> str:
     """Two checkouts in pairs, and the memory of each."""
     commits, lines = document["commits"], []
@@ -166,7 +171,8 @@ def checkouts(document: Document) -> str:
         [f"resident {moment}, MiB", *(document["resident_mib"][side][moment] for side in commits)]
         for moment in document["resident_mib"]["before"]
     ]
-    resident.append(["start to ready, s", *document["ready_seconds"].values()])
+    starts = document["ready_seconds"].values()
+    resident.append(["start to ready, s (median, least to most)", *(_start(seconds) for seconds in starts)])
     summary = f"{commits['before']} and {commits['after']}, both servers running, one under load at a time; "
     summary += (
         f"{document['threads']} threads, {document['release']['base_model']}, runs of {document['seconds']:g} s:\n\n"
