@@ -6,7 +6,7 @@ TEST_WORKERS ?= 2
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types browser-test docs docs-serve references findings images push kind-up kind-down deploy port-forward uninstall manifests e2e
+.PHONY: help setup demo test conformance lint format lock clean frontend frontend-types protos browser-test docs docs-serve references findings images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
 # The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
@@ -65,6 +65,9 @@ frontend: ## Build the page and run its unit tests (it needs Node.js 20.19 or ne
 frontend-types: setup ## Write the page's types from what the programs' OpenAPI says
 	@PYTHONPATH=. $(BIN)/python scripts/openapi.py
 	cd frontend && npm run types
+
+protos: setup ## Write the module of the gRPC service from model_server/rpc/proto/inference.proto
+	@$(BIN)/python scripts/protos.py
 
 browser-test: setup frontend ## The page in Chromium, before real programs (CHROMIUM=/usr/bin/chromium); pictures in var/screens
 	cd frontend && npm run browser

@@ -15,22 +15,12 @@ from model_server.access.keys import Key
 from model_server.errors import InvalidInput, ServingError
 from model_server.rpc.inbox import Inbox, Lane
 from model_server.rpc.keys import ended_early, retry_metadata
-from model_server.rpc.messages import SERVICE, ModelInferRequest, RepositoryIndexRequest, pb, read_named
+from model_server.rpc.messages import SERVICE, pb
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 PaidCall = Callable[[Any, Any, Key | None], Awaitable[Any]]
 Count = Callable[[str, float, Exception | None, Key | None], None]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
-# Method → what reads its message.
-_READERS: dict[str, Callable[[bytes], Any]] = {
-    **{name: getattr(pb, f"{name}Request").FromString for name in _METHODS},
-    "ModelInfer": ModelInferRequest.FromString,
-    "RepositoryIndex": RepositoryIndexRequest.FromString,
-    "RepositoryModelLoad": read_named("RepositoryModelLoadRequest"),
-    "RepositoryModelUnload": read_named("RepositoryModelUnloadRequest"),
-}
-
-
 _EMPTY = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # their messages have no fields: not waited for
 
 
@@ -95,14 +85,14 @@ def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count
     """Serve the servicer's methods, which have the protocol's names. `count` counts calls of ModelInfer."""
 
     def handler(name: str) -> Any:
-        call, read = getattr(servicer, name), _READERS[name]
+        call, read = getattr(servicer, name), getattr(pb, f"{name}Request").FromString
         if name in _EMPTY:
             return _answering(call, read(b""))
         if name == "ModelInfer":
             return reading(name, call, read, inbox, inbox.uploads, count)
         return reading(name, keyless(call), read, inbox, inbox.questions, not_counted)
 
-    handlers = {name: stream_unary(handler(name)) for name in _READERS}
+    handlers = {name: stream_unary(handler(name)) for name in _METHODS}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 

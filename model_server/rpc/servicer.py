@@ -1,4 +1,4 @@
-"""gRPC: an own servicer over KServe's protobufs. It only translates, as `rest` does."""
+"""The methods of the gRPC service, and the server that they run in."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ from model_server.protocol.tensors import (
 from model_server.rpc.handlers import add_inference_service
 from model_server.rpc.inbox import Inbox
 from model_server.rpc.keys import KeyInterceptor, ended_early, retry_metadata
-from model_server.rpc.messages import PARAMETER_KINDS, RepositoryIndexResponse, pb
+from model_server.rpc.messages import PARAMETER_KINDS, pb
 from model_server.rpc.options import channel_options
 from model_server.rpc.standard import add_standard_services
 from sentiment_common.client_address import grpc_client_address
@@ -165,19 +165,27 @@ class Servicer:
                 ready=request.ready,
                 repository=request.repository_name,
             )
-            return RepositoryIndexResponse(models=entries)
+            return pb.RepositoryIndexResponse(models=entries)
 
     async def RepositoryModelLoad(self, request: Any, context: Context) -> Any:  # noqa: N802
-        """KServe's message has no parameters, so the release is named by the call's metadata."""
+        """Load the release that the call's metadata names: KServe's message has no field for it."""
         async with self._answering(context):
             release = dict(context.invocation_metadata() or ()).get(RELEASE)
-            await self._switch.load(request.model_name, wanted_release({"parameters": {RELEASE: release}}))
-            return pb.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
+            name = model_name_in(request)
+            await self._switch.load(name, wanted_release({"parameters": {RELEASE: release}}))
+            return pb.RepositoryModelLoadResponse(model_name=name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any, context: Context) -> Any:  # noqa: N802
         async with self._answering(context):
-            await self._switch.unload(request.model_name)
-            return pb.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
+            name = model_name_in(request)
+            await self._switch.unload(name)
+            return pb.RepositoryModelUnloadResponse(model_name=name, isUnloaded=True)
+
+
+def model_name_in(request: Any) -> str:
+    """Return the model's name from a load or unload, which KServe and Triton put into different fields."""
+    name: str = request.triton_model_name or request.model_name
+    return name
 
 
 def _deadline(context: Context) -> float | None:

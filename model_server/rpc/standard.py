@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
 from grpc_reflection.v1alpha.reflection import aio
 from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
@@ -16,13 +17,16 @@ from model_server.lifecycle.state import ServerState
 from model_server.rpc.handlers import keyless, not_counted, reading, stream_unary
 from model_server.rpc.inbox import Inbox
 from model_server.rpc.keys import retry_metadata
-from model_server.rpc.messages import POOL, SERVICE
+from model_server.rpc.messages import SERVICE, pb
 from model_server.settings import ServerSettings
 
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _STATUS = health_pb2.HealthCheckResponse.ServingStatus
 _SERVICES = ("", SERVICE)
 WATCH_SECONDS = 0.2
+_POOL = pb.DESCRIPTOR.pool  # reflection describes the standard services as well
+for _described in (health_pb2, reflection_pb2):
+    _POOL.AddSerializedFile(_described.DESCRIPTOR.serialized_pb)
 
 
 class Lasting:
@@ -87,7 +91,7 @@ class Reflection(aio.ReflectionServicer):  # type: ignore[misc]
     """gRPC's own reflection, with a bound on its calls and on the time between two messages."""
 
     def __init__(self, inbox: Inbox, lasting: Lasting) -> None:
-        super().__init__((SERVICE, _HEALTH, REFLECTION), pool=POOL)
+        super().__init__((SERVICE, _HEALTH, REFLECTION), pool=_POOL)
         self._inbox, self._lasting = inbox, lasting
 
     async def _messages(self, context: Any) -> AsyncIterator[Any]:

@@ -48,9 +48,9 @@ def check_grpc_port(target: str, view: ServerView) -> Check:
     """Check that the gRPC port is free or ours."""
     import grpc
 
-    from sentiment_cli.client.protobufs import protobufs
+    from model_server.rpc.messages import pb
+    from sentiment_cli.client.rpc import method
 
-    messages, stub = protobufs()
     host, port = split_target(target, 8081)
     if not listens(host, port):
         if view.problem is None:
@@ -58,7 +58,7 @@ def check_grpc_port(target: str, view: ServerView) -> Check:
         return ok("gRPC port", f"{port} is free")
     with grpc.insecure_channel(target) as channel:
         try:
-            stub(channel).ServerLive(messages.ServerLiveRequest(), timeout=3)
+            method(channel, "ServerLive")(pb.ServerLiveRequest(), timeout=3)
         except grpc.RpcError:
             remedy = f"end what uses port {port}, or choose another: sentiment serve --grpc-port …, doctor --grpc …"
             return fail("gRPC port", f"{port} is used, but not by our server", remedy)

@@ -100,13 +100,13 @@ class Grpc:
     def __init__(self, target: str, model: str = "sentiment", timeout: float = TIMEOUT_SECONDS) -> None:
         import grpc
 
-        from sentiment_cli.client.protobufs import protobufs
+        from model_server.rpc.messages import pb
+        from sentiment_cli.client.rpc import method
 
-        messages, stub = protobufs()
         self.target, self.model, self.timeout = target, model, timeout
-        self._grpc, self._messages = grpc, messages
+        self._grpc, self._messages = grpc, pb
         self._channel = grpc.insecure_channel(target)
-        self._stub = stub(self._channel)
+        self._infer = method(self._channel, "ModelInfer")
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         messages = self._messages
@@ -115,7 +115,7 @@ class Grpc:
         outputs = [messages.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in wire.OUTPUTS]
         request = messages.ModelInferRequest(model_name=self.model, inputs=[tensor], outputs=outputs)
         try:
-            response = self._stub.ModelInfer(request, timeout=self.timeout)
+            response = self._infer(request, timeout=self.timeout)
         except self._grpc.RpcError as error:
             code = error.code().name
             raise ServerAnswer(f"gRPC {self.target} answered {code}: {error.details()}", code) from None

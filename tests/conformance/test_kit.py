@@ -62,10 +62,10 @@ def test_the_kits_protobufs_are_those_of_the_protocol():
 
 
 def test_the_servers_index_is_the_one_that_the_kit_speaks():
-    from model_server.rpc.messages import RepositoryIndexRequest, RepositoryIndexResponse
+    from model_server.rpc.messages import pb
 
-    equal_where_described(fields_of(PB["RepositoryIndexRequest"]), fields_of(RepositoryIndexRequest))
-    equal_where_described(fields_of(PB["ModelIndex"]), fields_of(RepositoryIndexResponse.ModelIndex))
+    equal_where_described(fields_of(PB["RepositoryIndexRequest"]), fields_of(pb.RepositoryIndexRequest))
+    equal_where_described(fields_of(PB["ModelIndex"]), fields_of(pb.RepositoryIndexResponse.ModelIndex))
 
 
 @pytest.fixture(

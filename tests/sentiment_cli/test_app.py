@@ -131,14 +131,13 @@ def test_releases_marks_the_champion(alone, tiny_release):
     assert "0.500 (0.400 to 0.600)" in line
 
 
-def test_kserves_parser_does_not_see_our_options():
-    """`--grpc` would be an ambiguous beginning of its own options, and end the check that asks gRPC."""
+def test_the_grpc_client_does_not_load_kserve():
+    """`import kserve` would parse this program's options with its own parser."""
     program = (
         "import sys\n"
-        "sys.argv = ['sentiment', 'doctor', '--grpc', '127.0.0.1:9']\n"
-        "from sentiment_cli.client.protobufs import protobufs\n"
-        "messages, stub = protobufs()\n"
-        "print(messages.ServerLiveRequest.DESCRIPTOR.full_name, stub.__name__, sys.argv[2])\n"
+        "from sentiment_cli.client.transports import connect\n"
+        "connect('grpc', '', '127.0.0.1:9').close()\n"
+        "print('kserve' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
-    assert done.stdout.split() == ["inference.ServerLiveRequest", "GRPCInferenceServiceStub", "--grpc"], done.stderr
+    assert done.stdout.split() == ["False"], done.stderr

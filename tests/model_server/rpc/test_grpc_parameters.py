@@ -9,14 +9,14 @@ import pytest
 from kit.server_process import ModelServer
 from kit.v2_requests import grpc_request
 
-from model_server.rpc.messages import PARAMETER_KINDS, ModelInferRequest, pb
+from model_server.rpc.messages import PARAMETER_KINDS, pb
 
 TRITON_PYTHON = os.environ.get("CONFORMANCE_PYTHON", "")  # as the conformance kit takes it
 
 
 def request(name: str, kind: str, value: object) -> Any:
     """A request that has the parameter, as a client of the newest protocol makes it."""
-    made = ModelInferRequest.FromString(grpc_request(["a film"]).SerializeToString())
+    made = pb.ModelInferRequest.FromString(grpc_request(["a film"]).SerializeToString())
     setattr(made.parameters[name], kind, value)
     return made
 
@@ -25,7 +25,7 @@ def infer(server: ModelServer, asked: Any) -> Any:
     with grpc.insecure_channel(server.grpc_target) as channel:
         call = channel.unary_unary(
             "/inference.GRPCInferenceService/ModelInfer",
-            ModelInferRequest.SerializeToString,
+            pb.ModelInferRequest.SerializeToString,
             pb.ModelInferResponse.FromString,
         )
         return call(asked, timeout=60)
@@ -57,7 +57,7 @@ def test_a_value_that_does_not_fit_is_named(server: ModelServer, name: str, kind
 
 def test_a_parameter_without_a_value_is_refused(server: ModelServer):
     """As one of a kind that this server does not know arrives."""
-    asked = ModelInferRequest.FromString(grpc_request(["a film"]).SerializeToString())
+    asked = pb.ModelInferRequest.FromString(grpc_request(["a film"]).SerializeToString())
     asked.parameters["truncation"].SetInParent()
     with pytest.raises(grpc.RpcError) as refused:
         infer(server, asked)

@@ -12,7 +12,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from kit.server_process import ModelServer, model_server, wait_for
 from kit.v2_requests import INFER, json_request
 
-from model_server.rpc.messages import RepositoryIndexRequest, RepositoryIndexResponse, read_named
+from model_server.rpc.messages import pb
+from model_server.rpc.servicer import model_name_in
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -44,10 +45,10 @@ def index(server: ModelServer, body: bytes = b"") -> list[dict[str, str]]:
 def index_rpc(channel: grpc.Channel, **fields: Any) -> Any:
     call = channel.unary_unary(
         "/inference.GRPCInferenceService/RepositoryIndex",
-        RepositoryIndexRequest.SerializeToString,
-        RepositoryIndexResponse.FromString,
+        pb.RepositoryIndexRequest.SerializeToString,
+        pb.RepositoryIndexResponse.FromString,
     )
-    return call(RepositoryIndexRequest(**fields), timeout=20)
+    return call(pb.RepositoryIndexRequest(**fields), timeout=20)
 
 
 def test_health_follows_the_server_and_a_watcher_does_not_hold_it(serving: Path, tmp_path: Path):
@@ -88,7 +89,7 @@ def test_the_index_is_the_same_on_both_transports(server: ModelServer, tiny_rele
 def test_a_models_name_is_read_where_kserve_and_where_triton_put_it(number: int):
     raw = bytes([number << 3 | 2, 5]) + b"model"
     for name in ("RepositoryModelLoadRequest", "RepositoryModelUnloadRequest"):
-        assert read_named(name)(raw).model_name == "model"
+        assert model_name_in(getattr(pb, name).FromString(raw)) == "model"
 
 
 @pytest.mark.parametrize(
