@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drift_cronjob.outcome import DriftOutcome
+from drift_cronjob.statistics.statistic import Outcome
 from drift_cronjob.statistics.verdict import Verdict
 from drift_cronjob.statistics.wording import number, title
 
@@ -21,6 +22,7 @@ _STYLES = {
     Verdict.DRIFT: "red",
     Verdict.NOT_ENOUGH_DATA: "dim",
 }
+_OUTCOME_STYLES = {Outcome.MATTERS: "red", Outcome.SIDE_EVIDENCE: "yellow", Outcome.SMALL: "yellow"}
 
 
 @contextmanager
@@ -43,30 +45,23 @@ def to_json(outcome: DriftOutcome) -> str:
             return value.isoformat()
         raise TypeError(f"{type(value).__name__} has no JSON form")
 
-    return json.dumps(asdict(outcome) | {"exit_code": outcome.exit_code}, default=plain)
+    statistics = [asdict(statistic) | {"outcome": statistic.outcome} for statistic in outcome.statistics]
+    document = asdict(outcome) | {"statistics": statistics, "exit_code": outcome.exit_code}
+    return json.dumps(document, default=plain)
 
 
 def _statistics(outcome: DriftOutcome) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("test", "effect", "matters from", "p (adjusted)", ""):
-        table.add_column(name, justify="left" if name in ("test", "") else "right", no_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("test", "effect", "matters from", "adjusted p", "outcome"):
+        table.add_column(name, justify="left" if name in ("test", "outcome") else "right", no_wrap=True)
     for statistic in outcome.statistics:
-        counts = statistic.significant and statistic.size >= 1
-        mark = (
-            ("drift" if statistic.primary else "side evidence")
-            if counts
-            else "significant"
-            if statistic.significant
-            else ""
-        )
-        style = ("red" if statistic.primary else "yellow") if counts else None
         table.add_row(
             title(statistic.name),
             number(statistic.effect),
             number(statistic.effect_floor),
             f"{statistic.p_adjusted:.4f}",
-            mark,
-            style=style,
+            statistic.outcome.value,
+            style=_OUTCOME_STYLES.get(statistic.outcome),
         )
     return table
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
+from drift_cronjob.statistics.statistic import Outcome, outcome_of, relative_size
+from drift_cronjob.statistics.wording import title
 from sentiment_common.intervals import Interval
 
 
@@ -47,6 +49,25 @@ class DriftStatistic(BaseModel):
     n_reference: int | None = None
     n_window: int | None = None
     note: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def title(self) -> str:
+        """The test's name for people."""
+        return title(self.name)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def size(self) -> float:
+        """The effect in units of its floor: it matters from 1 on."""
+        return relative_size(self.effect or 0.0, self.effect_floor or 0.0)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def outcome(self) -> Outcome:
+        """Meaning of the result for the verdict, derived here because rows of the log do not hold it."""
+        significant = self.p_value is not None and self.threshold is not None and self.p_value <= self.threshold
+        return outcome_of(self.size, significant=significant, primary=self.primary)
 
 
 class DriftCheck(BaseModel):

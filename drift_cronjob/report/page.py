@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from drift_cronjob.outcome import Findings
 from drift_cronjob.report import plots, titles
 from drift_cronjob.statistics.intervals import mean_difference
-from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.statistic import Outcome, Statistic
 from drift_cronjob.statistics.verdict import Verdict
 from drift_cronjob.statistics.wording import number, title
 from model_release.scoring.features import DESCRIPTORS
@@ -37,6 +37,7 @@ _TONES = {
     Verdict.DRIFT: "bad",
     Verdict.NOT_ENOUGH_DATA: "soft",
 }
+_COLOURS = {Outcome.MATTERS: "strong", Outcome.SIDE_EVIDENCE: "some", Outcome.SMALL: "some"}  # classes of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +49,26 @@ class Picture:
     shape: str = "half"
 
 
-def _outcome(statistic: Statistic) -> tuple[str, str]:
-    """A word for the table, and its colour's class."""
-    if not statistic.significant:
-        return "no difference", "none"
-    if statistic.size >= 1:
-        return ("matters", "strong") if statistic.primary else ("side evidence", "some")
-    return ("small", "some") if statistic.primary and statistic.size >= 0.5 else ("too small to matter", "none")
+def _row(statistic: Statistic) -> dict[str, object]:
+    return {
+        "title": title(statistic.name),
+        "note": statistic.note,
+        "value": number(statistic.value),
+        "p": f"{statistic.p_adjusted:.3f}" if statistic.p_adjusted >= 0.001 else "< 0.001",
+        "effect": number(statistic.effect),
+        "floor": number(statistic.effect_floor),
+        "bar": min(100.0, 50.0 * statistic.size),
+        "rows": f"{statistic.n_reference:,} / {statistic.n_window:,}",
+        "primary": statistic.primary,
+        "outcome": statistic.outcome.value,
+        "colour": _COLOURS.get(statistic.outcome, "none"),
+    }
 
 
-def _table(statistics: list[Statistic]) -> list[dict[str, object]]:
-    groups: list[dict[str, object]] = []
-    for family, heading in _FAMILIES:
-        rows = []
-        for statistic in (s for s in statistics if s.family == family):
-            word, colour = _outcome(statistic)
-            rows.append(
-                {
-                    "title": title(statistic.name),
-                    "note": statistic.note,
-                    "value": number(statistic.value),
-                    "p": f"{statistic.p_adjusted:.3f}" if statistic.p_adjusted >= 0.001 else "< 0.001",
-                    "effect": number(statistic.effect),
-                    "floor": number(statistic.effect_floor),
-                    "bar": min(100.0, 50.0 * statistic.size),
-                    "rows": f"{statistic.n_reference:,} / {statistic.n_window:,}",
-                    "primary": statistic.primary,
-                    "word": word,
-                    "colour": colour,
-                }
-            )
-        if rows:
-            groups.append({"heading": heading, "rows": rows})
-    return groups
+def _groups(statistics: list[Statistic]) -> list[dict[str, object]]:
+    """The table's rows under the heading of their family; families without a test are left out."""
+    found = [(heading, [_row(s) for s in statistics if s.family == family]) for family, heading in _FAMILIES]
+    return [{"heading": heading, "rows": rows} for heading, rows in found if rows]
 
 
 def _accuracies(findings: Findings) -> list[tuple[str, Interval]]:
@@ -146,7 +134,7 @@ def render_page(findings: Findings, created: datetime, evidently_page: str | Non
             ("True labels", f"{traffic.feedback_correct.size:,}"),
         ],
         notes=findings.notes,
-        groups=_table(findings.battery.statistics),
+        groups=_groups(findings.battery.statistics),
         alpha=f"{100 * findings.alpha:g} %",
         permutations=f"{findings.battery.permutations:,}",
         pictures=_pictures(findings, seed),

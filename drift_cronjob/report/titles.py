@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.statistic import Outcome, Statistic
 
 
 def _note(statistics: Sequence[Statistic], *names: str) -> str | None:
     """The sentence of the first of the named statistics that there is, and whether chance alone explains it."""
     found = {statistic.name: statistic for statistic in statistics}
     statistic = next((found[name] for name in names if name in found), None)
-    if statistic is None or statistic.significant:
+    if statistic is None or statistic.outcome is not Outcome.NO_DIFFERENCE:
         return statistic.note if statistic else None
     return f"Within chance: {statistic.note[0].lower()}{statistic.note[1:]}"
 
@@ -25,7 +25,7 @@ def descriptors_title(statistics: Sequence[Statistic], names: Sequence[str]) -> 
     tested = [statistic for statistic in statistics if statistic.name in names]
     if not tested:
         return "Descriptors of the texts of reference and window"
-    matter = [statistic for statistic in tested if statistic.significant and statistic.size >= 1]
+    matter = [statistic for statistic in tested if statistic.outcome in (Outcome.MATTERS, Outcome.SIDE_EVIDENCE)]
     if not matter:
         return f"None of {len(tested)} descriptors of the texts changed so much that it matters"
     largest = max(matter, key=lambda statistic: statistic.size)

@@ -1,6 +1,7 @@
-"""What one detector found. A plain record: it neither knows the other tests nor decides anything."""
+"""The result of one test, and its outcome: the meaning of that result for the verdict."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 import numpy as np
@@ -8,14 +9,47 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 Family = Literal["data", "concept", "performance"]
+_SMALL_FROM = 0.5  # in units of the floor: a smaller difference is real and of no consequence
+
+
+class Outcome(StrEnum):
+    """Meaning of a test's result for the verdict; report, terminal and page all show these words."""
+
+    MATTERS = "matters"
+    SIDE_EVIDENCE = "side evidence"
+    SMALL = "small"
+    TOO_SMALL = "too small to matter"
+    NO_DIFFERENCE = "no difference"
+
+
+def relative_size(effect: float, floor: float) -> float:
+    """The effect in units of its floor: it matters from 1 on."""
+    return effect / floor if floor > 0 else 0.0
+
+
+def outcome_of(size: float, *, significant: bool, primary: bool) -> Outcome:
+    """The outcome of a test whose effect is `size` times its floor.
+
+    | significant | effect | primary test | secondary test |
+    |---|---|---|---|
+    | yes | its floor or more | matters | side evidence |
+    | yes | half its floor or more | small | too small to matter |
+    | yes | less | too small to matter | too small to matter |
+    | no | any | no difference | no difference |
+    """
+    if not significant:
+        return Outcome.NO_DIFFERENCE
+    if size >= 1:
+        return Outcome.MATTERS if primary else Outcome.SIDE_EVIDENCE
+    return Outcome.SMALL if primary and size >= _SMALL_FROM else Outcome.TOO_SMALL
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """One two-sample comparison of a window with the reference.
+    """One two-sample comparison of a window with the reference, independent of the other tests.
 
-    `value` is the test's own statistic; `effect` says how large the difference is on a scale where 0 is none and, for
-    most tests, a share s of entirely foreign traffic gives about s times the effect of foreign traffic alone.
+    `value` is the test's own statistic. `effect` says how large the difference is: 0 means no difference, and for most
+    tests a share s of entirely foreign traffic gives about s times the effect of foreign traffic alone.
     `note` is one sentence for a person who does not know the test.
 
     `primary`, `effect_floor`, `p_adjusted` and `threshold` are filled in by `thresholds.judge`; a p-value counts as
@@ -36,11 +70,11 @@ class Statistic:
     threshold: float = 0.0
 
     @property
-    def significant(self) -> bool:
-        """Whether chance explains the difference badly, all tests of the check considered."""
-        return self.p_value <= self.threshold
+    def size(self) -> float:
+        """The effect in units of its floor."""
+        return relative_size(self.effect, self.effect_floor)
 
     @property
-    def size(self) -> float:
-        """The effect in units of its floor: from 1 on it matters."""
-        return self.effect / self.effect_floor if self.effect_floor > 0 else 0.0
+    def outcome(self) -> Outcome:
+        """Meaning of the result for the verdict, corrected for the number of tests in the check."""
+        return outcome_of(self.size, significant=self.p_value <= self.threshold, primary=self.primary)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.statistic import Outcome, Statistic
 
 _REASONS_GIVEN = 3
 # A reason begins with what a person can check for themselves; other statistics follow by their weight.
@@ -17,7 +17,6 @@ _PLAIN_FIRST = (
     "margin",
     "embedding_mmd",
 )
-_SMALL = 0.5  # in units of the floor: below it a difference is real but of no consequence
 
 
 class Verdict(StrEnum):
@@ -62,29 +61,26 @@ def _sentences(evidence: Sequence[Statistic]) -> str:
 def decide(statistics: Sequence[Statistic]) -> Decision:
     """The verdict on judged statistics.
 
-    | significant after Benjamini-Hochberg | effect | verdict |
-    |---|---|---|
-    | a primary statistic | its floor or more | drift |
-    | a primary statistic | half its floor or more | warning |
-    | a secondary statistic | its floor or more | warning |
-    | any | less | stable: the difference is real and too small to matter |
-    | none | any | stable |
+    | outcomes of the tests | verdict |
+    |---|---|
+    | one matters | drift |
+    | none matters, one is small or side evidence | warning |
+    | all others | stable |
 
-    `drift` is false at most with probability alpha when nothing changed: it needs one significant test, of which
-    Benjamini-Hochberg bounds the chance. With many rows everything is significant, and the floors decide.
+    When nothing changed, the verdict is `drift` with a probability of at most alpha: it needs a significant test, and
+    Benjamini-Hochberg bounds the chance of any. With many rows every test is significant, and the floors decide.
     """
-    significant = sorted((s for s in statistics if s.significant), key=_plainness)
-    primary = [s for s in significant if s.primary]
-    drifted = [s for s in primary if s.size >= 1]
+    ordered = sorted(statistics, key=_plainness)
+    drifted = tuple(s for s in ordered if s.outcome is Outcome.MATTERS)
     if drifted:
-        return Decision(Verdict.DRIFT, _sentences(drifted), tuple(drifted))
-    doubtful = [s for s in significant if s.size >= (_SMALL if s.primary else 1)]
+        return Decision(Verdict.DRIFT, _sentences(drifted), drifted)
+    doubtful = tuple(s for s in ordered if s.outcome in (Outcome.SMALL, Outcome.SIDE_EVIDENCE))
     if doubtful:
-        why = "Small differences" if any(s.primary for s in doubtful) else "Side evidence only"
-        return Decision(Verdict.WARNING, f"{why}: {_sentences(doubtful)}", tuple(doubtful))
-    tests = len(statistics)
-    if significant:
-        largest = max(significant, key=lambda s: s.size)
-        reason = f"Differences are too small to matter. The largest: {largest.note}."
-        return Decision(Verdict.STABLE, reason, tuple(significant))
-    return Decision(Verdict.STABLE, f"None of {tests} tests finds a difference that chance does not explain.")
+        small = any(s.outcome is Outcome.SMALL for s in doubtful)
+        why = "Small differences" if small else "Side evidence only"
+        return Decision(Verdict.WARNING, f"{why}: {_sentences(doubtful)}", doubtful)
+    real = tuple(s for s in ordered if s.outcome is Outcome.TOO_SMALL)
+    if real:
+        largest = max(real, key=lambda s: s.size)
+        return Decision(Verdict.STABLE, f"Differences are too small to matter. The largest: {largest.note}.", real)
+    return Decision(Verdict.STABLE, f"None of {len(statistics)} tests finds a difference that chance does not explain.")

@@ -475,6 +475,8 @@ export interface components {
              * @default null
              */
             note?: string | null;
+            /** @description Meaning of the result for the verdict, derived here because rows of the log do not hold it. */
+            readonly outcome: components["schemas"]["Outcome"];
             /**
              * P Adjusted
              * @default null
@@ -491,10 +493,20 @@ export interface components {
              */
             primary?: boolean;
             /**
+             * Size
+             * @description The effect in units of its floor: it matters from 1 on.
+             */
+            readonly size: number;
+            /**
              * Threshold
              * @default null
              */
             threshold?: number | null;
+            /**
+             * Title
+             * @description The test's name for people.
+             */
+            readonly title: string;
             /**
              * Value
              * @default null
@@ -642,6 +654,12 @@ export interface components {
         NewTexts: {
             examples: components["schemas"]["Examples"] | null;
         };
+        /**
+         * Outcome
+         * @description Meaning of a test's result for the verdict; report, terminal and page all show these words.
+         * @enum {string}
+         */
+        Outcome: "matters" | "side evidence" | "small" | "too small to matter" | "no difference";
         /**
          * Promotion
          * @description An entry of the audit trail.

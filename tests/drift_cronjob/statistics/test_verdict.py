@@ -1,6 +1,6 @@
 import pytest
 
-from drift_cronjob.statistics.statistic import Statistic
+from drift_cronjob.statistics.statistic import Outcome, Statistic
 from drift_cronjob.statistics.thresholds import RULES, judge, rule_of
 from drift_cronjob.statistics.verdict import Verdict, decide, not_enough
 
@@ -63,7 +63,7 @@ def test_judging_fills_in_floor_cut_and_adjusted_p_value() -> None:
     assert first.effect_floor == RULES["words"].floor
     assert first.p_adjusted == pytest.approx(0.04)
     assert first.threshold == second.threshold == pytest.approx(0.025)
-    assert first.significant and not second.significant
+    assert (first.outcome, second.outcome) == (Outcome.MATTERS, Outcome.NO_DIFFERENCE)
 
 
 def test_exit_codes() -> None:

@@ -1,5 +1,5 @@
 import type { Check, Statistic } from "../../api/monitor";
-import { FAMILIES, outcome, sizeOf, titleOf } from "../../lib/drift";
+import { FAMILIES, outcomeTone } from "../../lib/drift";
 import { count } from "../../lib/format";
 import { Badge, Card, Empty, toneText } from "../../ui/kit";
 
@@ -14,22 +14,22 @@ const FILLS: Record<string, string> = { bad: "bg-bad", warn: "bg-warn", plain: "
 
 /** The effect on a scale whose middle is the smallest effect that matters. */
 function Bar({ statistic }: { statistic: Statistic }) {
-  const share = Math.min(100, Math.max(0, 50 * sizeOf(statistic)));
+  const share = Math.min(100, Math.max(0, 50 * statistic.size));
   return (
     <span aria-hidden className="bg-well relative mt-1 block h-2 w-20 sm:w-28 overflow-hidden rounded-full">
-      <span className={`absolute inset-y-0 left-0 rounded-full ${FILLS[outcome(statistic).tone]}`} style={{ width: `${share}%` }} />
+      <span className={`absolute inset-y-0 left-0 rounded-full ${FILLS[outcomeTone(statistic.outcome)]}`} style={{ width: `${share}%` }} />
       <span className="bg-ink absolute inset-y-0 left-1/2 w-0.5" />
     </span>
   );
 }
 
 function Row({ statistic }: { statistic: Statistic }) {
-  const { word, tone } = outcome(statistic);
+  const tone = outcomeTone(statistic.outcome);
   return (
     <>
       <tr className="border-line border-t align-top">
         <th scope="row" className="min-w-20 py-2 pr-3 text-left font-medium">
-          {titleOf(statistic.name)}
+          {statistic.title ?? statistic.name}
           {statistic.primary && <span className="text-soft text-sm font-normal"> · decides</span>}
           {statistic.note && <span className="text-soft hidden text-sm font-normal sm:block">{statistic.note}</span>}
         </th>
@@ -43,9 +43,9 @@ function Row({ statistic }: { statistic: Statistic }) {
         </td>
         <td className="py-2 text-right">
           <span className="hidden sm:inline">
-            <Badge tone={tone}>{word}</Badge>
+            <Badge tone={tone}>{statistic.outcome}</Badge>
           </span>
-          <span className={`sm:hidden ${toneText(tone)}`}>{word}</span>
+          <span className={`sm:hidden ${toneText(tone)}`}>{statistic.outcome}</span>
         </td>
       </tr>
       {statistic.note && (
@@ -84,7 +84,7 @@ function Tests({ caption, rows }: { caption: string; rows: Statistic[] }) {
 export function Statistics({ check }: { check: Check }) {
   const groups = FAMILIES.map(([family, heading]) => {
     const rows = check.statistics.filter((statistic) => statistic.family === family);
-    const telling = rows.filter((statistic) => statistic.primary || outcome(statistic).tone !== "plain");
+    const telling = rows.filter((statistic) => statistic.primary || outcomeTone(statistic.outcome) !== "plain");
     return { heading, telling, others: rows.filter((statistic) => !telling.includes(statistic)) };
   }).filter(({ telling, others }) => telling.length + others.length);
   return (
