@@ -32,7 +32,7 @@ from model_release.manifest import (
     verify_files,
 )
 from model_release.store_trouble import READING, trouble
-from sentiment_common.disk import free_bytes, megabytes
+from sentiment_common.disk import free_bytes, megabytes, on_one_disk
 from sentiment_common.object_store import open_store
 
 COMPLETING_ATTEMPTS = 3  # to upload again what another publisher of the same release has removed
@@ -125,17 +125,24 @@ class ReleaseStore:
             self._write(probe, b"")
             self._fs.rm_file(probe)
 
-    def check_space(self, needed: int) -> None:
-        """Find a folder that has no space for a release of about `needed` bytes; a bucket does not tell.
+    def check_space(self, needed: int, work_dir: Path) -> None:
+        """Check that a store in a folder has space for a release of about `needed` bytes; a bucket reports no space.
+
+        Args:
+            work_dir: where the release is built; on the store's disk it takes as many bytes again.
 
         Raises:
-            StoreFull: it names what is free and what is needed.
+            StoreFull: names the space that is free and the space that is needed.
         """
         free = free_bytes(Path(self._root)) if self._local else None
+        where, remedy = "", " or set another RELEASES_URI"
+        if on_one_disk(Path(self._root), work_dir):
+            needed, where = 2 * needed, f" there and in WORK_DIR {work_dir}, on the same disk"
+            remedy = ", or set RELEASES_URI or WORK_DIR to another disk"
         if free is not None and free < needed:
             raise StoreFull(
-                f"{self.base} has {megabytes(free)} free and a release of this base takes about {megabytes(needed)}; "
-                "free space there (old releases) or set another RELEASES_URI"
+                f"{self.base} has {megabytes(free)} free and a release of this base takes about {megabytes(needed)}"
+                f"{where}; free space there (old releases){remedy}"
             )
 
     def publish(self, folder: Path, manifest: Manifest) -> str:

@@ -19,7 +19,7 @@ from sentiment_cli.demo.settings import DemoSettings
 from sentiment_cli.settings import CliSettings, ClusterSettings
 from sentiment_common.http.settings import BodySettings, HttpSettings
 from sentiment_common.settings import Settings, variable_of
-from training_job.settings import PromotionSettings, StoreSettings, TrainSettings
+from training_job.settings import PromotionSettings, SearchSettings, StoreSettings, TrainSettings
 
 PAGE = ROOT / "docs/reference/settings.md"
 
@@ -47,7 +47,8 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("Releases and tracking", "Read by trainings, searches, promotions and rollbacks alike.", (StoreSettings,)),
-    Section("Training and search", "`sentiment train` and `search`, `python -m training_job`.", (TrainSettings,)),
+    Section("Training and search", "`sentiment train` and `search`, `python -m training_job`.", (SearchSettings,)),
+    Section("Training", "`sentiment train`, `python -m training_job train`.", (TrainSettings,)),
     Section("Promotion and rollback", "`sentiment promote` and `rollback`.", (PromotionSettings,)),
     Section("Model server", "`sentiment serve`, `python -m model_server`.", (ServerSettings,)),
     Section(
@@ -76,6 +77,7 @@ SECTIONS = (
 # Bases whose fields have a section of their own.
 SHARED: dict[type[Settings], str] = {
     StoreSettings: "[releases and tracking](#releases-and-tracking)",
+    SearchSettings: "[training and search](#training-and-search)",
     HttpSettings: "[HTTP of every server](#http-of-every-server)",
     BodySettings: "[HTTP bodies](#http-bodies)",
 }
@@ -90,7 +92,7 @@ OTHERS = {
     "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT": "seconds that the hub may take; 10 and 30 unless given",
     "HF_HUB_OFFLINE": "`1`: no hub is asked, what HF_HOME holds is used; set where the hub does not answer",
     "HOSTNAME": "under which name a server's rows lie in SPILL_URI; the machine's name unless given",
-    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY": "the proxy that MLflow's server is reached through",
+    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY": "the proxy that MLflow's server and the hub are reached through",
     "KUBECONFIG": "files by which `--cluster` finds the cluster; ~/.kube/config unless given",
     "KUBERNETES_SERVICE_HOST": "set by Kubernetes in every pod: programs then talk to the cluster that they run in, by "
     "the pod's own account, unless KUBECONFIG is given",

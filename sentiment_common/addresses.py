@@ -1,4 +1,4 @@
-"""Addresses as they may be shown: in messages, in MLflow, in a model card."""
+"""Addresses: shown without their passwords, and reached through a proxy or not."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,3 +12,13 @@ def without_password(uri: str) -> str:
     if "@" not in parts.netloc:
         return uri
     return urlunsplit(parts._replace(netloc="…@" + parts.netloc.rsplit("@", 1)[1]))
+
+
+def proxy_of(url: str) -> str | None:
+    """Return the proxy of requests to a URL, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
+    if not url.startswith(("http://", "https://")):
+        return None
+    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy  # not in the serving image
+
+    found = select_proxy(url, get_environ_proxies(url))
+    return str(prepend_scheme_if_needed(found, "http")) if found else None

@@ -4,13 +4,15 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # Libraries in Rust and C++ keep the system's words and drop its number.
 _WORDS = tuple(os.strerror(number) for number in sorted(_FULL))
 PROBE_BYTES = 1 << 20
+Read = TypeVar("Read")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -43,13 +45,24 @@ def is_full(folder: Path) -> bool:
     return False
 
 
-def free_bytes(folder: Path) -> int | None:
-    """Bytes free for this account on the folder's disk, or on that of its nearest parent; None where unknown."""
+def _nearest(folder: Path, read: Callable[[Path], Read]) -> Read | None:
+    """Read a folder's state, or that of its nearest parent that can be read."""
     for place in (folder.absolute(), *folder.absolute().parents):
         with contextlib.suppress(OSError):
-            found = os.statvfs(place)
-            return found.f_bavail * found.f_frsize
+            return read(place)
     return None
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Bytes free for this account on the folder's disk, or on that of its nearest parent; None where unknown."""
+    found = _nearest(folder, os.statvfs)
+    return None if found is None else found.f_bavail * found.f_frsize
+
+
+def on_one_disk(first: Path, second: Path) -> bool:
+    """Whether two folders, which need not exist yet, are on the same file system."""
+    found = [_nearest(folder, os.stat) for folder in (first, second)]
+    return found[0] is not None and found[1] is not None and found[0].st_dev == found[1].st_dev
 
 
 def megabytes(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from training_job.options import with_settings
-from training_job.settings import PromotionSettings, PublishSettings, TrainSettings
+from training_job.settings import PromotionSettings, PublishSettings, SearchSettings, TrainSettings
 
 app = typer.Typer(no_args_is_help=True, help="Train a sentiment model and release it.", pretty_exceptions_enable=False)
 
@@ -36,8 +36,8 @@ def train(settings: TrainSettings) -> None:
 
 
 @app.command()
-@with_settings(TrainSettings)
-def search(settings: TrainSettings) -> None:
+@with_settings(SearchSettings)
+def search(settings: SearchSettings) -> None:
     """Search for good training settings, without a release.
 
     Runs the trials that are missing to N_TRIALS; called again it goes on where it was stopped. `train --optimize` does

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_release import ReleaseError
+from sentiment_common.errors import UserError
 from sentiment_common.intervals import Interval
-from training_job.errors import TrainingError
 from training_job.measure.gate import Gate
 from training_job.promotion.promote import Promotion
 
@@ -60,5 +59,5 @@ class TrainOutcome:
     search: SearchOutcome | None = None
     gate: Gate | None = None
     promotion: Promotion | None = None
-    promotion_problem: TrainingError | ReleaseError | None = None
+    promotion_problem: UserError | None = None
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -1,19 +1,21 @@
 """The training from its data to a published release, in one function that tells it from beginning to end."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model_release import ReleaseError, ReleaseStore
+from model_release import ReleaseStore
 from model_release.manifest import Fact
 from model_release.seen import are_seen
+from sentiment_common.errors import UserError
 from training_job.build.release import build_release
 from training_job.build.source_commit import source_commit
 from training_job.build.types import BuiltRelease, ReleaseInputs
 from training_job.data.rows import Parts
 from training_job.data.split import SCHEME
-from training_job.errors import TrainingError, system_limits_named
+from training_job.errors import system_limits_named
 from training_job.extras import Extras
 from training_job.fit.checkpoint import Checkpoints
 from training_job.fit.course import Fitted, Validation, peak_memory_mib
@@ -23,14 +25,16 @@ from training_job.measure.gate import Gate
 from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import Progress
 from training_job.promotion.auto import compare_with_champion
-from training_job.promotion.promote import Promoter, Promotion
+from training_job.promotion.promote import Promoter, Promotion, PromotionError
 from training_job.search import search as run_search
-from training_job.settings import TrainSettings
+from training_job.settings import SearchSettings, TrainSettings
 from training_job.stages import Stages
 from training_job.stopping import Interruptions
 from training_job.tracking.registry import RegistryError, register
 from training_job.tracking.run import Run, Tracker, system_figures
 from training_job.workspace import check_space, full_named, release_kept, scratch, space_of
+
+log = logging.getLogger(__name__)
 
 
 class _Followed:
@@ -115,7 +119,7 @@ def _summary(parts: Parts) -> str:
     )
 
 
-def _prepared(settings: TrainSettings, parts: Parts, stages: Stages) -> Prepared:
+def _prepared(settings: SearchSettings, parts: Parts, stages: Stages) -> Prepared:
     prepared = prepare(settings, parts)
     for note in prepared.base.notes:
         stages.say(note)
@@ -151,7 +155,7 @@ def _load(settings: TrainSettings, stages: Stages) -> tuple[ReleaseStore, Tracke
     prepared = _prepared(settings, parts, stages)
     needed = space_of(prepared.base.model)
     check_space(settings.work_dir, needed)
-    store.check_space(needed)
+    store.check_space(needed, settings.work_dir)
     stages.end()
     return store, tracker, prepared
 
@@ -308,7 +312,7 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
             seconds = _seconds(stages, fitted)
             extras = Extras(stages.say)
             extras.attempt("the record in MLflow", lambda: _record(run, built, release_id, seconds))
-        promotion, refusal = _promoted(promoter, release_id) if promoter and gate and gate.passed else (None, None)
+        promotion, refusal = _promote(promoter, release_id) if promoter and gate and gate.passed else (None, None)
         if checkpoints:
             checkpoints.clear()
         default, metrics = built.manifest.default_variant, built.manifest.metrics
@@ -318,12 +322,19 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
         )  # fmt: skip
 
 
-def _promoted(promoter: Promoter, release_id: str) -> tuple[Promotion | None, TrainingError | ReleaseError | None]:
-    """The promotion, or why there is none: the release is published all the same."""
+def _promote(promoter: Promoter, release_id: str) -> tuple[Promotion | None, UserError | None]:
+    """Promote a published release; return the promotion, or the reason why it failed."""
     try:
-        return promoter.promote(release_id), None
-    except (TrainingError, ReleaseError) as error:
+        with system_limits_named():
+            return promoter.promote(release_id), None
+    except UserError as error:
         return None, error
+    except Exception as error:  # of any library that checks or serves the release
+        log.debug("the promotion failed", exc_info=True)
+        return None, PromotionError(
+            f"release {release_id} is published but could not be promoted ({type(error).__name__}: {error}); "
+            f"to try again: sentiment promote {release_id}"
+        )
 
 
 def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> tuple[str | None, str | None]:
@@ -346,7 +357,7 @@ def _seconds(stages: Stages, fitted: Fitted) -> dict[str, float]:
     return seconds | ({"search": sum(trials)} if trials else {}) | {"release": sum(parts.values())}
 
 
-def search(settings: TrainSettings, progress: Progress | None = None) -> SearchOutcome:
+def search(settings: SearchSettings, progress: Progress | None = None) -> SearchOutcome:
     """Search for settings, without a release.
 
     Raises:

@@ -15,7 +15,7 @@ from training_job.fit.course import Validation
 from training_job.fit.loop import StepReport, validate
 from training_job.fit.prepare import Prepared, fit, recipe_of
 from training_job.outcomes import SearchOutcome
-from training_job.settings import TrainSettings
+from training_job.settings import SearchSettings
 from training_job.stages import Reporter
 from training_job.study import OUTCOME, STALE_SECONDS, SearchError, SharedStudy, TrialLost
 from training_job.tracking.run import Run, Tracker
@@ -25,7 +25,7 @@ POLL_SECONDS = 2.0  # between two looks at what other workers have done
 _RUN = _PARENT = "mlflow_run_id"
 
 
-def searched(settings: TrainSettings) -> tuple[str, ...]:
+def searched(settings: SearchSettings) -> tuple[str, ...]:
     """The settings to search: those that were not given.
 
     Raises:
@@ -37,7 +37,7 @@ def searched(settings: TrainSettings) -> tuple[str, ...]:
     return names
 
 
-def describe(settings: TrainSettings, prepared: Prepared) -> dict[str, Any]:
+def describe(settings: SearchSettings, prepared: Prepared) -> dict[str, Any]:
     """What a search asks; trials of other questions cannot be compared with its own."""
     names = searched(settings)
     held = recipe_of(settings, prepared.base)
@@ -131,7 +131,7 @@ def _unless_lost(trial: optuna.Trial, run: Run, progress: Reporter) -> Iterator[
 def _run_trial(
     shared: SharedStudy,
     trial: optuna.Trial,
-    settings: TrainSettings,
+    settings: SearchSettings,
     prepared: Prepared,
     tracker: Tracker,
     parent: str | None,
@@ -181,7 +181,7 @@ def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: Report
         time.sleep(POLL_SECONDS)
 
 
-def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progress: Reporter) -> SearchOutcome:
+def search(settings: SearchSettings, prepared: Prepared, tracker: Tracker, progress: Reporter) -> SearchOutcome:
     """Run the trials that are missing to `settings.n_trials`; the objective is the validation loss at its best
     temperature, of the best weights of a trial, on all validation rows.
 
@@ -213,7 +213,7 @@ def search(settings: TrainSettings, prepared: Prepared, tracker: Tracker, progre
     return outcome
 
 
-def _outcome(shared: SharedStudy, settings: TrainSettings, run_id: str | None) -> SearchOutcome:
+def _outcome(shared: SharedStudy, settings: SearchSettings, run_id: str | None) -> SearchOutcome:
     study, trials = shared.study, shared.finished()
     counts = {state: sum(trial.state == state for trial in trials) for state in TrialState}
     if not counts[TrialState.COMPLETE]:

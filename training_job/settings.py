@@ -2,9 +2,9 @@
 
 import getpass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from model_release.manifest import Name, Truncation
 from sentiment_common.addresses import without_password
@@ -27,6 +27,13 @@ MODES: dict[Mode, Preset] = {
     "optimized": Preset(5000, 3, 0.5),
     "full": Preset(None, 3, 0.5),
 }
+
+
+def _none_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
 
 
 def _option(name: str) -> dict[str, Any]:
@@ -83,8 +90,8 @@ class PromotionSettings(StoreSettings):
     """How long new pods may take to become ready before the old release is put back."""
 
 
-class TrainSettings(StoreSettings):
-    """One training, and the search that may come before it."""
+class SearchSettings(StoreSettings):
+    """The rows, the network, and the search for the settings of its training."""
 
     mode: Mode = Field("quick", validation_alias="TRAIN_MODE")
     """quick: 1,000 rows once; optimized: 5,000 rows three times; full: all rows three times."""
@@ -92,7 +99,7 @@ class TrainSettings(StoreSettings):
         "hub:stanfordnlp/imdb", validation_alias="TRAIN_DATA", min_length=1, json_schema_extra=_option("--train")
     )
     """Rows to train on: a .csv, .csv.gz or .parquet with text and label, here or at `s3://…`, or `hub:NAME`."""
-    test_data: str | None = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
+    test_data: OptionalText = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
     """Rows to measure on; a hub dataset's own, or a fifth of TRAIN_DATA by the texts' hashes, unless given."""
     feedback: Literal["none", "mix"] = Field("none", validation_alias="FEEDBACK")
     """mix: labelled feedback, which a drift check has written beside the releases, joins the training rows."""
@@ -136,29 +143,12 @@ class TrainSettings(StoreSettings):
     """CPU threads; 0 takes the CPU quota."""
     mlflow_experiment: str = Field("sentiment", validation_alias="MLFLOW_EXPERIMENT", min_length=1)
     """The MLflow experiment of the runs."""
-    work_dir: Path = Field(Path("var/train"), validation_alias="WORK_DIR")
-    """Where a release is put together before it is published."""
-    checkpoint_dir: Path | None = Field(None, validation_alias="CHECKPOINT_DIR")
-    """A folder that outlives the process: a training that was ended goes on from there. No checkpoints unless given."""
-    checkpoint_steps: int = Field(100, validation_alias="CHECKPOINT_STEPS", ge=1)
-    """Optimiser steps from one checkpoint to the next."""
-    auto_promote: bool = Field(False, validation_alias="AUTO_PROMOTE")
-    """Promote the release if it answers no worse than the champion the test rows that are new to both."""
-    git_commit: str | None = Field(None, validation_alias="GIT_COMMIT")
-    """The commit of this code; asked of git unless given."""
-    optimize: bool = Field(False, validation_alias="OPTIMIZE")
-    """Search for learning rate, batch size, epochs, warm-up and weight decay first, then train with the best."""
     n_trials: int = Field(20, validation_alias="N_TRIALS", ge=1, le=100_000)
     """Trials that a search has in the end; those of earlier calls and of other workers count."""
-    study_name: str | None = Field(None, validation_alias="STUDY_NAME", min_length=1)
+    study_name: OptionalText = Field(None, validation_alias="STUDY_NAME", min_length=1)
     """Name of the search; made of base, rows and data unless given, so that the same call takes it up again."""
     study_uri: str = Field("sqlite:///var/optuna.db", validation_alias="STUDY_URI", min_length=1)
     """The database of searches."""
-
-    @field_validator("test_data", "git_commit", "study_name", mode="before")
-    @classmethod
-    def _blank_is_none(cls, value: object) -> object:
-        return None if isinstance(value, str) and not value.strip() else value
 
     @model_validator(mode="after")
     def _test_differs(self) -> Self:
@@ -188,3 +178,20 @@ class TrainSettings(StoreSettings):
         """Every setting by name, without passwords, as parameters of an MLflow run and facts of a release."""
         values = self.model_dump(mode="json")
         return {name: without_password(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+class TrainSettings(SearchSettings):
+    """A training, and the search that may come before it."""
+
+    work_dir: Path = Field(Path("var/train"), validation_alias="WORK_DIR")
+    """Where a release is put together before it is published."""
+    checkpoint_dir: Path | None = Field(None, validation_alias="CHECKPOINT_DIR")
+    """A folder that outlives the process: a training that was ended goes on from there. No checkpoints unless given."""
+    checkpoint_steps: int = Field(100, validation_alias="CHECKPOINT_STEPS", ge=1)
+    """Optimiser steps from one checkpoint to the next."""
+    auto_promote: bool = Field(False, validation_alias="AUTO_PROMOTE")
+    """Promote the release if it answers no worse than the champion the test rows that are new to both."""
+    git_commit: OptionalText = Field(None, validation_alias="GIT_COMMIT")
+    """The commit of this code; asked of git unless given."""
+    optimize: bool = Field(False, validation_alias="OPTIMIZE")
+    """Search for learning rate, batch size, epochs, warm-up and weight decay first, then train with the best."""

@@ -4,6 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from training_job.build.types import CARD_PAGE
 from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import stdout_console
 from training_job.promotion.promote import Promotion
@@ -40,17 +41,17 @@ def show_outcome(outcome: TrainOutcome) -> None:
         ("MLflow run", outcome.run_id or "none, for MLFLOW_TRACKING_URI is none"),
     ]
     console = stdout_console()
-    console.print(_table(rows))
-    if outcome.registry_problem:
-        console.print(escape(f"not in MLflow's registry: {outcome.registry_problem}"), style="yellow", soft_wrap=True)
     if outcome.gate is not None:
         verdict, style = ("passed", "green") if outcome.gate.passed else ("failed: it stays the challenger", "yellow")
         console.print(Text.assemble(("gate ", ""), (verdict, style), f"; {outcome.gate.reason}"), soft_wrap=True)
+    console.print(_table(rows))
+    if outcome.registry_problem:
+        console.print(escape(f"not in MLflow's registry: {outcome.registry_problem}"), style="yellow", soft_wrap=True)
     command = f"sentiment promote {outcome.release_id}"
     if outcome.promotion is not None:
         show_promotion(outcome.promotion)
     elif outcome.gate is not None and not outcome.gate.passed:
-        card = f"{outcome.release_uri}/MODEL_CARD.html"
+        card = f"{outcome.release_uri}/MODEL_CARD.{'md' if CARD_PAGE in outcome.missing else 'html'}"
         console.print(
             escape(f"next: compare the cards ({card}); to promote it all the same: {command}"), soft_wrap=True
         )

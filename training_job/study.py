@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sentiment_common.addresses import without_password
 from sentiment_common.database_lock import DatabaseBusy, only_process
 from training_job.errors import TrainingError
-from training_job.settings import TrainSettings
+from training_job.settings import SearchSettings
 
 STARTUP_TRIALS = 5  # before there is a median to prune by
 WARMUP_TENTHS = 3  # of a trial, which is not pruned before: learning rates still rise there
@@ -37,7 +37,7 @@ class TrialLost(Exception):
     """Another worker has closed the trial, because its heartbeats stopped: its result no longer counts."""
 
 
-def study_name(settings: TrainSettings, about: Mapping[str, Any]) -> str:
+def study_name(settings: SearchSettings, about: Mapping[str, Any]) -> str:
     """The same for the same question, so that the same command resumes its search."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return settings.study_name or f"{Path(settings.base_model).name}-{about['train_rows']}-rows-{digest[:8]}"
@@ -54,7 +54,7 @@ class SharedStudy:
         study: Optuna's own object.
     """
 
-    def __init__(self, settings: TrainSettings, about: Mapping[str, Any]) -> None:
+    def __init__(self, settings: SearchSettings, about: Mapping[str, Any]) -> None:
         """Open the study of this name, or create it.
 
         Raises:
@@ -244,7 +244,7 @@ def _of_database(error: Exception) -> bool:
 
 
 @contextmanager
-def _database_errors(settings: TrainSettings, *, opening: bool = False) -> Iterator[None]:
+def _database_errors(settings: SearchSettings, *, opening: bool = False) -> Iterator[None]:
     """Turn what Optuna, SQLAlchemy and the drivers raise into one error that names STUDY_URI.
 
     Args:
@@ -277,7 +277,7 @@ def _remedy(uri: str, error: Exception) -> str:
     )
 
 
-def _unusable(settings: TrainSettings, error: Exception) -> SearchError:
+def _unusable(settings: SearchSettings, error: Exception) -> SearchError:
     reason = _reason(error).removesuffix("; end that process")
     uri = settings.study_uri
     return SearchError(f"STUDY_URI {without_password(uri)} cannot be used ({reason}); {_remedy(uri, error)}")

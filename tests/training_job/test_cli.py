@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from model_release import ReleaseStore
 from sentiment_common.console import run
+from sentiment_common.settings import Settings
 from training_job.cli import app
-from training_job.settings import PromotionSettings, TrainSettings
+from training_job.settings import PromotionSettings, SearchSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
+OF_A_RELEASE = ("work-dir", "checkpoint-dir", "checkpoint-steps", "auto-promote", "git-commit", "optimize")
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +24,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(str(field.validation_alias), raising=False)
 
 
-@pytest.mark.parametrize("command", ["train", "search"])
-def test_help_names_every_setting_with_its_variable(command: str) -> None:
+@pytest.mark.parametrize(("command", "settings"), [("train", TrainSettings), ("search", SearchSettings)])
+def test_help_names_every_setting_with_its_variable(command: str, settings: type[Settings]) -> None:
     shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "250", "TERM": "dumb"}).output
-    for field in TrainSettings.model_fields.values():
+    for field in settings.model_fields.values():
         assert str(field.validation_alias) in shown
-    for option in ("--mode", "--train", "--test", "--base", "--max-tokens", "--optimize", "--n-trials"):
+    for option in ("--mode", "--train", "--test", "--base", "--max-tokens", "--n-trials"):
         assert f"{option} " in shown or f"{option}\n" in shown or f"{option}," in shown or option in shown.split()
 
 
@@ -49,6 +51,7 @@ def test_promotion_offers_its_settings() -> None:
         (("promote", "abcd"), {}, "has no releases in var/releases; train one first"),
         (("rollback",), {}, "has no champion in var/releases"),
         (("publish", "var", "--model-name", "other"), {}, "No such option: --model-name"),
+        *((("search", f"--{name}", "1"), {}, f"No such option: --{name}") for name in OF_A_RELEASE),
     ],
 )
 def test_a_mistake_ends_with_two_and_one_line(

@@ -66,6 +66,23 @@ def test_too_little_space_is_found_before_the_training(
             train(settings.model_copy(update={"work_dir": Path(settings.work_dir)}), make_progress(tmp_path))
 
 
+def test_a_disk_that_holds_work_dir_and_store_needs_space_for_both(
+    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "fit", lambda *_: pytest.fail("it trained"))
+    with small_disk(tmp_path / "small", 18) as small:  # enough for one release of 12 MB
+        settings = make_settings(
+            tmp_path, files, mlflow_tracking_uri="none", work_dir=small / "work", releases_uri=str(small / "releases")
+        )
+        with pytest.raises(
+            StoreFull, match=r"small/releases .*\b1[789] MB free.*takes about 2[34] MB .*small/work"
+        ) as caught:
+            train(settings, make_progress(tmp_path))
+        assert str(caught.value).endswith(
+            "free space there (old releases), or set RELEASES_URI or WORK_DIR to another disk"
+        )
+
+
 class _Filling:
     """Progress that fills a disk when a stage begins."""
 

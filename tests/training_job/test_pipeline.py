@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,12 +26,15 @@ from mlflow import MlflowClient
 from model_release import ReleaseStore, Scorer, StoreUnreachable
 from model_release.golden import read_golden, replay
 from model_release.seen import is_new_to
+from sentiment_common.errors import UserError
 from training_job import pipeline
 from training_job.build import release as package
 from training_job.errors import DataError, TrainingError
 from training_job.measure.baseline import CHARACTERS
+from training_job.measure.gate import Gate
 from training_job.outcomes import TrainOutcome
 from training_job.pipeline import search, train
+from training_job.promotion.promote import Promoter
 from training_job.promotion.setup import promoter_after
 from training_job.show import show_outcome
 from training_job.tracking.registry import RegistryError
@@ -216,7 +220,11 @@ def test_places_that_cannot_be_reached_are_found_before_the_training(
     assert statuses(tmp_path) == []  # a run is for work, not for a mistyped name
 
 
-def test_without_an_mlflow_nothing_is_tracked(tmp_path: Path, files: tuple[str, str]) -> None:
+def test_without_an_mlflow_nothing_is_tracked(
+    tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mlflow", "mlflow.entities", "mlflow.exceptions"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it fails, as in an image without MLflow
     settings = make_settings(
         tmp_path, files, mlflow_tracking_uri="none", optimize=True, n_trials=1, epochs=0.2, warmup_share=0.1
     )
@@ -225,6 +233,38 @@ def test_without_an_mlflow_nothing_is_tracked(tmp_path: Path, files: tuple[str, 
     assert outcome.search is not None and outcome.search.run_id is None
     assert ReleaseStore(settings.releases_uri).manifest("sentiment", outcome.release_id).mlflow_run_id is None
     assert not (tmp_path / "mlflow.db").exists() and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            RuntimeError("the engine crashed"),
+            r"could not be promoted \(RuntimeError: the engine crashed\); to try again:",
+        ),
+        (
+            KeyError("spec"),
+            r"could not be promoted \(KeyError: 'spec'\); to try again: sentiment promote [0-9a-f]{16}$",
+        ),
+        (OSError(28, "No space left"), "^No space left; free some space"),
+        (UserError("the log does not answer"), "^the log does not answer$"),
+    ],
+)
+def test_a_promotion_that_fails_leaves_the_published_release(
+    error: Exception, message: str, tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_settings(tmp_path, files, epochs=0.2, mlflow_tracking_uri="none")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pipeline, "compare_with_champion", lambda *_: Gate(True, "there is no champion"))
+    promoter = Promoter(ReleaseStore(settings.releases_uri), "sentiment", "ada", roll_out=fail)
+    outcome = train(settings, make_progress(tmp_path), promoter)
+    assert outcome.gate is not None and outcome.gate.passed and outcome.promotion is None
+    problem = outcome.promotion_problem
+    assert problem is not None and problem.exit_code == 2 and re.search(message, str(problem))
+    assert ReleaseStore(settings.releases_uri).list_releases("sentiment") == [outcome.release_id]
 
 
 def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(

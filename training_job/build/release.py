@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,11 +25,11 @@ from model_release.seen import KNOWN_NEW, SEEN, write_known_new, write_seen
 from sentiment_common.disk import is_full, reports_full
 from sentiment_common.intervals import Interval
 from training_job.build.quantise import calibration_rows, quantise
-from training_job.build.types import BuiltRelease, ReleaseInputs
+from training_job.build.types import CARD_PAGE, BuiltRelease, ReleaseInputs
 from training_job.card import findings, plots
 from training_job.card import html as card_page
 from training_job.card.markdown import CardInputs, render_card, short_card
-from training_job.extras import Extras
+from training_job.extras import Extras, Made
 from training_job.measure.baseline import Baseline, measure_baseline
 from training_job.measure.calibrate import fit_temperature
 from training_job.measure.evaluate import Evaluation, evaluate
@@ -165,24 +166,28 @@ class _Builder:
 
         rows = inputs.test.take(stratified(inputs.test.labels, inputs.compare_rows, inputs.seed))
         self.stage("compare int8 with fp32", 2 * len(rows))
-        exact = full.score(rows.texts, on_progress=inputs.on_progress).probability
-        full.engine.close()
+        with closing(full.engine):
+            exact = full.score(rows.texts, on_progress=inputs.on_progress).probability
         short = self.scorer(self.root / INT8, "int8")
-        answers = short.score(rows.texts, on_progress=inputs.on_progress).probability
-        short.engine.close()
+        with closing(short.engine):
+            answers = short.score(rows.texts, on_progress=inputs.on_progress).probability
         return compare(rows.labels, exact, answers, THRESHOLD)
 
     def quantised(self, extras: Extras) -> Comparison | None:
         """The comparison of `quantise`; None where NNCF or the int8 network failed: the release then has no int8."""
-
-        def concerns_all(error: Exception) -> bool:
-            return reports_full(error) or is_full(self.root)
-
-        comparison = extras.attempt("int8", self.quantise, unless=concerns_all)
+        comparison = self.attempt(extras, "int8", self.quantise)
         if comparison is None:
-            shutil.rmtree(self.root / INT8, ignore_errors=True)
-            self.variants = (FULL, "torch")
+            self.drop(INT8)
         return comparison
+
+    def attempt(self, extras: Extras, part: str, make: Callable[[], Made]) -> Made | None:
+        """Make a part that a release can do without; a full disk still ends the build."""
+        return extras.attempt(part, make, unless=lambda error: reports_full(error) or is_full(self.root))
+
+    def drop(self, variant: str) -> None:
+        """Leave a variant out of the release."""
+        shutil.rmtree(self.root / variant, ignore_errors=True)
+        self.variants = tuple(key for key in self.variants if key != variant)
 
     def calibrate(self, default: str) -> Scorer:
         """The scorer of the default variant, with the temperature that its own margins ask for."""
@@ -195,8 +200,11 @@ class _Builder:
         temperature = fit_temperature(margins, inputs.validation.labels)
         return Scorer(replace(scorer.spec, temperature=temperature), scorer.tokenizer, scorer.engine)
 
-    def golden(self, scorer: Scorer, default: str) -> float:
-        """golden.json: probes and test texts. The largest difference of the other variants' answers from it."""
+    def golden(self, scorer: Scorer, default: str, extras: Extras) -> float:
+        """Write golden.json from probes and test texts; return the largest difference of the other variants' answers.
+
+        A variant that cannot answer is left out of the release.
+        """
         test = self.inputs.test
         picked = test.take(stratified(test.labels, GOLDEN_TEXTS, self.inputs.seed))
         golden = build_golden(scorer, (*PROBES, *picked.texts), default, TOLERANCE, GOLDEN_TEXTS)
@@ -204,14 +212,20 @@ class _Builder:
         irs = [key for key in self.variants if key in PRECISIONS]
         folders = {key: self.root / "serving" / key if key == default else self.root / key for key in irs}
         # torch computes what the fp32 IR does, so its difference is that of the IR without the bf16 hint.
-        runs: list[tuple[Path, Precision]] = [(folders[key], PRECISIONS[key]) for key in irs if key != default]
-        runs.append((folders[FULL], "fp32"))
-        differences = []
-        for folder, precision in runs:
-            peer = self.scorer(folder, precision, scorer.spec.temperature)
-            differences.append(replay(peer, golden, tolerance=1.0))
-            peer.engine.close()
-        return max(differences)
+        runs: dict[str, tuple[Path, Precision]] = {
+            key: (folders[key], PRECISIONS[key]) for key in irs if key != default
+        }
+        runs["torch"] = folders[FULL], "fp32"
+
+        def difference(key: str) -> float:
+            peer = self.scorer(*runs[key], scorer.spec.temperature)
+            with closing(peer.engine):
+                return replay(peer, golden, tolerance=1.0)
+
+        found = {key: self.attempt(extras, key, functools.partial(difference, key)) for key in runs}
+        for key in [key for key, largest in found.items() if largest is None]:
+            self.drop(key)
+        return max((largest for largest in found.values() if largest is not None), default=0.0)
 
 
 def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comparison | None) -> dict[str, Interval]:
@@ -298,7 +312,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     )
 
     builder.stage("describe")
-    extra = builder.golden(scorer, decision.variant)
+    extra = builder.golden(scorer, decision.variant, extras)
     frozen = stratified(test.labels, REFERENCE_ROWS, inputs.seed)
     sample = test.take(frozen)
     reference = build_reference(_take(scores, frozen), sample.texts, sample.labels)
@@ -321,7 +335,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     markdown = extras.attempt("the model card", lambda: render_card(described))
     card = builder.root / "MODEL_CARD.md"
     card.write_text(markdown or short_card(manifest, extras.missing), "utf-8")
-    page = extras.attempt("the card's page", lambda: _write_page(card, inputs.name))
+    page = extras.attempt(CARD_PAGE, lambda: _write_page(card, inputs.name))
     manifest = fill_manifest_files(builder.root, manifest)
     return BuiltRelease(
         builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card, page, extras.missing

@@ -14,6 +14,8 @@ from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
 from training_job.measure.quantisation import Comparison, Decision
 
+CARD_PAGE = "the card's page"  # its name among the parts that are missing
+
 
 @dataclass(frozen=True)
 class ReleaseInputs:

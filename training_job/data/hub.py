@@ -6,8 +6,9 @@ import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
+from sentiment_common.addresses import proxy_of
 from sentiment_common.settings import environment
 from training_job.errors import BaseModelError, DataError
 
@@ -37,11 +38,10 @@ def _settle() -> None:
         os.environ.setdefault(variable, value)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     parts = urlsplit(_endpoint())
-    proxies = getproxies()
-    if not parts.hostname:
-        return
-    if (proxies.get(parts.scheme) or proxies.get("all")) and not proxy_bypass(parts.hostname):
+    if not parts.hostname or proxy_of(_endpoint()):
         return  # a proxy reaches what this machine cannot
+    if exceptions := getproxies().get("no"):  # the hub's client does not read `.hub.corp` as hub.corp too
+        os.environ["no_proxy"] = f"{exceptions},{parts.hostname}"
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname, port), PROBE_SECONDS).close()

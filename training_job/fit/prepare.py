@@ -19,7 +19,7 @@ from training_job.fit.checkpoint import Checkpoints
 from training_job.fit.course import Fitted
 from training_job.fit.loop import Observer, Recipe, cpu_has_bf16, fine_tune
 from training_job.fit.tokenised import TokenisedRows, epoch_batches, padding_share, tokenise
-from training_job.settings import MODES, TrainSettings
+from training_job.settings import MODES, SearchSettings
 
 FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
 
@@ -40,7 +40,7 @@ class Prepared:
     watched: TokenisedRows
 
 
-def read_parts(settings: TrainSettings) -> Parts:
+def read_parts(settings: SearchSettings) -> Parts:
     """Read both files (or datasets), part their rows, and mix feedback in when asked to.
 
     Raises:
@@ -64,7 +64,7 @@ def read_parts(settings: TrainSettings) -> Parts:
     return mix(parts, *read_feedback(settings.releases_uri, settings.model_name))
 
 
-def prepare(settings: TrainSettings, parts: Parts) -> Prepared:
+def prepare(settings: SearchSettings, parts: Parts) -> Prepared:
     """Load the base and tokenise.
 
     Raises:
@@ -83,7 +83,7 @@ def prepare(settings: TrainSettings, parts: Parts) -> Prepared:
     return Prepared(parts, base, train, validation, watched)
 
 
-def recipe_of(settings: TrainSettings, base: Base) -> Recipe:
+def recipe_of(settings: SearchSettings, base: Base) -> Recipe:
     """The loop's recipe; the mode's share of the base's learning rate unless one is set, bf16 as set or where the CPU
     has it."""
     return Recipe(
@@ -110,7 +110,7 @@ def fit(
     return model, fine_tune(model, prepared.train, prepared.watched, recipe, observer, checkpoints)
 
 
-def identity(settings: TrainSettings, prepared: Prepared, recipe: Recipe) -> dict[str, str | int | float | bool]:
+def identity(settings: SearchSettings, prepared: Prepared, recipe: Recipe) -> dict[str, str | int | float | bool]:
     """All that the weights of a training depend on, but for processor and threads: a checkpoint is taken up again by a
     training of the same identity alone."""
     network = hashlib.sha256()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sentiment_common.addresses import without_password
+from sentiment_common.addresses import proxy_of, without_password
 from sentiment_common.database_lock import only_process
 from sentiment_common.propagators import drop_missing_propagators
 from training_job.errors import TrainingError
@@ -41,16 +41,6 @@ def _probe_sqlite(path: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA schema_version").fetchone()
-
-
-def proxy_of(tracking_uri: str) -> str | None:
-    """The proxy that MLflow's requests go through, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY."""
-    if not tracking_uri.startswith(("http://", "https://")):
-        return None
-    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
-
-    found = select_proxy(tracking_uri, get_environ_proxies(tracking_uri))
-    return str(prepend_scheme_if_needed(found, "http")) if found else None
 
 
 def _probe(tracking_uri: str) -> None:

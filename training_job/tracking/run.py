@@ -155,6 +155,8 @@ class Run:
 
     def parameters(self, values: Mapping[str, object]) -> None:
         """Log parameters; long ones are cut."""
+        if self._client is None:  # MLflow need not be installed
+            return
         from mlflow.entities import Param
 
         params = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in values.items()]
@@ -162,6 +164,8 @@ class Run:
 
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags."""
+        if self._client is None:
+            return
         from mlflow.entities import RunTag
 
         tags = [RunTag(name, str(value)) for name, value in values.items()]
@@ -177,9 +181,9 @@ class Run:
 
     def flush(self) -> None:
         """Send the metrics noted so far."""
-        from mlflow.entities import Metric
-
         while self._pending:
+            from mlflow.entities import Metric
+
             batch = self._pending[:MOST_PENDING]
             metrics = [Metric(name, value, stamp, step) for name, value, stamp, step in batch]
             if not self._try("logging metrics", "log_batch", self.run_id, metrics=metrics):

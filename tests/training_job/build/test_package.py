@@ -14,9 +14,10 @@ from kit.factories import make_texts
 from kit.release_inputs import release_inputs
 from pydantic import ValidationError
 
-from model_release import Manifest, ReleaseStore, Scorer
-from model_release.golden import read_golden, replay
+from model_release import Manifest, OpenVINOEngine, ReleaseStore, Scorer
+from model_release.golden import GoldenSet, read_golden, replay
 from model_release.reference import REFERENCE, read_reference
+from model_release.scoring.engine import Precision
 from model_release.seen import SEEN, is_new_to
 from training_job.build import release as package
 from training_job.build.release import build_release, stratified
@@ -223,6 +224,33 @@ def test_a_release_that_int8_fails_for_serves_bf16(tmp_path: Path, monkeypatch: 
     scorer = Scorer.load(folder)
     assert replay(scorer, read_golden(folder / "serving/golden.json")) <= 0.03
     scorer.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("precision", "left"), [("bf16", {"openvino-int8", "torch"}), ("fp32", {"openvino-int8", "openvino-bf16"})]
+)
+def test_a_variant_that_is_not_served_cannot_fail_a_release(
+    precision: str, left: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replay_or_fail(scorer: Scorer, golden: GoldenSet, tolerance: float) -> float:
+        engine: Any = scorer.engine
+        if engine.precision == precision:
+            raise RuntimeError("the CPU plugin crashed")
+        return replay(scorer, golden, tolerance)
+
+    class Engine(OpenVINOEngine):
+        def __init__(self, folder: Path, precision: Precision, threads: int) -> None:
+            super().__init__(folder, precision, threads)
+            self.precision = precision
+
+    monkeypatch.setattr(package, "OpenVINOEngine", Engine)
+    monkeypatch.setattr(package, "replay", replay_or_fail)
+    release = build_release(release_inputs(tmp_path / "work", rows=6, curves={}, facts={}, say=lambda _: None))
+    assert release.manifest.default_variant == "openvino-int8" and set(release.manifest.variants) == left
+    (missing,) = release.missing.items()
+    assert missing[0] not in left and missing[1] == "the CPU plugin crashed"
+    assert not [entry.path for entry in release.manifest.files if entry.path.startswith(f"{missing[0]}/")]
+    assert f"- {missing[0]}: the CPU plugin crashed" in release.card.read_text()
 
 
 def test_a_picture_that_is_cut_off_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import torch
@@ -341,6 +342,16 @@ def test_a_hub_that_only_the_proxy_reaches_is_read(variable: str, folder: Path, 
         fetched = _fetch(tmp_path, "http://hub.internal", **{variable: proxy.url})
     assert "'model.safetensors'" in fetched
     assert set(proxy.hosts) == {"hub.internal"}
+
+
+@pytest.mark.parametrize("form", ["{host}", ".{host}", "{host}:{port}", "127.0.0.0/8", "*"])
+def test_a_hub_that_no_proxy_names_is_read_directly(form: str, folder: Path, tmp_path: Path) -> None:
+    with hub(folder.parents[2]) as endpoint:
+        parts = urlsplit(endpoint)
+        host = str(parts.hostname) if "/" in form else "localhost"
+        no_proxy = form.format(host=host, port=parts.port)
+        fetched = _fetch(tmp_path, f"http://{host}:{parts.port}", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY=no_proxy)
+    assert "'model.safetensors'" in fetched
 
 
 def test_a_hub_beside_the_proxy_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
