@@ -21,7 +21,13 @@ fi
 echo "installing KServe $version"
 helm upgrade --install kserve-crd oci://ghcr.io/kserve/charts/kserve-crd --version "$version" \
   --namespace kserve --create-namespace --wait
-helm upgrade --install kserve oci://ghcr.io/kserve/charts/kserve --version "$version" --namespace kserve \
-  --set kserve.controller.deploymentMode=Standard \
-  --set kserve.controller.gateway.ingressGateway.enableGatewayApi=false \
-  --set kserve.controller.gateway.disableIngressCreation=true --wait
+# The webhooks may refuse the chart's first objects until their certificate is issued.
+for attempt in 1 2; do
+  helm upgrade --install kserve oci://ghcr.io/kserve/charts/kserve-resources --version "$version" --namespace kserve \
+    --set kserve.controller.deploymentMode=Standard \
+    --set kserve.controller.gateway.ingressGateway.enableGatewayApi=false \
+    --set kserve.controller.gateway.disableIngressCreation=true --wait && break
+  [ "$attempt" = 1 ] || exit 1
+  echo "KServe was not installed; retrying in 5 s"
+  sleep 5
+done
