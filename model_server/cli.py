@@ -47,8 +47,8 @@ def main(
     controller may give are accepted and change nothing.
     """
     from model_server.console_log import set_up
+    from model_server.server import serve
     from model_server.settings import ServerSettings
-    from model_server.tracing.configure import check_propagators
 
     one_process(workers)
     settings = ServerSettings(
@@ -64,8 +64,6 @@ def main(
         )
     )
     set_up(settings.log_format)
-    check_propagators()
-    from model_server.server import serve  # imports FastAPI, and that imports the propagators
 
     if context.args:
         logging.getLogger("model_server").warning("ignored: %s", " ".join(context.args))

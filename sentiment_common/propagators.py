@@ -1,4 +1,4 @@
-"""OpenTelemetry's propagators, which FastAPI and MLflow import whether anything is traced or not."""
+"""OpenTelemetry's propagators, which MLflow imports whether anything is traced or not."""
 
 import os
 from collections.abc import MutableMapping

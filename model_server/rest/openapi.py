@@ -1,24 +1,34 @@
-"""The protocol's REST routes in the OpenAPI document: they are read by hand, so their schemas are written by hand."""
+"""The OpenAPI document of the REST application.
 
+Schemas of the friendly routes come from their models; those of the protocol, whose bodies no model reads, stand here.
+"""
+
+from functools import cache
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from model_server.about import version
 from model_server.inference.types import TRUNCATIONS
 from model_server.protocol.tensors import INPUT, OUTPUTS
 from model_server.protocol.v2 import LENGTH_HEADER
+from model_server.rest.friendly import FeedbackBody, PredictAnswer, PredictBody
+from model_server.rest.health import HealthAnswer
 
 Schema = dict[str, Any]
 _STRING: Schema = {"type": "string"}
 _ERRORS = {
-    400: "The request is not right; the message names the field and the remedy",
+    400: "The request is malformed; the message names the field and the remedy",
     404: "No such model, version or prediction",
     413: "Over a limit",
     415: "The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON",
-    429: "Overload; Retry-After says when to come again",
-    504: "The request's deadline passed, or passes before its turn",
-    503: "Not ready, or stopping; Retry-After says when to come again",
+    429: "Overload; Retry-After says when to retry",
+    504: "The request's deadline passed, or would pass before its turn",
+    503: "Not ready, or stopping; Retry-After says when to retry",
 }
-BODY_ERRORS = (400, 413, 415, 503)  # of whatever reads a body
-WORK_ERRORS = (*BODY_ERRORS, 429, 504)  # of whatever asks the engine
+_BODY_ERRORS = (400, 413, 415, 503)  # of routes that read a body
+_WORK_ERRORS = (*_BODY_ERRORS, 429, 504)  # of routes that use the engine
+_REFERENCE = "#/components/schemas/{model}"
 
 
 def _object(properties: dict[str, Schema], required: tuple[str, ...] = (), **other: Any) -> Schema:
@@ -79,12 +89,12 @@ _METADATA = _object(
     {"name": _STRING, "versions": _list(_STRING), "platform": _STRING, "inputs": _TENSORS, "outputs": _TENSORS},
     ("name", "platform", "inputs", "outputs"),
 )
-# By these names clients find the types of what they send and get.
-SCHEMAS = {"V2Request": _REQUEST, "V2Answer": _RESPONSE, "V2Metadata": _METADATA}
+# Generated clients name the types of requests and answers by these keys.
+_SCHEMAS = {"V2Request": _REQUEST, "V2Answer": _RESPONSE, "V2Metadata": _METADATA}
 
 
 def _named(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": _REFERENCE.format(model=name)}
 
 
 _SERVER = _object(
@@ -113,12 +123,27 @@ _V1_EXPLAINED = _object(
 )
 
 
-def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that ends with these errors."""
-    return {
-        status: {"description": _ERRORS[status], "content": {"application/json": {"schema": ERROR}}}
-        for status in statuses
-    }
+class _WithoutNull(GenerateJsonSchema):
+    """Describe a field whose default is null as one that may be missing, which is how the answers are written."""
+
+    def default_schema(self, schema: Any) -> Schema:
+        described = super().default_schema(schema)
+        if described.get("default", ...) is None:
+            del described["default"]
+        return described
+
+
+def _json(schema: Schema) -> Schema:
+    return {"application/json": {"schema": schema}}
+
+
+def _responses(content: Schema, *errors: int) -> Schema:
+    refused = {str(status): {"description": _ERRORS[status], "content": _json(ERROR)} for status in errors}
+    return {"200": {"description": "The answer", "content": content}, **refused}
+
+
+def _body(schema: Schema, *, required: bool = True) -> Schema:
+    return {"required": required, "content": _json(schema)}
 
 
 def _operation(
@@ -130,10 +155,9 @@ def _operation(
     required: bool = True,
     binary: bool = False,
 ) -> Schema:
-    content = {"application/json": {"schema": answer}}
+    content = _json(answer)
     if binary:
         content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
-    responses: dict[int | str, Any] = {200: {"description": "The answer", "content": content}}
     operation: Schema = {
         "summary": summary,
         "tags": [path.split("/")[1].partition(":")[0].upper() or "V1"],
@@ -143,15 +167,15 @@ def _operation(
             for name in ("name", "version")
             if f"{{{name}}}" in path
         ],
-        "responses": {str(status): said for status, said in (responses | error_responses(*errors)).items()},
+        "responses": _responses(content, *errors),
     }
     if body is not None:
-        operation["requestBody"] = {"required": required, "content": {"application/json": {"schema": body}}}
+        operation["requestBody"] = _body(body, required=required)
     return operation
 
 
-def protocol_paths() -> dict[str, Schema]:
-    """`paths` of V2 and V1."""
+def _protocol_paths() -> dict[str, Schema]:
+    """Describe the routes of V2 and V1."""
     paths: dict[str, Schema] = {}
 
     def get(path: str, summary: str, answer: Schema, *errors: int) -> None:
@@ -161,41 +185,95 @@ def protocol_paths() -> dict[str, Schema]:
     get("/", "Does the process answer? (V1)", _ALIVE)
     get("/v2", "Server metadata", _SERVER)
     get("/v2/health/live", "Does the process answer?", live)
-    get("/v2/health/ready", "Can it be asked?", ready)
+    get("/v2/health/ready", "Does the server answer inference requests?", ready)
     paths["/v2/health/ready"]["get"]["responses"]["503"] = {
         "description": _ERRORS[503],
         "content": {"application/json": {"schema": ready}},
     }
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         get(model, "Model metadata", _named("V2Metadata"), 404)
-        get(f"{model}/ready", "Can the model be asked?", _READY, 404, 503)
+        get(f"{model}/ready", "Does the model answer inference requests?", _READY, 404, 503)
         infer = _operation(
             f"{model}/infer",
             "Sentiment of texts",
             _named("V2Answer"),
-            *WORK_ERRORS,
+            *_WORK_ERRORS,
             404,
             body=_named("V2Request"),
             binary=True,
         )
         infer["description"] = (
-            f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON; "
-            "where it is 0, the body is one text as it is. "
+            f"Tensors may be binary: with the header {LENGTH_HEADER}, their bytes follow the JSON. "
+            "With the header's value 0, the whole body is one text. "
             "An output's parameter `classification` returns that many classes in place of its values."
         )
         paths[f"{model}/infer"] = {"post": infer}
     index = _object({"ready": {"type": "boolean"}}, additionalProperties=False)
     path = "/v2/repository/index"
     paths[path] = {
-        "post": _operation(path, "Models and their states", _INDEX, *BODY_ERRORS, body=index, required=False)
+        "post": _operation(path, "Models and their states", _INDEX, *_BODY_ERRORS, body=index, required=False)
     }
     for protocol in ("/v1/models", "/v2/models"):
         get(protocol, "Names of models", _object({"models": _list(_STRING)}, ("models",)))
-    get("/v1/models/{name}", "Can the model be asked?", _READY, 404, 503)
+    get("/v1/models/{name}", "Does the model answer inference requests?", _READY, 404, 503)
     for verb, summary, answer in (
         ("predict", "Sentiment (V1)", _V1_RESPONSE),
         ("explain", "Sentiment and why (V1)", _V1_EXPLAINED),
     ):
         path = f"/v1/models/{{name}}:{verb}"
-        paths[path] = {"post": _operation(path, summary, answer, *WORK_ERRORS, 404, body=_V1_REQUEST)}
+        paths[path] = {"post": _operation(path, summary, answer, *_WORK_ERRORS, 404, body=_V1_REQUEST)}
     return paths
+
+
+def _friendly_paths() -> dict[str, Schema]:
+    """Describe the friendly routes, health and metrics."""
+
+    def operation(path: str, method: str, summary: str, content: Schema, *errors: int, **other: Any) -> Schema:
+        name = path.removeprefix("/")
+        described = {"summary": summary, "operationId": f"{name}_{name}_{method}"}
+        return {method: described | {"responses": _responses(content, *errors)} | other}
+
+    predict, feedback = (
+        _body(model.model_json_schema(schema_generator=_WithoutNull)) for model in (PredictBody, FeedbackBody)
+    )
+    answer, health = _json(_named("PredictAnswer")), _json(_named("HealthAnswer"))
+    truncation = f"truncation of a text over the model's tokens: {', '.join(TRUNCATIONS)}"
+    paths = {
+        "/predict": operation(
+            "/predict",
+            "post",
+            "The sentiment of one text",
+            answer,
+            *_WORK_ERRORS,
+            description=truncation,
+            requestBody=predict,
+        ),
+        "/feedback": operation(
+            "/feedback", "post", "The true label of a prediction", _json({}), *_BODY_ERRORS, 404, requestBody=feedback
+        ),
+        "/health": operation("/health", "get", "Phase, release and log of this server", health),
+        "/metrics": operation("/metrics", "get", "Prometheus metrics", {"text/plain": {"schema": {"type": "string"}}}),
+    }
+    unready = {"description": "Not ready; the same document", "content": health}
+    paths["/health"]["get"]["responses"]["503"] = unready
+    return paths
+
+
+@cache
+def document() -> Schema:
+    """Build the OpenAPI document of all routes."""
+    _, models = models_json_schema(
+        [(model, "serialization") for model in (PredictAnswer, HealthAnswer)],
+        ref_template=_REFERENCE,
+        schema_generator=_WithoutNull,
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sentiment-pipeline",
+            "version": version(),
+            "description": "Sentiment of texts, beside the V2 protocol; HEAD is answered wherever GET is",
+        },
+        "paths": _friendly_paths() | _protocol_paths(),
+        "components": {"schemas": models["$defs"] | _SCHEMAS},
+    }

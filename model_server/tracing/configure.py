@@ -1,6 +1,5 @@
-"""Whether traces are on, by OpenTelemetry's own variables; its SDK is imported only where they are on."""
+"""The choice between traces and none, by OpenTelemetry's own variables; the SDK is imported only when traces are on."""
 
-import logging
 import re
 from collections.abc import Mapping
 
@@ -9,7 +8,6 @@ from model_server.tracing.off import Untraced
 from sentiment_common.propagators import drop_missing_propagators
 from sentiment_common.settings import environment as set_variables
 
-log = logging.getLogger("model_server")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # Variable that may choose otherwise → what this server offers.
 _OFFERED = {
@@ -45,6 +43,8 @@ def make_tracing(environment: Mapping[str, str] | None = None) -> Untraced:
     for name, offered in _OFFERED.items():
         if environment.get(name, offered) not in ("", offered):
             raise StartError(f"{name} is {environment[name]!r}; this server offers {offered}")
+    if wrong := drop_missing_propagators():
+        raise StartError(f"{wrong}; install the package of that propagator, or set tracecontext,baggage")
     try:
         from model_server.tracing.edges import Traced  # the SDK: an extra, and a third of a second
 
@@ -60,16 +60,3 @@ def _blamed(environment: Mapping[str, str], message: str) -> str:
     """The variable that the SDK's message names, or else all that are set."""
     names = sorted(name for name in environment if name.startswith("OTEL_") and name not in _ENDPOINTS)
     return ", ".join([name for name in names if name in message] or names) or "OTEL_*"
-
-
-def check_propagators() -> None:
-    """Do without a propagator that is not installed while traces are off; call it before FastAPI is imported.
-
-    Raises:
-        StartError: traces are on, and OTEL_PROPAGATORS names one that is not installed.
-    """
-    if (wrong := drop_missing_propagators()) is None:
-        return
-    if _wanted(set_variables()):
-        raise StartError(f"{wrong}; install the package of that propagator, or set tracecontext,baggage")
-    log.warning("ignored: %s", wrong)

@@ -112,7 +112,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Can the model be asked? */
+        /** Does the model answer inference requests? */
         get: operations["v1_models_{name}"];
         put?: never;
         post?: never;
@@ -197,7 +197,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Can it be asked? */
+        /** Does the server answer inference requests? */
         get: operations["v2_health_ready"];
         put?: never;
         post?: never;
@@ -252,7 +252,7 @@ export interface paths {
         put?: never;
         /**
          * Sentiment of texts
-         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON; where it is 0, the body is one text as it is. An output's parameter `classification` returns that many classes in place of its values.
+         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON. With the header's value 0, the whole body is one text. An output's parameter `classification` returns that many classes in place of its values.
          */
         post: operations["v2_models_{name}_infer"];
         delete?: never;
@@ -268,7 +268,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Can the model be asked? */
+        /** Does the model answer inference requests? */
         get: operations["v2_models_{name}_ready"];
         put?: never;
         post?: never;
@@ -306,7 +306,7 @@ export interface paths {
         put?: never;
         /**
          * Sentiment of texts
-         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON; where it is 0, the body is one text as it is. An output's parameter `classification` returns that many classes in place of its values.
+         * @description Tensors may be binary: with the header inference-header-content-length, their bytes follow the JSON. With the header's value 0, the whole body is one text. An output's parameter `classification` returns that many classes in place of its values.
          */
         post: operations["v2_models_{name}_versions_{version}_infer"];
         delete?: never;
@@ -322,7 +322,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Can the model be asked? */
+        /** Does the model answer inference requests? */
         get: operations["v2_models_{name}_versions_{version}_ready"];
         put?: never;
         post?: never;
@@ -412,7 +412,7 @@ export interface components {
             tokens: number;
             /**
              * Truncated
-             * @description was a part of it not read?
+             * @description whether a part of the text was left out
              */
             truncated: boolean;
         };
@@ -581,7 +581,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -590,7 +590,7 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -634,7 +634,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -656,7 +656,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -685,7 +685,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -727,7 +727,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The answer */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -736,7 +736,7 @@ export interface operations {
                     "application/json": components["schemas"]["PredictAnswer"];
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -769,7 +769,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Overload; Retry-After says when to come again */
+            /** @description Overload; Retry-After says when to retry */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -780,7 +780,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -791,7 +791,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request's deadline passed, or passes before its turn */
+            /** @description The request's deadline passed, or would pass before its turn */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -860,7 +860,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -911,7 +911,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -955,7 +955,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Overload; Retry-After says when to come again */
+            /** @description Overload; Retry-After says when to retry */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -966,7 +966,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -977,7 +977,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request's deadline passed, or passes before its turn */
+            /** @description The request's deadline passed, or would pass before its turn */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1027,7 +1027,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1071,7 +1071,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Overload; Retry-After says when to come again */
+            /** @description Overload; Retry-After says when to retry */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1082,7 +1082,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1093,7 +1093,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request's deadline passed, or passes before its turn */
+            /** @description The request's deadline passed, or would pass before its turn */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1172,7 +1172,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1265,7 +1265,7 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1309,7 +1309,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Overload; Retry-After says when to come again */
+            /** @description Overload; Retry-After says when to retry */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1320,7 +1320,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1331,7 +1331,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request's deadline passed, or passes before its turn */
+            /** @description The request's deadline passed, or would pass before its turn */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1378,7 +1378,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1451,7 +1451,7 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1495,7 +1495,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Overload; Retry-After says when to come again */
+            /** @description Overload; Retry-After says when to retry */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1506,7 +1506,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1517,7 +1517,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The request's deadline passed, or passes before its turn */
+            /** @description The request's deadline passed, or would pass before its turn */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -1565,7 +1565,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1608,7 +1608,7 @@ export interface operations {
                     }[];
                 };
             };
-            /** @description The request is not right; the message names the field and the remedy */
+            /** @description The request is malformed; the message names the field and the remedy */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1641,7 +1641,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not ready, or stopping; Retry-After says when to come again */
+            /** @description Not ready, or stopping; Retry-After says when to retry */
             503: {
                 headers: {
                     [name: string]: unknown;
