@@ -1,8 +1,9 @@
-"""The outcome of a check for a terminal, or as JSON for a program."""
+"""The outcome of a check, for a terminal or as JSON."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 
@@ -27,18 +28,20 @@ _OUTCOME_STYLES = {Outcome.MATTERS: "red", Outcome.SIDE_EVIDENCE: "yellow", Outc
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """A spinner on stderr that says what is being done; silent where stderr is no terminal."""
+    """Show the current step beside a spinner on stderr; show nothing where stderr is not a terminal."""
     with Console(stderr=True).status("starting") as status:
         yield status.update
 
 
 def tell(line: str) -> None:
-    """Print a line to stderr, which holds it also when the check ends before its outcome is printed."""
-    Console(stderr=True, highlight=False).print(Text(line), soft_wrap=True)
+    """Print a line to stderr at once. A closed stderr is ignored, because it must not end the check."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def to_json(outcome: DriftOutcome) -> str:
-    """All of the outcome on one line."""
+    """Return the outcome as one line of JSON."""
 
     def plain(value: object) -> str:
         if isinstance(value, datetime):
@@ -67,7 +70,7 @@ def _statistics(outcome: DriftOutcome) -> Table:
 
 
 def show(outcome: DriftOutcome) -> None:
-    """Print the verdict, the statistics and where the report is."""
+    """Print the verdict, the tests, the report's address and the actions."""
     console = Console(highlight=False)
     style = _STYLES[outcome.verdict]
     console.print(

@@ -1,10 +1,9 @@
-"""Where the compared rows come from: a release's reference sample and a window of the prediction log."""
+"""Read the rows to compare: a release's reference sample and a window of the prediction log."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +14,21 @@ from drift_cronjob.window.sample import Sample, first_copies
 from model_release import Manifest, ReleaseStore
 from model_release.reference import REFERENCE, Reference, read_reference
 from model_release.scoring.features import DESCRIPTORS
-
-if TYPE_CHECKING:
-    from prediction_log import Window
+from prediction_log import Window, WindowReader
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """One window of one release: the sampled rows for the tests, and facts about all rows.
 
-    `rows` are all logged rows of the release in the window, `read` those sampled, `sample` the different texts among
-    these, `time` their times; `other_releases` counts the rows that the model's other releases answered meanwhile,
-    `foreign_rows` those of releases that the store does not have for this model;
-    `feedback_correct` has one entry for each answer whose true label was given in the window.
+    Attributes:
+        rows: number of the release's logged rows in the window.
+        read: number of rows that were sampled.
+        sample: the different texts among the sampled rows.
+        time: when each text of `sample` was answered.
+        feedback_correct: for each answer whose true label was given in the window, whether it was right.
+        other_releases: rows that the model's other releases answered in the window, by release.
+        foreign_rows: number of rows of releases that the store does not have for this model.
     """
 
     start: datetime
@@ -44,16 +45,17 @@ class Traffic:
 def choose_release(
     store: ReleaseStore, name: str, wanted: str | None, releases: Collection[str], served: Callable[[], dict[str, int]]
 ) -> str:
-    """The release to check: the wanted one, the champion, or before the first promotion the one that answered most.
+    """Return the id of the release to check: the wanted release, or the champion. Before the first promotion, the
+    release with the most answers is checked.
 
     Args:
         releases: the model's releases; the log may hold rows of other models.
-        served: rows of the window by release id.
+        served: returns the window's rows by release id.
 
     Raises:
-        NothingServed: no release was promoted, and none has answered.
-        DriftError: releases have answered, and the store has none of the model.
-        ReleaseNotFound: nothing has that id.
+        NothingServed: no release was promoted, and no release has answered.
+        DriftError: releases have answered, but the store has no release of the model.
+        ReleaseNotFound: no release has the wanted id.
     """
     if wanted:
         return store.resolve(name, wanted)
@@ -64,35 +66,35 @@ def choose_release(
     by_release = {release_id: rows for release_id, rows in answered.items() if release_id in releases}
     if answered and not releases:
         raise DriftError(
-            f"there is no release of {name!r} in {store.base}, while {len(answered)} releases have answered in this "
+            f"no release of {name!r} exists in {store.base}, but {len(answered)} releases have answered in this "
             "window; check RELEASES_URI and MODEL_NAME"
         )
     if not by_release:
         raise NothingServed(
-            f"no release of {name!r} has been promoted in {store.base} and none has answered in this window: promote "
-            "one (sentiment promote ID) or name one with --release"
+            f"no release of {name!r} has been promoted in {store.base}, and none has answered in this window; promote "
+            "a release (sentiment promote ID) or name one with --release"
         )
     return store.resolve(name, max(by_release, key=lambda release_id: by_release[release_id]))
 
 
 def fetch_reference(store: ReleaseStore, manifest: Manifest, cache: Path) -> Reference:
-    """The release's reference sample, downloaded to `cache` and verified.
+    """Download the release's reference sample to `cache`, verify it and return it.
 
     Raises:
-        DriftError: the release was published without one.
-        ReleaseCorrupt: it differs from the manifest's sha256, or is not a reference.
+        DriftError: the release was published without a reference.
+        ReleaseCorrupt: the file differs from the manifest's sha256, or is not a reference.
     """
     if not any(entry.path == REFERENCE for entry in manifest.files):
         raise DriftError(
-            f"release {manifest.release_id} has no {REFERENCE}, so there is nothing to compare traffic with: "
-            "train and publish a release that has one, or check another with --release"
+            f"release {manifest.release_id} has no {REFERENCE} to compare traffic with; train and publish a release "
+            "that has one, or check another release with --release"
         )
     folder = store.fetch(manifest.name, manifest.release_id, cache, only=(REFERENCE,))
     return read_reference(folder / REFERENCE)
 
 
 def reference_sample(reference: Reference, decision_threshold: float) -> Sample:
-    """The reference's different texts as the release answered them."""
+    """Return the reference's different texts with the release's answers."""
     probability = reference.probability.astype(np.float64)
     label = (probability >= decision_threshold).astype(np.int8)
     return Sample(
@@ -106,7 +108,7 @@ def reference_sample(reference: Reference, decision_threshold: float) -> Sample:
     ).take(first_copies(reference.text_hash))
 
 
-def _descriptor_rows(rows: "list[dict[str, float] | None]") -> FloatArray:
+def _descriptor_rows(rows: list[dict[str, float] | None]) -> FloatArray:
     columns = np.full((len(rows), len(DESCRIPTORS)), np.nan)
     for index, row in enumerate(rows):
         if row is not None:
@@ -114,8 +116,8 @@ def _descriptor_rows(rows: "list[dict[str, float] | None]") -> FloatArray:
     return columns
 
 
-def window_sample(window: "Window", count_repeats: bool) -> tuple[Sample, npt.NDArray[np.datetime64]]:
-    """The window's different texts (all rows with `count_repeats`) and their times."""
+def window_sample(window: Window, count_repeats: bool) -> tuple[Sample, npt.NDArray[np.datetime64]]:
+    """Return the window's different texts (every row with `count_repeats`) and their times."""
     sample = Sample(
         descriptors=_descriptor_rows(window.descriptors),
         sketch=window.sketch.astype(np.float64),
@@ -132,7 +134,7 @@ def window_sample(window: "Window", count_repeats: bool) -> tuple[Sample, npt.ND
 
 
 def read_traffic(
-    url: str,
+    log: WindowReader,
     start: datetime,
     end: datetime,
     release_id: str,
@@ -142,20 +144,17 @@ def read_traffic(
     seed: int,
     count_repeats: bool,
 ) -> Traffic:
-    """Read a release's window and the feedback given in it from the prediction log.
+    """Read a release's window, and the feedback that was given in it.
 
     Args:
         releases: the model's releases; the log may hold rows of other models.
 
     Raises:
-        LogError: the database cannot be reached, or has no such tables.
+        LogError: the database cannot be reached, or its tables are missing.
     """
-    from prediction_log import WindowReader
-
-    reader = WindowReader(url)
-    window = reader.read(start, end, release_id=release_id, max_rows=max_rows, seed=seed)
-    by_release = dict(reader.summary(start, end).by_release)
-    feedback = reader.feedback(start, end, release_id)
+    window = log.read(start, end, release_id=release_id, max_rows=max_rows, seed=seed)
+    by_release = dict(log.summary(start, end).by_release)
+    feedback = log.feedback(start, end, release_id)
     sample, time = window_sample(window, count_repeats)
     others = {other: rows for other, rows in by_release.items() if other in releases and other != release_id}
     foreign = sum(rows for other, rows in by_release.items() if other not in releases)

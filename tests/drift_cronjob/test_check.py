@@ -120,7 +120,7 @@ def test_rows_of_other_releases_and_times_are_left_out_and_told(system: System) 
     outcome = system.check()
     assert (outcome.verdict, outcome.rows) == (Verdict.STABLE, len(LIKE))
     assert any("150 by feedfacefeedface" in note for note in outcome.notes)
-    assert any(note.startswith("20 rows of this window are not part of this check") for note in outcome.notes)
+    assert any(note.startswith("20 rows of this window belong to releases") for note in outcome.notes)
     past = system.check(end=datetime.now(UTC) - timedelta(hours=5), hours=2)
     assert (past.verdict, past.rows) == (Verdict.NOT_ENOUGH_DATA, 0)
 

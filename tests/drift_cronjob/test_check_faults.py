@@ -1,4 +1,4 @@
-"""What keeps a check from reaching a verdict is named."""
+"""A check that cannot reach a verdict names the cause."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,27 +53,27 @@ def refuse_no_tables(system: System) -> DriftSettings:
 FAULTS: list[tuple[Callable[[System], DriftSettings], type[Exception], str]] = [
     (refuse_another_store, DriftError, "check RELEASES_URI"),
     (refuse_unknown_release, ReleaseNotFound, "0000000000000000"),
-    (refuse_no_reference, DriftError, "nothing to compare traffic with"),
+    (refuse_no_reference, DriftError, "has no reference/reference.parquet to compare traffic with"),
     (refuse_changed_reference, ReleaseCorrupt, "reference.parquet"),
     (refuse_unreachable_database, LogError, ""),
     (refuse_no_tables, LogError, ""),
 ]
 
 
-@pytest.mark.parametrize(("arrange", "error", "told"), FAULTS, ids=lambda value: getattr(value, "__name__", None))
+@pytest.mark.parametrize(("arrange", "error", "message"), FAULTS, ids=lambda value: getattr(value, "__name__", None))
 def test_faults_are_named(
-    system: System, arrange: Callable[[System], DriftSettings], error: type[Exception], told: str
+    system: System, arrange: Callable[[System], DriftSettings], error: type[Exception], message: str
 ) -> None:
     system.log(LIKE)
     settings = arrange(system)
     with pytest.raises(error) as caught:
         check(settings)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
     assert getattr(caught.value, "exit_code", None) == 2
 
 
-def test_before_the_first_promotion_what_has_answered_is_checked(system: System) -> None:
+def test_before_the_first_promotion_the_release_that_answered_is_checked(system: System) -> None:
     releases = str(system.folder / "seeded")
     release_id = make_release(releases, rows=REFERENCE_ROWS)
     settings = system.settings(releases_uri=releases)
@@ -84,7 +84,7 @@ def test_before_the_first_promotion_what_has_answered_is_checked(system: System)
 
 
 def test_the_rows_of_other_models_are_not_this_model_s_traffic(system: System) -> None:
-    """One log, two models: the other one answered most, and its release is in another folder of the store."""
+    """One log holds two models: the other model answered most, and its release is in another folder of the store."""
     releases = str(system.folder / "two")
     ours = make_release(releases, rows=REFERENCE_ROWS)
     theirs = make_release(releases, rows=120, seed=9, name="toxicity")

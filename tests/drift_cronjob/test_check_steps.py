@@ -1,5 +1,8 @@
 """The verdict is not lost with what follows it: each step may fail, with a line, and the others are done."""
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +66,33 @@ def test_a_report_that_cannot_be_written_is_a_line(system: System, cluster: Kube
     assert (row.verdict, row.report_uri) == ("drift", None)
     (job,) = cluster.objects[JOBS].values()
     assert outcome.actions == [f"started the training {job['metadata']['name']}"]
+
+
+def test_a_callback_that_fails_costs_no_step(system: System) -> None:
+    system.log(FOREIGN)
+
+    def fail(_: object) -> None:
+        raise OSError("the terminal is gone")
+
+    outcome = check(system.settings(report_dir=str(system.folder / "reports")), on_step=fail, on_decision=fail)
+    assert (outcome.exit_code, outcome.problems) == (20, [])
+    (row,) = latest_reports(system.url, 5)
+    assert (row.verdict, row.report_uri) == ("drift", outcome.report_path)
+
+
+def test_a_closed_standard_error_costs_no_result(system: System) -> None:
+    system.log(FOREIGN)
+    addresses = {"DATABASE_URL": system.url, "RELEASES_URI": system.release[0]}
+    folders = {"DRIFT_REPORT_DIR": "none", "DRIFT_CACHE_DIR": str(system.folder / "cache")}
+    unread, closed = os.pipe()
+    os.close(unread)
+    command = [sys.executable, "-m", "drift_cronjob", "check", "--json"]
+    process = subprocess.run(
+        command, env=os.environ | addresses | folders, stdout=subprocess.PIPE, stderr=closed, check=False
+    )
+    os.close(closed)
+    assert (process.returncode, json.loads(process.stdout)["verdict"]) == (20, "drift")
+    assert [row.verdict for row in latest_reports(system.url, 5)] == ["drift"]
 
 
 def test_a_report_s_store_that_is_down_is_a_line(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
