@@ -19,6 +19,8 @@ from sentiment_cli.page.files import PageFiles
 from sentiment_common.http.routing import CanonicalPaths, HeadAsGet, route_without_redirects
 
 TIMEOUT = httpx.Timeout(60.0, connect=3.0)
+# A request may set its own deadline (X-Request-Timeout), at which the predictor answers.
+PREDICTOR_TIMEOUT = httpx.Timeout(60.0, connect=3.0, read=3600.0)
 # Paths of the predictor; `/api/` goes to the monitor. All other paths are files of the page.
 PREDICTOR_PATHS = ("/v2/{rest:path}", "/predict", "/feedback", "/health")
 CLIENT_GONE = 499  # nobody reads the answer
@@ -44,8 +46,8 @@ def _error(status: int, text: str) -> Response:
 class Forward:
     """Forward a request and stream its answer back; 502 for an unreachable upstream, 504 for a slow one."""
 
-    def __init__(self, client: httpx.AsyncClient, upstream: Upstream) -> None:
-        self._client, self._upstream = client, upstream
+    def __init__(self, client: httpx.AsyncClient, upstream: Upstream, timeout: httpx.Timeout) -> None:
+        self._client, self._upstream, self._timeout = client, upstream, timeout
 
     async def answer(self, request: Request) -> Response:
         # The path as sent: decoding and encoding it again could name another resource.
@@ -56,6 +58,7 @@ class Forward:
             request.method,
             f"{self._upstream.url}{path}{query}",
             headers=headers,
+            timeout=self._timeout,
             content=request.stream() if any(name in request.headers for name in _OF_A_BODY) else None,
         )
         try:
@@ -74,14 +77,15 @@ class Forward:
 
 def make_app(folder: Path, predictor: Upstream, monitor: Upstream) -> ASGIApp:
     """Build the app: the page's files, and both servers at their paths."""
-    client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+    client = httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=httpx.Limits())
 
     @asynccontextmanager
     async def closing(_: Starlette) -> AsyncIterator[None]:
         yield
         await client.aclose()
 
-    to_predictor, to_monitor = Forward(client, predictor).answer, Forward(client, monitor).answer
+    to_predictor = Forward(client, predictor, PREDICTOR_TIMEOUT).answer
+    to_monitor = Forward(client, monitor, TIMEOUT).answer
     routes: list[BaseRoute] = [
         *(Route(path, to_predictor, methods=_METHODS) for path in PREDICTOR_PATHS),
         Route("/api/{rest:path}", to_monitor, methods=["GET"]),

@@ -46,3 +46,12 @@ def one(objects: list[Values], kind: str, name: str) -> Values:
     """The object of a kind and a name."""
     (found,) = [each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name]
     return found
+
+
+def environment(objects: list[Values], kind: str, name: str) -> dict[str, str]:
+    """Return the variables of an object's container, empty where a value is referenced."""
+    spec = one(objects, kind, name)["spec"]
+    if kind == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    (container,) = (spec if kind == "ServingRuntime" else spec["template"]["spec"])["containers"]
+    return {variable["name"]: variable.get("value", "") for variable in container["env"]}

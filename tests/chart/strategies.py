@@ -92,7 +92,8 @@ def values() -> st.SearchStrategy[Values]:
     return _of(SCHEMA, "").map(settled)
 
 
-def _section(drawn: Values, *path: str) -> Values:
+def section(drawn: Values, *path: str) -> Values:
+    """Return the mapping at a path of the values, made where it is missing."""
     for part in path:
         drawn = drawn.setdefault(part, {})
     return drawn
@@ -103,7 +104,7 @@ def settled(drawn: Values) -> Values:
     _settle_parts(drawn)
     _settle_observability(drawn)
     _settle_server(drawn)
-    data = _section(drawn, "training", "data")
+    data = section(drawn, "training", "data")
     data["mountPath"] = "/data"
     if data.get("existingClaim"):
         data.pop("configMap", None)
@@ -111,41 +112,41 @@ def settled(drawn: Values) -> Values:
         data["configMap"] = "rows"
     data["train"] = "/data/reviews.csv" if data.get("train", "/").startswith("/") else data["train"]
     if drawn.get("drift", {}).get("retrain", {}).get("enabled"):
-        _section(drawn, "training")["enabled"] = True
+        section(drawn, "training")["enabled"] = True
     return drawn
 
 
 def _settle_parts(drawn: Values) -> None:
-    postgres = _section(drawn, "postgres")
+    postgres = section(drawn, "postgres")
     if postgres.get("enabled", True):
         postgres.pop("external", None)
     else:
         postgres.setdefault("external", {})["existingSecret"] = "the-database"
-    store = _section(drawn, "objectStore")
+    store = section(drawn, "objectStore")
     if store.get("engine", "minio") == "minio":
         store.pop("endpoint", None)
     elif store.get("endpoint"):
         store["existingSecret"] = "the-keys"
-    mlflow = _section(drawn, "mlflow")
+    mlflow = section(drawn, "mlflow")
     if mlflow.get("enabled", True):
         mlflow.pop("external", None)
 
 
 def _settle_observability(drawn: Values) -> None:
-    alerts = _section(drawn, "alertmanager")
+    alerts = section(drawn, "alertmanager")
     if alerts.get("slackChannel") or alerts.get("webhook"):
         alerts["existingSecret"] = "the-receivers"
     else:
         alerts.pop("existingSecret", None)
-    if _section(drawn, "prometheus").get("enabled", True):
+    if section(drawn, "prometheus").get("enabled", True):
         drawn["prometheus"].get("operator", {}).pop("enabled", None)
     else:
-        grafana = _section(drawn, "grafana")
+        grafana = section(drawn, "grafana")
         grafana["prometheusUrl"] = grafana.get("prometheusUrl") or "http://prometheus:9090"
 
 
 def _settle_server(drawn: Values) -> None:
-    server = _section(drawn, "server")
+    server = section(drawn, "server")
     server.get("autoscaling", {}).pop("maxReplicas", None)
     server["replicas"] = min(server.get("replicas", 2), 6)
     if server.get("autoscaling", {}).get("engine") == "keda":

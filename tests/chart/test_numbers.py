@@ -4,21 +4,13 @@ import string
 
 import pytest
 from chart.invariants import check
-from chart.rendering import Values, one, render
+from chart.rendering import Values, environment, one, render
 from chart.strategies import SCHEMA, resolve, settled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-PROGRAMS = {"server": "ServingRuntime", "training": "CronJob", "drift": "CronJob"}
+PROGRAMS = {"server": "ServingRuntime", "training": "CronJob", "drift": "CronJob", "monitor": "Deployment"}
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(1e-6, 1e12, exclude_min=True) | st.sampled_from([10**6, 33_554_432])
-
-
-def _environment(objects: list[Values], component: str) -> dict[str, str]:
-    spec = one(objects, PROGRAMS[component], f"sentiment-{component}")["spec"]
-    if PROGRAMS[component] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]["template"]["spec"]
-    (container,) = spec["containers"]
-    return {variable["name"]: variable.get("value", "") for variable in container["env"]}
 
 
 def _largest(schema: Values) -> Values:
@@ -39,7 +31,7 @@ def test_the_largest_whole_numbers_render_as_digits() -> None:
     check(objects, values)
     job = one(objects, "CronJob", "sentiment-training")["spec"]["jobTemplate"]["spec"]
     assert (job["activeDeadlineSeconds"], job["ttlSecondsAfterFinished"]) == (2_592_000, 31_536_000)
-    assert _environment(objects, "server")["MAX_QUEUE_TEXTS"] == "1000000"
+    assert environment(objects, "ServingRuntime", "sentiment-server")["MAX_QUEUE_TEXTS"] == "1000000"
 
 
 @pytest.mark.timeout(300)
@@ -50,7 +42,7 @@ def test_numbers_in_env_reach_the_programs_digit_by_digit(drawn: list[float]) ->
     values = {component: {"env": env} for component in PROGRAMS}
     objects = render(values)
     for component in PROGRAMS:
-        found = _environment(objects, component)
+        found = environment(objects, PROGRAMS[component], f"sentiment-{component}")
         assert {name: float(found[name]) for name in env} == env
         assert not [found[name] for name in env if "e" in found[name].lower()]
 
@@ -58,5 +50,6 @@ def test_numbers_in_env_reach_the_programs_digit_by_digit(drawn: list[float]) ->
 def test_texts_and_truth_values_in_env_stay_as_they_are() -> None:
     """A name such as TRUE stays a text as well."""
     texts = {"TEXT": "8m", "EMPTY": "", "DIGITS": "1e6", "QUOTE": '<"&>'}
-    found = _environment(render({"server": {"env": {**texts, "TRUE": True, "ZERO": 0}}}), "server")
+    objects = render({"server": {"env": {**texts, "TRUE": True, "ZERO": 0}}})
+    found = environment(objects, "ServingRuntime", "sentiment-server")
     assert (texts | {"TRUE": "true", "ZERO": "0"}).items() <= found.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentiment_cli.page.files import HEADERS
-from sentiment_cli.page.proxy import PREDICTOR_PATHS
+from sentiment_cli.page.proxy import PREDICTOR_PATHS, PREDICTOR_TIMEOUT
 
 TEMPLATE = (Path(__file__).parents[2] / "frontend/nginx/default.conf.template").read_text("utf-8")
 
@@ -22,6 +22,12 @@ def test_the_predictors_paths_are_those_of_serve_ui(path: str) -> None:
     (pattern,) = re.findall(r"location ~ (\S+) \{", TEMPLATE)
     assert re.search(pattern, path) and re.search(pattern, f"{path}/")
     assert not re.search(pattern, f"/x{path}")
+
+
+def test_the_predictor_has_the_time_that_it_has_behind_serve_ui() -> None:
+    (location,) = re.findall(r"location ~ [^{]+\{(.+?)\n    \}", TEMPLATE, re.DOTALL)
+    (hours,) = re.findall(r"proxy_read_timeout ([0-9]+)h;", location)
+    assert int(hours) * 3600 == PREDICTOR_TIMEOUT.read
 
 
 def test_no_folder_is_redirected_to() -> None:

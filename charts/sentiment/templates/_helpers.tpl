@@ -175,10 +175,14 @@ taken: those that the chart sets from other values.
 */}}
 {{- define "sentiment.env" -}}
 {{- $shared := list "DATABASE_URL" "DATABASE_READ_URL" "RELEASES_URI" "SPILL_URI" "MODEL_NAME" "MLFLOW_TRACKING_URI" "KUBE_NAMESPACE" "HOME" -}}
-{{- range $name, $value := .env }}
-{{- if has $name (concat $shared $.taken) }}
-{{- fail (printf "%s holds %s, which the chart sets itself: set the value that it comes from." $.key $name) }}
+{{- $twice := list }}
+{{- range $name, $_ := .env }}
+{{- if has $name (concat $shared $.taken) }}{{ $twice = append $twice $name }}{{ end }}
 {{- end }}
+{{- with $twice }}
+{{- fail (printf "%s holds %s, which the chart sets itself: use the chart's values for it." $.key (join ", " .)) }}
+{{- end }}
+{{- range $name, $value := .env }}
 - name: {{ $name | quote }}
   value: {{ include "sentiment.text" $value | quote }}
 {{- end }}

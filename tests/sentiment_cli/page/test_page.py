@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kit.server_process import wait_for
 from starlette.testclient import TestClient
 
 from sentiment_cli.demo.processes import free_ports
+from sentiment_cli.page import proxy
 from sentiment_cli.page.files import HEADERS, PageNotBuilt, check_built
 from sentiment_cli.page.proxy import Upstream, make_app
 
@@ -33,10 +35,11 @@ def built(tmp_path: Path) -> Path:
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
+    """Answers with what it was asked, a slow path after a second."""
 
     def do_GET(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
+        time.sleep("slow" in self.path)
         said = {"method": self.command, "path": self.path, "body": self.rfile.read(size).decode()}
         raw = json.dumps(said | {"host": self.headers["Host"]}).encode()
         self.send_response(429 if "busy" in self.path else 200)
@@ -109,6 +112,18 @@ def test_a_server_that_is_away_is_told_as_502(client: TestClient) -> None:
     assert away.status_code == 502
     assert "monitor does not answer" in away.json()["error"]
     assert client.post("/api/status").status_code == 405
+
+
+def test_the_page_waits_for_the_predictor_longer_than_for_the_monitor(
+    built: Path, upstream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The predictor ends a request at its deadline, so that its answer comes and not the page's."""
+    monkeypatch.setattr(proxy, "TIMEOUT", httpx.Timeout(0.2))
+    app = make_app(built, Upstream("predictor", upstream), Upstream("monitor", upstream))
+    with TestClient(app) as asking:
+        assert asking.get("/v2/slow").status_code == 200
+        late = asking.get("/api/slow")
+    assert (late.status_code, late.json()["error"]) == (504, "the monitor takes too long to answer")
 
 
 def test_missing_files_tell_how_to_build_them(tmp_path: Path) -> None:

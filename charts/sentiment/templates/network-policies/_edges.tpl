@@ -43,6 +43,9 @@ edges:
 {{- with $values.server.otel.endpoint }}
   - {from: server, to: outside, port: {{ include "sentiment.portOf" . }}}
 {{- end }}
+{{- with get $values.monitor.env "ALERTMANAGER_URL" }}
+  - {from: monitor, to: outside, port: {{ include "sentiment.portOf" . }}}
+{{- end }}
   - {from: neighbours, to: server, port: 8080}
   - {from: neighbours, to: server, port: 8081}
   - {from: balancers, to: server, port: 8080}
