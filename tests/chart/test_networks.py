@@ -103,3 +103,25 @@ def test_every_address_has_an_edge(values: Values) -> None:
                 shut.add(f"{component} -> {host}:{port}")
     assert not shut
     assert {"server", "training", "drift", "grafana", "tests"} <= seen
+
+
+def test_replicas_on_other_ports_are_reached_by_readers() -> None:
+    external = {"existingSecret": "database", "port": 6432, "readPorts": [5433, 5434]}
+    objects = render({"server": {"storageUri": URI}, "postgres": {"enabled": False, "external": external}})
+    readers = {
+        _component(pod)
+        for pod in pods_of(objects)
+        for container in containers(pod)
+        if "DATABASE_READ_URL" in {variable["name"] for variable in container.get("env", [])}
+    }
+    policed = {
+        each["metadata"]["labels"][COMPONENT]: {
+            port["port"] for rule in each["spec"]["egress"] for port in rule.get("ports", [])
+        }
+        for each in objects
+        if each["kind"] == "NetworkPolicy"
+    }
+    assert readers == {"drift", "monitor"}
+    assert {component for component, ports in policed.items() if {5433, 5434} <= ports} == readers
+    assert {component for component, ports in policed.items() if ports & {5433, 5434}} == readers
+    assert all(6432 in policed[component] for component in readers | {"server", "migrations", "log-maintenance"})

@@ -18,6 +18,7 @@ def test_every_command_names_the_release() -> None:
 
 
 _KEYS = {"existingSecret": "mine"}
+RELEASE = "s3://sentiment/sentiment/releases/0123456789abcdef/serving/"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,21 @@ def test_what_is_left_is_what_is_named(values: Values) -> None:
     assert set(left.get("volumes of", "").split()) == volumes
     assert set(left.get("Secrets", "").split()) == secrets
     assert ("helm uninstall" in notes) == bool(volumes | secrets)
+
+
+@pytest.mark.parametrize(
+    ("server", "connections"),
+    [
+        ({"replicas": 19}, None),
+        ({"replicas": 20}, 210),
+        ({"autoscaling": {"engine": "hpa", "maxReplicas": 40}}, 410),
+        ({"replicas": 18, "experiments": [{"name": "b", "storageUri": RELEASE, "replicas": 5}]}, 240),
+    ],
+)
+def test_too_few_connections_of_the_bundled_postgres_are_named(server: Values, connections: int | None) -> None:
+    warned = re.findall(
+        r"postgres.maxConnections is 200, too few .*; set it to (\d+) or more", _notes({"server": server})
+    )
+    assert warned == ([] if connections is None else [str(connections)])
+    own = {"server": server, "postgres": {"enabled": False, "external": {**_KEYS, "host": "db.example", "port": 6432}}}
+    assert "Warning" not in _notes(own) and "in the Postgres at db.example:6432" in _notes(own)

@@ -10,6 +10,7 @@ GATEWAY: Values = {"gateway": {"enabled": True, "name": "edge"}}
 # Values, and what the message must hold: the key, and a word of the remedy.
 CONTRADICTIONS: list[tuple[Values, str, str]] = [
     ({"postgres": {"external": {"host": "db"}}}, "postgres.enabled", "postgres.enabled=false"),
+    ({"postgres": {"external": {"readPorts": [5433]}}}, "postgres.enabled", "postgres.external.readPorts"),
     ({"postgres": {"enabled": False}}, "postgres.external.existingSecret", "DATABASE_URL"),
     ({"objectStore": {"endpoint": "https://s3.example"}}, "objectStore.endpoint", "objectStore.engine=external"),
     (
@@ -174,6 +175,7 @@ def test_contradictions_are_refused_in_one_sentence(values: Values, key: str, re
         ({"server": {"replica": 3}}, "/server"),
         ({"server": {"replicas": "three"}}, "/server/replicas"),
         ({"server": {"replicas": 0}}, "/server/replicas"),
+        ({"postgres": {"external": {"readPorts": [0]}}}, "/postgres/external/readPorts/0"),
         ({"server": {"logText": "none"}}, "/server/logText"),
         ({"server": {"env": {"lower": "x"}}}, "/server/env"),
         ({"server": {"corsOrigins": ["page.example"]}}, "/server/corsOrigins/0"),

@@ -94,6 +94,17 @@ def test_the_load_balancer_asks_what_readiness_asks(helm: None) -> None:
     assert int(attributes["deregistration_delay.timeout_seconds"]) <= stays
 
 
+def test_pods_keep_idle_connections_longer_than_the_load_balancer(helm: None) -> None:
+    """A pod that closes first makes it answer 502."""
+    manifests = yaml.safe_load_all(evaluate("local.gateway_manifests", **GATEWAY))
+    (settings,) = [each["spec"] for each in manifests if each["kind"] == "LoadBalancerConfiguration"]
+    attributes = {each["key"]: each["value"] for each in settings["loadBalancerAttributes"]}
+    (server,) = one(render(both()), "ServingRuntime", "sentiment-server")["spec"]["containers"]
+    environment = {each["name"]: each.get("value") for each in server["env"]}
+    idle = int(attributes.get("idle_timeout.timeout_seconds", 60))  # an ALB's default
+    assert int(environment["KEEP_ALIVE_SECONDS"]) > idle
+
+
 @pytest.mark.parametrize(("scheme", "kind"), [("internal", "private"), ("internet-facing", "public")])
 def test_the_load_balancers_addresses_pass_the_network_policies(scheme: str, kind: str) -> None:
     variables = {**GATEWAY, "load_balancer_scheme": scheme}

@@ -17,6 +17,14 @@ edges:
   - {from: {{ . }}, to: outside, port: {{ $values.postgres.external.port }}}
 {{- end }}
 {{- end }}
+{{- if not $values.postgres.enabled }}
+  # The programs that get DATABASE_READ_URL.
+{{- range $reader := list "drift" "monitor" }}
+{{- range $values.postgres.external.readPorts }}
+  - {from: {{ $reader }}, to: outside, port: {{ . }}}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if eq $values.objectStore.engine "minio" }}
 {{- range append $store "object-store-bucket" }}
   - {from: {{ . }}, to: object-store, port: 9000}

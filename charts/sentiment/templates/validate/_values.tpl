@@ -5,8 +5,8 @@ Arguments: the root.
 {{- define "sentiment.checkValues" -}}
 {{- $values := .Values -}}
 {{- $postgres := $values.postgres -}}
-{{- if and $postgres.enabled (or $postgres.external.host $postgres.external.existingSecret) -}}
-{{- fail "postgres.enabled is true and postgres.external is filled in: set postgres.enabled=false to use your database, or empty postgres.external.host and postgres.external.existingSecret to use the bundled one." -}}
+{{- if and $postgres.enabled (or $postgres.external.host $postgres.external.existingSecret $postgres.external.readPorts) -}}
+{{- fail "postgres.enabled is true and postgres.external is filled in: set postgres.enabled=false to use your database, or empty postgres.external.host, postgres.external.existingSecret and postgres.external.readPorts to use the bundled one." -}}
 {{- end -}}
 {{- if and (not $postgres.enabled) (not $postgres.external.existingSecret) -}}
 {{- fail "postgres.external.existingSecret is empty while postgres.enabled is false: name a Secret whose key DATABASE_URL holds postgresql://user:password@host:5432/database." -}}
