@@ -13,7 +13,7 @@ from model_release import Encoding
 from model_server.batching.admission import Backlog, DrainRate, Limits, Reason
 from model_server.batching.policy import BatchQueue
 from model_server.errors import DeadlineExceeded, Overloaded, ServingError, Unavailable
-from model_server.phases import record
+from model_server.phases import Phases
 
 log = logging.getLogger("model_server")
 Row = TypeVar("Row")
@@ -160,13 +160,19 @@ class Batcher(Generic[Row]):
         raise Overloaded(refusal.message, refusal.retry_after)
 
     async def submit(
-        self, encodings: Sequence[Encoding], deadline: float | None = None, *, admitted: bool = False
+        self,
+        encodings: Sequence[Encoding],
+        deadline: float | None = None,
+        *,
+        admitted: bool = False,
+        phases: Phases | None = None,
     ) -> list[Row]:
         """Return the row of each encoding, in order. Cancelling the caller takes them out of the queue.
 
         Args:
             deadline: in monotonic seconds; encodings that cannot be run by then leave the queue.
             admitted: whether the request has been admitted already, so that the queue's limits do not apply.
+            phases: a list that the times in the queue and in the engine are added to.
 
         Raises:
             Overloaded: the queue has no room or is too slow; nothing was queued.
@@ -193,7 +199,8 @@ class Batcher(Generic[Row]):
                 self._queue.forget_dropped()
             raise
         finally:
-            _record(request, now)
+            if phases is not None:
+                _record(phases, request, now)
 
     def _wake(self, turns: int) -> None:
         """Wake an idle stream after `turns` of the event loop."""
@@ -287,12 +294,12 @@ class Batcher(Generic[Row]):
             thread.join(max(0.0, end - time.monotonic()))
 
 
-def _record(request: _Request[Row], since: float) -> None:
-    """Record two phases: until the engine took the request's first text, and from then to its last answer."""
+def _record(phases: Phases, request: _Request[Row], since: float) -> None:
+    """Add two phases: until the engine took the request's first text, and from then to its last answer."""
     now = time.monotonic()
-    record("queue", since, min(request.taken, now))
+    phases.append(("queue", since, min(request.taken, now)))
     if request.taken < now:
-        record("engine", request.taken, now)
+        phases.append(("engine", request.taken, now))
 
 
 def _settle(outcomes: Sequence[tuple[_Job[Row], Row | Exception]]) -> None:

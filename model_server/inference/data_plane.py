@@ -19,7 +19,6 @@ from model_server.inference.explain import explain, read_text
 from model_server.inference.outcome import Outcome, Row, pooled
 from model_server.inference.types import Call, Options, Prediction
 from model_server.metrics import Metrics
-from model_server.phases import record
 from model_server.settings import ServerSettings
 from prediction_log import LogWriter, PredictionRecord, new_id
 
@@ -77,9 +76,9 @@ class InferenceService:
             self._charge(call.key, len(texts))
             self.metrics.key_texts.labels(call.key.entry.name).inc(len(texts))
         if self._cache is not None and not call.options.explain:
-            answers = await self._from_cache(self._cache, texts, call.options)
+            answers = await self._from_cache(self._cache, texts, call)
             return self._finish(texts, answers, call, time.perf_counter() - started, None)
-        groups, rows = await self._score(texts, range(len(texts)), call.options, call.deadline)
+        groups, rows = await self._score(texts, range(len(texts)), call, call.deadline)
         seconds = time.perf_counter() - started
         explanations = await self._explain(texts, groups, rows, call) if call.options.explain else None
         return self._finish(texts, self._answers(groups, rows), call, seconds, explanations)
@@ -92,26 +91,28 @@ class InferenceService:
             raise
 
     async def _score(
-        self, texts: Sequence[str], positions: Sequence[int], options: Options, deadline: float | None
+        self, texts: Sequence[str], positions: Sequence[int], call: Call, deadline: float | None
     ) -> tuple[list[list[Encoding]], list[Row]]:
-        """Tokenise and run the texts at these positions: the encodings of each, and the rows of all."""
+        """Tokenise and run the texts at these positions; return the encodings of each, and the rows of all."""
         self.batcher.check(len(positions), deadline)  # before it costs the time to tokenise
         began = time.monotonic()
         if sum(len(texts[at]) for at in positions) <= INLINE_CHARACTERS:  # a hop to another thread costs more
-            groups = self._encode(texts, positions, options)
+            groups = self._encode(texts, positions, call.options)
         else:
             loop = asyncio.get_running_loop()
-            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, options)
-        record("tokenise", began, time.monotonic())
-        return groups, await self.batcher.submit([encoding for group in groups for encoding in group], deadline)
+            groups = await loop.run_in_executor(self._tokenisers, self._encode, texts, positions, call.options)
+        if call.phases is not None:
+            call.phases.append(("tokenise", began, time.monotonic()))
+        encodings = [encoding for group in groups for encoding in group]
+        return groups, await self.batcher.submit(encodings, deadline, phases=call.phases)
 
-    async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], options: Options) -> list[Answer]:
+    async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], call: Call) -> list[Answer]:
         async def compute(positions: list[int]) -> list[Answer]:
             # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
-            answers = self._answers(*await self._score(texts, positions, options, None))
+            answers = self._answers(*await self._score(texts, positions, call, None))
             return [(Encoding([], read.tokens, read.truncated), outcome.alone()) for read, outcome in answers]
 
-        keys = [text_key(text, options.truncation or "") for text in texts]
+        keys = [text_key(text, call.options.truncation or "") for text in texts]
         return await cache.get(keys, compute)
 
     def _answers(self, groups: list[list[Encoding]], rows: list[Row]) -> list[Answer]:
@@ -128,7 +129,7 @@ class InferenceService:
         """The attributions of each answered text, one text after the other, so that other traffic has room."""
 
         async def score(encodings: Sequence[Encoding]) -> list[Row]:
-            return await self.batcher.submit(encodings, call.deadline, admitted=True)
+            return await self.batcher.submit(encodings, call.deadline, admitted=True, phases=call.phases)
 
         settings, loop = self._settings, asyncio.get_running_loop()
         documents, first = [], 0

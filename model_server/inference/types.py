@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model_server.access.keys import Key
+from model_server.phases import Phases
 
 Truncation = Literal["head", "head_tail", "window", "error"]
 TRUNCATIONS: tuple[Truncation, ...] = ("head", "head_tail", "window", "error")
@@ -34,6 +35,7 @@ class Call:
         client: the client's address, if the transport knows it.
         deadline: end of the request's time in monotonic seconds; None for no limit.
         key: the API key that pays for the texts; None where keys are off.
+        phases: a list that the phases of the request are added to; None where nothing reads them.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Call:
     options: Options = DEFAULT
     deadline: float | None = None
     key: Key | None = None
+    phases: Phases | None = None
 
 
 @dataclass(frozen=True, slots=True)

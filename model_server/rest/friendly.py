@@ -17,6 +17,7 @@ from model_server.protocol.v2 import load_json
 from model_server.rest.exchange import json_response, read_body, while_connected
 from model_server.rest.inference import client_of, counted
 from model_server.rest.keys import key_of
+from model_server.rest.timing import phases_of
 from prediction_log import InvalidFeedback, LogError, UnknownPrediction, add_feedback_async
 from sentiment_common.http.request import began
 
@@ -80,7 +81,7 @@ def friendly_routes(state: ServerState) -> list[Route]:
         body = _valid(PredictBody, document)
         service = state.service(settings.model_name)
         options = Options(body.truncation, body.explain)
-        call = Call("predict", client_of(request), options, deadline, key_of(request.scope))
+        call = Call("predict", client_of(request), options, deadline, key_of(request.scope), phases_of(request.scope))
         (prediction,) = await while_connected(request, service.predict([body.text], call))
         answer = write_prediction(prediction) | {"release_id": service.scorer.release_id}
         if not body.return_probabilities:

@@ -29,6 +29,7 @@ from model_server.rest.exchange import (
     while_connected,
 )
 from model_server.rest.keys import key_of
+from model_server.rest.timing import phases_of
 from sentiment_common.client_address import client_address
 from sentiment_common.http.request import began
 
@@ -172,7 +173,9 @@ class Rest:
         body = await read_body(request, state.settings.max_body_bytes, deadline)
         service = state.service(request.path_params["name"], request.path_params.get("version"))
         wanted = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        call = Call("v2-rest", client_of(request), wanted.options, deadline, key_of(request.scope))
+        call = Call(
+            "v2-rest", client_of(request), wanted.options, deadline, key_of(request.scope), phases_of(request.scope)
+        )
         predictions = await while_connected(request, service.predict(wanted.texts, call))
         raw, length = v2.write_response(wanted, predictions, request.path_params["name"], service.scorer.release_id)
         return tensors_response(request, raw, length)
@@ -200,6 +203,6 @@ class Rest:
         if event is Mode.STRUCTURED:
             document = request_in(document)
         options = v1.read_options(document, explain=explain)
-        call = Call("v1", client_of(request), options, deadline, key_of(request.scope))
+        call = Call("v1", client_of(request), options, deadline, key_of(request.scope), phases_of(request.scope))
         predictions = await while_connected(request, service.predict(v1.read_texts(document), call))
         return answer_in(event, v1.write_response(predictions, explain=explain), name)

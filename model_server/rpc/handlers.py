@@ -6,6 +6,7 @@ Generated handlers leave that to gRPC, which answers INTERNAL: a code that clien
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -13,34 +14,50 @@ from google.protobuf.message import DecodeError
 
 from model_server.access.keys import Key
 from model_server.errors import InvalidInput, ServingError
+from model_server.phases import Phases
 from model_server.rpc.inbox import Inbox, Lane
-from model_server.rpc.keys import ended_early, retry_metadata
 from model_server.rpc.messages import SERVICE, pb
+from model_server.rpc.status import ended_early, retry_metadata
 
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """Facts that interceptors hand to a call's handler, as its third argument.
+
+    Attributes:
+        key: the API key that pays for the call; None where keys are off.
+        phases: a list for the call's phases; None where no interceptor reads them.
+    """
+
+    key: Key | None = None
+    phases: Phases | None = None
+
+
+NOTHING = Attachments()
 Call = Callable[[Any, Any], Awaitable[Any]]
-PaidCall = Callable[[Any, Any, Key | None], Awaitable[Any]]
+AttachedCall = Callable[[Any, Any, Attachments], Awaitable[Any]]
 Count = Callable[[str, float, Exception | None, Key | None], None]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
 _EMPTY = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # their messages have no fields: not waited for
 
 
-def _answering(call: Call, request: Any) -> Call:
-    async def run(_: Any, context: Any) -> Any:
+def _answering(call: Call, request: Any) -> Any:
+    async def run(_: Any, context: Any, __: Attachments = NOTHING) -> Any:
         return await call(request, context)
 
     return run
 
 
-def keyless(call: Call) -> PaidCall:
-    """The call of a method that no key pays for."""
+def unattached(call: Call) -> AttachedCall:
+    """Adapt a call that needs no attachments."""
 
-    async def run(request: Any, context: Any, _: Key | None) -> Any:
+    async def run(request: Any, context: Any, _: Attachments) -> Any:
         return await call(request, context)
 
     return run
 
 
-def reading(name: str, call: PaidCall, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Any:
+def reading(name: str, call: AttachedCall, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Any:
     """The handler of a call `name`, whose message arrives in that lane and is counted in memory until the call ends.
 
     Args:
@@ -59,18 +76,18 @@ def reading(name: str, call: PaidCall, read: Callable[[bytes], Any], inbox: Inbo
             memory.release(size)
             raise InvalidInput(f"the message of {size} bytes is not a {name}Request") from None
 
-    async def run(_: Any, context: Any, key: Key | None = None) -> Any:
+    async def run(_: Any, context: Any, attached: Attachments = NOTHING) -> Any:
         started = time.perf_counter()
         try:
             request, size = await receive(context)
         except asyncio.CancelledError:
-            count(ended_early(context).name, started, None, key)
+            count(ended_early(context).name, started, None, attached.key)
             raise
         except ServingError as error:
-            count(error.code.name, started, error, key)
+            count(error.code.name, started, error, attached.key)
             await context.abort(error.code, str(error), retry_metadata(error))
         try:
-            return await call(request, context, key)
+            return await call(request, context, attached)
         finally:
             memory.release(size)
 
@@ -90,7 +107,7 @@ def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count
             return _answering(call, read(b""))
         if name == "ModelInfer":
             return reading(name, call, read, inbox, inbox.uploads, count)
-        return reading(name, keyless(call), read, inbox, inbox.questions, not_counted)
+        return reading(name, unattached(call), read, inbox, inbox.questions, not_counted)
 
     handlers = {name: stream_unary(handler(name)) for name in _METHODS}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))

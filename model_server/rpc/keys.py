@@ -1,6 +1,7 @@
 """API keys at the gRPC edge: an interceptor. Probes stay open."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -8,7 +9,9 @@ import grpc
 from model_server.access.guard import Guard, Need
 from model_server.access.keys import Key
 from model_server.errors import ServingError
+from model_server.rpc.handlers import NOTHING, Attachments
 from model_server.rpc.messages import SERVICE
+from model_server.rpc.status import retry_metadata
 
 PROBES = frozenset({f"/{SERVICE}/{call}" for call in ("ServerLive", "ServerReady", "ModelReady")})
 _INFER = f"/{SERVICE}/ModelInfer"
@@ -40,29 +43,18 @@ class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def _paid_by(handler: Any, key: Key) -> Any:
-    """The handler of ModelInfer, given the key of its call."""
+    """Return the handler of ModelInfer with the key of its call attached."""
 
-    async def run(messages: Any, context: Any) -> Any:
-        return await handler.stream_unary(messages, context, key)
+    async def run(messages: Any, context: Any, attached: Attachments = NOTHING) -> Any:
+        return await handler.stream_unary(messages, context, replace(attached, key=key))
 
     return grpc.stream_unary_rpc_method_handler(run, handler.request_deserializer, handler.response_serializer)
 
 
 def _refusing(error: ServingError) -> Any:
-    """A handler that ends any call with the error."""
+    """Return a handler that ends any call with the error."""
 
-    async def refuse(_: Any, context: Any) -> None:
+    async def refuse(_: Any, context: Any, __: Attachments = NOTHING) -> None:
         await context.abort(error.code, str(error), retry_metadata(error))
 
     return grpc.stream_unary_rpc_method_handler(refuse)  # a stream, so that its message is not waited for
-
-
-def retry_metadata(error: Exception) -> tuple[tuple[str, str], ...]:
-    """Trailing metadata that say when to try again, as clients read it and as gRPC's own retry policies do."""
-    seconds = getattr(error, "retry_after", None)
-    return () if seconds is None else (("retry-after", str(seconds)), ("grpc-retry-pushback-ms", f"{seconds}000"))
-
-
-def ended_early(context: Any) -> grpc.StatusCode:
-    """The code of a call that was cancelled: its deadline passed, or the client left."""
-    return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED

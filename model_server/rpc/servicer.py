@@ -28,12 +28,13 @@ from model_server.protocol.tensors import (
     unpack_texts,
     with_attributions,
 )
-from model_server.rpc.handlers import add_inference_service
+from model_server.rpc.handlers import Attachments, add_inference_service
 from model_server.rpc.inbox import Inbox
-from model_server.rpc.keys import KeyInterceptor, ended_early, retry_metadata
+from model_server.rpc.keys import KeyInterceptor
 from model_server.rpc.messages import PARAMETER_KINDS, pb
 from model_server.rpc.options import channel_options
 from model_server.rpc.standard import add_standard_services
+from model_server.rpc.status import ended_early, retry_metadata
 from sentiment_common.client_address import grpc_client_address
 from sentiment_common.http.refusal import INTERNAL
 
@@ -136,8 +137,8 @@ class Servicer:
                 response.outputs.add(**described)
             return response
 
-    async def ModelInfer(self, request: Any, context: Context, key: Key | None) -> Any:  # noqa: N802
-        async with self._answering(context, "v2-grpc", key):
+    async def ModelInfer(self, request: Any, context: Context, attached: Attachments) -> Any:  # noqa: N802
+        async with self._answering(context, "v2-grpc", attached.key):
             if self._state.closing:
                 raise Unavailable("the server is stopping; ask another replica")
             service = self._state.service(request.model_name, request.model_version)
@@ -148,7 +149,8 @@ class Servicer:
                 for index, output in enumerate(request.outputs)
             )
             names, options = with_attributions(names, parse_options(_parameters(request.parameters)))
-            call = Call("v2-grpc", grpc_client_address(context.peer()), options, _deadline(context), key)
+            client, deadline = grpc_client_address(context.peer()), _deadline(context)
+            call = Call("v2-grpc", client, options, deadline, attached.key, attached.phases)
             predictions = await service.predict(texts, call)
             response = pb.ModelInferResponse(
                 model_name=request.model_name, model_version=service.scorer.release_id, id=request.id

@@ -14,10 +14,10 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServ
 
 from model_server.errors import Overloaded, ServingError
 from model_server.lifecycle.state import ServerState
-from model_server.rpc.handlers import keyless, not_counted, reading, stream_unary
+from model_server.rpc.handlers import not_counted, reading, stream_unary, unattached
 from model_server.rpc.inbox import Inbox
-from model_server.rpc.keys import retry_metadata
 from model_server.rpc.messages import SERVICE, pb
+from model_server.rpc.status import retry_metadata
 from model_server.settings import ServerSettings
 
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -111,7 +111,7 @@ def add_standard_services(server: Any, state: ServerState, inbox: Inbox) -> None
     """Health and reflection on a grpc.aio server that is not started yet."""
     lasting = Lasting(state.settings)
     health, read = Health(state, inbox, lasting), health_pb2.HealthCheckRequest.FromString
-    check = reading("HealthCheck", keyless(health.check), read, inbox, inbox.questions, not_counted)
+    check = reading("HealthCheck", unattached(health.check), read, inbox, inbox.questions, not_counted)
     watch = grpc.stream_stream_rpc_method_handler(
         health.watch, request_deserializer=read, response_serializer=health_pb2.HealthCheckResponse.SerializeToString
     )

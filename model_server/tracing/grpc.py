@@ -6,8 +6,11 @@ from typing import Any
 
 import grpc
 
-from model_server.rpc.keys import PROBES, ended_early
+from model_server.phases import Phases
+from model_server.rpc.handlers import Attachments
+from model_server.rpc.keys import PROBES
 from model_server.rpc.messages import SERVICE
+from model_server.rpc.status import ended_early
 from model_server.tracing.spans import Tracing
 
 _TRACED = f"/{SERVICE}/"
@@ -47,9 +50,10 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
         async def traced(request: Any, context: Any) -> Any:
             error: BaseException | None = None
-            with self._tracing.request(method, headers, attributes) as span:
+            phases: Phases = []
+            with self._tracing.request(method, headers, attributes, phases) as span:
                 try:
-                    return await call(request, context)
+                    return await call(request, context, Attachments(phases=phases))
                 except BaseException as caught:
                     error = caught
                     raise

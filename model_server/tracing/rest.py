@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_server.rest.inference import inference
+from model_server.rest.timing import phases_of
 from model_server.tracing.spans import Tracing
 from sentiment_common.http.routing import canonical
 
@@ -58,7 +59,7 @@ class TracingMiddleware:
             attributes[HTTP_ROUTE] = route
         name = " ".join(part for part in ("HTTP" if method == "_OTHER" else method, route) if part)
         headers = ((key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"])
-        with self._tracing.request(name, headers, attributes) as span:
+        with self._tracing.request(name, headers, attributes, phases_of(scope)) as span:
 
             async def sending(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -21,7 +21,7 @@ from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 
 from model_server.about import version
-from model_server.phases import Phase, recording
+from model_server.phases import Phases
 
 FLUSH_SECONDS = 5.0
 
@@ -44,11 +44,14 @@ class Tracing:
         self._fields = frozenset(get_global_textmap().fields)
 
     @contextmanager
-    def request(self, name: str, headers: Iterable[tuple[str, str]], attributes: Mapping[str, str]) -> Iterator[Span]:
-        """The span of the request that this block answers; it continues the trace that its headers name.
+    def request(
+        self, name: str, headers: Iterable[tuple[str, str]], attributes: Mapping[str, str], phases: Phases
+    ) -> Iterator[Span]:
+        """Yield the span of the request that this block answers; it continues the trace that its headers name.
 
         Args:
             headers: names in lower case.
+            phases: a list that the block fills; each phase becomes a child of the span.
         """
         carrier: dict[str, list[str]] = {}
         for key, value in headers:
@@ -56,13 +59,12 @@ class Tracing:
                 carrier.setdefault(key, []).append(value)
         epoch = time.time_ns() - time.monotonic_ns()
         span = self._tracer.start_span(name, extract(carrier), SpanKind.SERVER, attributes)
-        with recording() as phases:
-            try:
-                yield span
-            finally:
-                if span.is_recording():
-                    self._children(span, phases, epoch)
-                span.end()
+        try:
+            yield span
+        finally:
+            if span.is_recording():
+                self._children(span, phases, epoch)
+            span.end()
 
     @staticmethod
     def failed(span: Span, kind: str) -> None:
@@ -70,7 +72,7 @@ class Tracing:
         span.set_attribute(ERROR_TYPE, kind)
         span.set_status(StatusCode.ERROR)
 
-    def _children(self, span: Span, phases: Iterable[Phase], epoch: int) -> None:
+    def _children(self, span: Span, phases: Phases, epoch: int) -> None:
         """A span a phase; `epoch` is the wall clock at monotonic 0, in nanoseconds."""
         context = set_span_in_context(span)
         for name, began, ended in phases:

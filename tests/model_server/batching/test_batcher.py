@@ -13,7 +13,7 @@ from model_release import Encoding
 from model_server.batching.admission import DrainRate, Limits
 from model_server.batching.batcher import Batcher, EngineFailure
 from model_server.errors import Unavailable
-from model_server.phases import recording
+from model_server.phases import Phases
 
 
 async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine):
@@ -199,11 +199,11 @@ async def test_a_batch_tells_what_its_texts_waited(engine):
 async def test_a_request_is_told_its_time_in_the_queue_and_in_the_engine(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
-    with recording() as phases:
-        waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
-        await asyncio.sleep(0.1)
-        engine.free.set()
-        await asyncio.gather(held, waiting)
+    phases: Phases = []
+    waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)], phases=phases))
+    await asyncio.sleep(0.1)
+    engine.free.set()
+    await asyncio.gather(held, waiting)
     (queue, since, taken), (ran, began, ended) = phases
     assert (queue, ran) == ("queue", "engine")
     assert taken - since >= 0.09 and began == taken < ended
@@ -212,12 +212,12 @@ async def test_a_request_is_told_its_time_in_the_queue_and_in_the_engine(engine)
 async def test_a_request_that_leaves_the_queue_was_in_no_engine(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
-    with recording() as phases:
-        waiting = asyncio.create_task(batcher.submit([encoding(1)]))
-        await asyncio.sleep(0.05)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
+    phases: Phases = []
+    waiting = asyncio.create_task(batcher.submit([encoding(1)], phases=phases))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
     engine.free.set()
     await held
     assert [name for name, _, _ in phases] == ["queue"]

@@ -25,7 +25,7 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from model_server.errors import StartError
-from model_server.rpc.keys import ended_early
+from model_server.rpc.status import ended_early
 from model_server.tracing.configure import make_tracing
 from model_server.tracing.off import Untraced
 
