@@ -51,6 +51,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "measure",
         "card tracking",
         "fit build",
+        "kept",
         "workspace study promotion publish",
         "outcomes",
         "search",

@@ -21,6 +21,7 @@ from training_job.fit.checkpoint import Checkpoints
 from training_job.fit.course import Fitted, Validation, peak_memory_mib
 from training_job.fit.loop import Recipe, StepReport, step_count
 from training_job.fit.prepare import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
+from training_job.kept import release_kept
 from training_job.measure.gate import Gate
 from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import Progress
@@ -32,7 +33,7 @@ from training_job.stages import Stages
 from training_job.stopping import Interruptions
 from training_job.tracking.registry import RegistryError, register
 from training_job.tracking.run import Run, Tracker, system_figures
-from training_job.workspace import check_space, full_named, release_kept, scratch, space_of
+from training_job.workspace import check_space, full_named, scratch, space_of
 
 log = logging.getLogger(__name__)
 

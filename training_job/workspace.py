@@ -1,4 +1,4 @@
-"""WORK_DIR: the space that a release takes there, each training's own folder, and releases that were not published."""
+"""WORK_DIR: the space that a release takes there, and each training's own folder."""
 
 import contextlib
 import shutil
@@ -9,23 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from model_release import Manifest, ReleaseError
-from model_release.manifest import MANIFEST, SERVING_MANIFEST
 from sentiment_common.disk import free_bytes, is_full, megabytes, reports_full
 from training_job.errors import TrainingError
 from training_job.fit.checkpoint import ABANDONED_SECONDS
 
-SCRATCH, KEPT = "train-", "kept-"
+SCRATCH = "train-"
 BYTES_A_WEIGHT = 9  # fp32 for torch, fp32 and int8 for OpenVINO
 BESIDE_WEIGHTS = 10 * 2**20  # card, pictures, reference, tokenizers
 
 
 class WorkDirFull(TrainingError):
     """WORK_DIR has no space for the release."""
-
-
-class ReleaseKept(TrainingError):
-    """A finished release could not be published; it lies in WORK_DIR."""
 
 
 def space_of(model: Any) -> int:
@@ -80,31 +74,3 @@ def scratch(work_dir: Path) -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=work_dir) as folder:
         yield Path(folder)
-
-
-@contextmanager
-def release_kept(folder: Path, manifest: Manifest, work_dir: Path) -> Iterator[None]:
-    """Keep a finished release when it cannot be published, with its manifests, beside the trainings' own folders.
-
-    A release that a training before this one kept under the same id is removed once it is published.
-
-    Raises:
-        ReleaseKept: in place of the store's error, with the command that publishes the release later.
-    """
-    kept = work_dir / f"{KEPT}{manifest.release_id}"
-    try:
-        yield
-        shutil.rmtree(kept, ignore_errors=True)
-    except BaseException as error:
-        try:
-            for name in (MANIFEST, SERVING_MANIFEST):
-                (folder / name).write_bytes(manifest.canonical())
-            if not kept.exists():
-                folder.rename(kept)
-        except OSError:  # the first error says more
-            raise error from None
-        if not isinstance(error, ReleaseError):
-            raise
-        raise ReleaseKept(
-            f"{error}. The finished release is kept in {kept}; when the store takes it: sentiment publish {kept}"
-        ) from error

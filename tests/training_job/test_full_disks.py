@@ -16,10 +16,11 @@ from model_release import ReleaseStore
 from model_release.errors import StoreFull
 from training_job import pipeline
 from training_job.build.release import build_release
+from training_job.kept import ReleaseKept, release_kept
 from training_job.pipeline import train
 from training_job.publish import publish
 from training_job.settings import PublishSettings
-from training_job.workspace import ReleaseKept, WorkDirFull, full_named, release_kept, space_of
+from training_job.workspace import WorkDirFull, full_named, space_of
 
 __all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
