@@ -32,7 +32,9 @@ COMMANDS = {
         "training_job.cli", "train", "Train a model and publish it as a release.", "train", _RUN, _IN_CLUSTER
     ),
     "search": LazyCommand("training_job.cli", "search", "Search for good training settings.", "train", _RUN),
-    "publish": LazyCommand("training_job.cli", "publish", "Publish a release that a training kept.", "train", _RUN),
+    "publish": LazyCommand(
+        "training_job.cli", "publish", "Publish a release that a training kept.", "train", _RUN, _IN_CLUSTER
+    ),
     "promote": LazyCommand("training_job.cli", "promote", "Make a release the champion.", "train", _RUN, _IN_CLUSTER),
     "rollback": LazyCommand(
         "training_job.cli", "rollback", "Make the previous champion the champion again.", "train", _RUN, _IN_CLUSTER

@@ -1,11 +1,11 @@
-"""Finished releases in WORK_DIR that could not be published."""
+"""Finished releases that could not be published, each in a folder `kept-ID` of WORK_DIR."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model_release import Manifest, ReleaseError
+from model_release import Manifest, ReleaseCorrupt, ReleaseError
 from model_release.manifest import MANIFEST, SERVING_MANIFEST
 from training_job.errors import TrainingError
 
@@ -14,6 +14,36 @@ KEPT = "kept-"
 
 class ReleaseKept(TrainingError):
     """A finished release could not be published; it lies in WORK_DIR."""
+
+
+def kept_releases(work_dir: Path) -> list[Path]:
+    """List the folders of kept releases."""
+    return sorted(work_dir.glob(f"{KEPT}*"))
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """Read the manifest of a finished release.
+
+    Raises:
+        ReleaseCorrupt: the manifest is missing or damaged; the message names kept releases beside the folder.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        beside = ", ".join(str(kept) for kept in kept_releases(folder.parent) if kept != folder)
+        raise ReleaseCorrupt(
+            f"{path} cannot be read ({error.strerror}); give the folder of a finished release"
+            + (f", such as {beside}" if beside else "")
+        ) from None
+    return Manifest.parse(raw, str(path))
+
+
+def remove_kept(folder: Path, release_id: str) -> bool:
+    """Remove the folder of a published release if a training has kept it there, and return whether it is gone."""
+    if folder.absolute().name == f"{KEPT}{release_id}":
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 @contextmanager
@@ -40,5 +70,6 @@ def release_kept(folder: Path, manifest: Manifest, work_dir: Path) -> Iterator[N
         if not isinstance(error, ReleaseError):
             raise
         raise ReleaseKept(
-            f"{error}. The finished release is kept in {kept}; when the store takes it: sentiment publish {kept}"
+            f"{error}. The finished release is kept in {kept}; publish it later: sentiment publish {kept} "
+            "(with --cluster after a training in a cluster)"
         ) from error

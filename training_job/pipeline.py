@@ -21,7 +21,7 @@ from training_job.fit.checkpoint import Checkpoints
 from training_job.fit.course import Fitted, Validation, peak_memory_mib
 from training_job.fit.loop import Recipe, StepReport, step_count
 from training_job.fit.prepare import Prepared, fit, identity, padding_of, prepare, read_parts, recipe_of
-from training_job.kept import release_kept
+from training_job.kept import kept_releases, release_kept
 from training_job.measure.gate import Gate
 from training_job.outcomes import SearchOutcome, TrainOutcome
 from training_job.progress import Progress
@@ -150,6 +150,10 @@ def _load(settings: TrainSettings, stages: Stages) -> tuple[ReleaseStore, Tracke
     stages.begin("load")
     store = ReleaseStore(settings.releases_uri)
     store.check_writable(settings.model_name)
+    if kept := kept_releases(settings.work_dir):
+        stages.say(
+            f"not published yet: {', '.join(map(str, kept))}; publish each with `sentiment publish`, or remove it"
+        )
     parts = read_parts(settings)
     stages.say(_summary(parts))
     tracker = Tracker(settings.registry_uri, settings.mlflow_experiment)

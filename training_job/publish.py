@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_release import Manifest, ReleaseCorrupt, ReleaseStore
-from model_release.manifest import MANIFEST
+from model_release import ReleaseStore
+from training_job.kept import manifest_of, remove_kept
 from training_job.settings import PublishSettings
 from training_job.tracking.registry import RegistryError, register
 
@@ -14,11 +14,13 @@ class Publication:
     """A published release.
 
     Attributes:
+        removed: whether the folder is gone, because a training had kept the release there.
         registry_version: the MLflow version with the alias `challenger`; None with `registry_problem`, and without an
             MLflow.
     """
 
     folder: Path
+    removed: bool
     release_id: str
     release_uri: str
     registry_version: str | None
@@ -28,17 +30,13 @@ class Publication:
 def publish(settings: PublishSettings, folder: Path) -> Publication:
     """Upload the release under the model name of its manifest, and register it as the challenger.
 
+    A folder in which a training has kept the release is then removed, unless the registration failed.
+
     Raises:
         ReleaseCorrupt: the folder holds no whole release.
         StoreFull, StoreUnreachable: the store cannot be written; the folder is left as it is.
     """
-    try:
-        raw = (folder / MANIFEST).read_bytes()
-    except OSError as error:
-        raise ReleaseCorrupt(
-            f"{folder / MANIFEST} cannot be read ({error.strerror}); give the folder of a finished release"
-        ) from None
-    manifest = Manifest.parse(raw, str(folder / MANIFEST))
+    manifest = manifest_of(folder)
     store = ReleaseStore(settings.releases_uri)
     release_id = store.publish(folder, manifest)
     uri = store.uri(manifest.name, release_id)
@@ -48,4 +46,5 @@ def publish(settings: PublishSettings, folder: Path) -> Publication:
             version = register(settings.registry_uri, manifest.name, uri, release_id, manifest.mlflow_run_id)
         except RegistryError as error:
             problem = str(error)
-    return Publication(folder, release_id, uri, version, problem)
+    removed = problem is None and remove_kept(folder, release_id)
+    return Publication(folder, removed, release_id, uri, version, problem)

@@ -83,11 +83,12 @@ def show_publication(publication: Publication) -> None:
     if publication.registry_version:
         rows.append(("MLflow", f"version {publication.registry_version} has the alias challenger"))
     console.print(_table(rows))
-    if publication.registry_problem:
-        console.print(
-            escape(f"not in MLflow's registry: {publication.registry_problem}"), style="yellow", soft_wrap=True
-        )
-    console.print(f"{publication.folder} is no longer needed", soft_wrap=True)
+    if problem := publication.registry_problem:
+        console.print(escape(f"not in MLflow's registry: {problem}"), style="yellow", soft_wrap=True)
+        after = f"register it later: sentiment publish {publication.folder}"
+    else:
+        after = f"{publication.folder} {'was removed' if publication.removed else 'is no longer needed'}"
+    console.print(escape(after), soft_wrap=True)
     console.print(f"next: sentiment promote {publication.release_id}", soft_wrap=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sentiment_common.disk import free_bytes, is_full, megabytes, reports_full
 from training_job.errors import TrainingError
 from training_job.fit.checkpoint import ABANDONED_SECONDS
+from training_job.kept import kept_releases
 
 SCRATCH = "train-"
 BYTES_A_WEIGHT = 9  # fp32 for torch, fp32 and int8 for OpenVINO
@@ -31,9 +32,11 @@ def space_of(model: Any) -> int:
 def _full(folder: Path, needed: int) -> WorkDirFull:
     free = free_bytes(folder)
     known = f"{megabytes(free)} are free and " if free is not None else ""
+    kept = ", ".join(release.name for release in kept_releases(folder))
+    publish = f"publish or remove the kept releases there ({kept}), " if kept else ""
     return WorkDirFull(
-        f"WORK_DIR {folder} is full: {known}a release of this base takes about {megabytes(needed)}; free some space or "
-        "set another WORK_DIR"
+        f"WORK_DIR {folder} is full: {known}a release of this base takes about {megabytes(needed)}; {publish}free some "
+        "space or set another WORK_DIR"
     )
 
 

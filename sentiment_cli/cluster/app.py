@@ -1,4 +1,4 @@
-"""`sentiment train|promote|rollback|doctor --cluster`: the same commands, run in the cluster by the chart's Jobs."""
+"""`sentiment train|publish|promote|rollback|doctor --cluster`: the same commands, run by Jobs of the cluster."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +57,19 @@ def train(
     given = {"TRAIN_DATA": train, "TRAIN_MODE": mode}
     environment = {name: value for name, value in given.items() if value}
     _run("training", [], namespace, release_name, **environment)
+
+
+@app.command()
+def publish(
+    folder: Annotated[
+        str, typer.Argument(help="Folder on the trainings' volume, from the training's last line.", metavar="FOLDER")
+    ],
+    namespace: Namespace = None,
+    release_name: Release = "sentiment",
+    cluster: Cluster = True,
+) -> None:
+    """Publish a finished release that a training in the cluster kept because the store refused it."""
+    _run("training", ["publish", folder], namespace, release_name)
 
 
 @app.command()

@@ -116,7 +116,8 @@ def test_a_release_that_the_store_has_no_space_for_is_kept_and_published_later(
     (kept,) = (tmp_path / "work").iterdir()
     assert f"publishing to {disk}/releases failed: the store is full (OSError: [Errno 28]" in message
     assert "free space there (old releases) or raise its quota. The finished release is kept in" in message
-    assert message.endswith(f"when the store takes it: sentiment publish {kept}") and "redential" not in message
+    assert f"publish it later: sentiment publish {kept} (with --cluster after" in message
+    assert "redential" not in message
     assert caught.value.exit_code == 2 and statuses(tmp_path) == ["FAILED"]
     assert not list((disk / "releases/sentiment").rglob("*.*"))  # no parts
 
@@ -126,6 +127,7 @@ def test_a_release_that_the_store_has_no_space_for_is_kept_and_published_later(
     )
     store = ReleaseStore(settings.releases_uri)
     assert store.list_releases("sentiment") == [done.release_id] and kept.name == f"kept-{done.release_id}"
+    assert done.removed and not kept.exists()
     challenger = MlflowClient(settings.mlflow_tracking_uri).get_model_version_by_alias("sentiment", "challenger")
     assert (str(challenger.version), challenger.tags["release_id"]) == (done.registry_version, done.release_id)
     assert challenger.run_id == store.manifest("sentiment", done.release_id).mlflow_run_id

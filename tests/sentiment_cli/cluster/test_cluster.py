@@ -90,6 +90,19 @@ def test_a_job_is_the_cron_jobs_with_arguments_and_variables_of_its_own(api: Kub
     assert made["metadata"]["labels"] == {"app.kubernetes.io/component": "promotion"}
 
 
+def test_a_kept_release_is_published_by_a_job_on_the_trainings_volume(
+    api: KubeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.put(CRON_JOBS, cron_job("training"))
+    monkeypatch.setattr(ClusterJob, "follow", lambda *_: 0)
+    done = CliRunner().invoke(app, ["publish", "/var/lib/sentiment/work/kept-x", "-n", "ns"])
+    assert done.exit_code == 0, done.output
+    (made,) = api.objects[JOBS].values()
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["publish", "/var/lib/sentiment/work/kept-x"]
+    assert made["metadata"]["labels"] == {"app.kubernetes.io/component": "training"}
+
+
 def test_a_job_without_arguments_keeps_the_cron_jobs(api: KubeApi) -> None:
     job = started(api)
     made = api.objects[JOBS][job.name]
