@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from chart.rendering import CHART, one, render
 from e2e.dashboards import panels as every_panel
+from e2e.dashboards import queries as panel_queries
 
 from drift_cronjob.monitor import exposition, figures
 from drift_cronjob.monitor.watch import Figures
@@ -102,3 +103,8 @@ def test_every_metric_asked_for_is_exported() -> None:
     for path in (*DASHBOARDS, *(CHART / "alerts").glob("*.yaml")):
         missing = set(_METRIC.findall(path.read_text("utf-8"))) - exported
         assert not missing, f"{path.name} asks for {sorted(missing)}"
+
+
+def test_refusals_of_the_http_layer_are_shown() -> None:
+    queries = [query for panel, query in panel_queries(CHART / "dashboards") if panel.startswith("service: ")]
+    assert "sum by (status) (rate(ml_http_refusals_total[2m]))" in queries
