@@ -1,1 +1,1 @@
-"""Drift detection: one window of the prediction log against what the release was tested on."""
+"""Drift detection: compare a window of the prediction log with the data that the release was tested on."""

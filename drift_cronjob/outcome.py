@@ -1,4 +1,4 @@
-"""Outcome of a check, and what its report is drawn from."""
+"""The outcome of a check, and the findings that its report shows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,21 +10,21 @@ from drift_cronjob.window.sample import Sample
 from drift_cronjob.window.sources import Traffic
 from model_release import Manifest
 
-INCOMPLETE = 3  # exit code: the verdict is stable, and a step that was asked for failed
+INCOMPLETE = 3  # exit code: the verdict is stable, and a requested step failed
 
 
 @dataclass(frozen=True, slots=True)
 class DriftOutcome:
-    """The verdict and all that led to it.
+    """The verdict, its evidence, and the steps that followed.
 
     Attributes:
-        rows: the release's logged rows in the window.
-        texts: the different texts that were compared.
+        rows: number of the release's logged rows in the window.
+        texts: number of different texts that were compared.
         report_path: the report's address; None without a report.
-        row_id: the verdict's row in `drift_reports`; None if it could not be written.
-        actions: sentences on what was done after the verdict.
-        problems: sentences on what failed after the verdict.
-        incomplete: whether a problem is more than decoration: the row, a training or the export of feedback.
+        row_id: id of the verdict's row in `drift_reports`; None if the row could not be written.
+        actions: sentences about steps that were done after the verdict.
+        problems: sentences about steps that failed after the verdict.
+        incomplete: whether the row, a training or the export of feedback failed. A failed report leaves this False.
     """
 
     verdict: Verdict
@@ -50,7 +50,7 @@ class DriftOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Input of the report: the two samples, their traffic, and the decision about them."""
+    """The compared samples, the results of the tests, and the decision; input of the steps after the verdict."""
 
     manifest: Manifest
     reference: Sample

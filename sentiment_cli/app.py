@@ -44,7 +44,9 @@ COMMANDS = {
     "status": LazyCommand(
         "sentiment_cli.status", "status", "Health of a running server and its log, graded.", "serve", _WATCH
     ),
-    "drift": LazyCommand("drift_cronjob.cli", None, "Compare the traffic with the release's data.", "drift", _WATCH),
+    "drift": LazyCommand(
+        "drift_cronjob.cli", None, "Compare the traffic with the release's test data.", "drift", _WATCH
+    ),
 }
 
 

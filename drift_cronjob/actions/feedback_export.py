@@ -1,4 +1,4 @@
-"""New labelled feedback, written to the release store for a training to mix in."""
+"""Export new labelled feedback to the release store, for a training to mix in."""
 
 import hashlib
 import io
@@ -13,8 +13,8 @@ from prediction_log import LabelledText, labelled_texts
 from sentiment_common.object_store import open_store, put_file
 
 EXPORTED = re.compile(r"^(?P<stamp>\d{8}T\d{6})Z-[0-9a-f]{12}\.parquet$")
-# A label is stamped by its server's clock, and appears in the log with its commit: so far back labels that no file has
-# are looked for.
+# A label has the time of its server's clock, and appears in the log later, with its commit. The export therefore looks
+# this far back for labels that are in no file yet.
 OVERLAP = timedelta(days=2)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Key = tuple[str, int, int]  # a prediction, when it was labelled (milliseconds), the label
@@ -25,7 +25,7 @@ def key_of(row: LabelledText) -> Key:
 
 
 def content_hash(rows: list[LabelledText]) -> str:
-    """Twelve hex digits that stand for which predictions have which labels, whatever wrote the file."""
+    """Hash the predictions and their labels into twelve hex digits, independent of the file format."""
     lines = "\n".join(f"{row.prediction_id} {row.label}" for row in rows)
     return hashlib.sha256(lines.encode()).hexdigest()[:12]
 
@@ -46,13 +46,13 @@ def _parquet(rows: list[LabelledText]) -> bytes:
 
 
 def _stamp(name: str) -> datetime:
-    """When the export that wrote a file of this name ended."""
+    """Return the end of the window whose export wrote the file, by its name."""
     found = EXPORTED.match(name)
     return datetime.strptime(found["stamp"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if found else _EPOCH
 
 
 def _keys(filesystem: Any, path: str) -> set[Key]:
-    """The labels that a file holds."""
+    """Read the labels that a file holds."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -67,17 +67,17 @@ def _keys(filesystem: Any, path: str) -> set[Key]:
 
 
 def _exported(filesystem: Any, folder: str, end: datetime, keep: timedelta) -> tuple[datetime, set[Key]]:
-    """From when on labels may be missing in the files, and the labels that these files hold."""
+    """Return the time from which labels may be missing in the files, and the labels that files since then hold."""
     try:
         names = [str(path).rsplit("/", 1)[-1] for path in filesystem.ls(folder, detail=False)]
     except FileNotFoundError:
         names = []
     stamps = {name: _stamp(name) for name in names if EXPORTED.match(name)}
     since, known = end - keep, set[Key]()
-    # The newest label counts, and not the file's stamp, which lies ahead of its labels where a check's clock was fast.
+    # The newest label counts, not the file's stamp: the stamp is ahead of the labels if the check's clock was fast.
     for name in sorted(stamps, key=stamps.__getitem__, reverse=True):
         if stamps[name] < since:
-            break  # a file holds no label that is later than its stamp
+            break  # a file holds no label later than its stamp
         keys = _keys(filesystem, f"{folder}/{name}")
         known |= keys
         given = (_EPOCH + timedelta(milliseconds=milliseconds) for _, milliseconds, _ in keys)
@@ -86,16 +86,17 @@ def _exported(filesystem: Any, folder: str, end: datetime, keep: timedelta) -> t
 
 
 def export(settings: DriftSettings, end: datetime, releases: Collection[str]) -> str:
-    """Write the labels given until `end` that no file has yet to `<name>/feedback/<end>-<hash>.parquet`; a sentence on
-    what was done.
+    """Write the labels given until `end` that are in no file yet to `<name>/feedback/<end>-<hash>.parquet`.
 
-    Its columns are text, label, prediction_id and at (when the label was given). It does not matter how old the
-    prediction is. Of several new labels of one prediction the last is written; one that changes an exported label is
-    written too, and counts because it is later. Predictions whose text the log does not keep (LOG_TEXT=hash) are left
-    out.
+    The columns are text, label, prediction_id and at (when the label was given). The prediction may be of any age. Of
+    several new labels of a prediction, the last is written. A label that changes an exported label is written too, and
+    counts because it is later. Predictions without a text in the log (LOG_TEXT=hash) are left out.
 
     Args:
         releases: the model's releases; the log may hold predictions of other models.
+
+    Returns:
+        A sentence on the exported labels.
 
     Raises:
         LogError: the log cannot be read.
@@ -107,13 +108,13 @@ def export(settings: DriftSettings, end: datetime, releases: Collection[str]) ->
         since, known = _exported(filesystem, path, end, timedelta(days=settings.keep_days))
     except DriftError:
         raise
-    except Exception as error:  # a store's own errors have no common base
+    except Exception as error:  # stores raise errors without a common base
         raise _failed("read from", folder, error) from error
     labels = labelled_texts(settings.read_url, since, end, releases=releases)
     found = [row for row in labels if key_of(row) not in known]
     rows = [row for row in found if row.text is not None]
     if not found:
-        return "no feedback is new, so none was exported"
+        return "no feedback was exported: none is new"
     if not rows:
         return f"none of {len(found)} labels was exported: the log keeps no texts (LOG_TEXT=hash)"
     try:

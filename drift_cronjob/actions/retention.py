@@ -1,4 +1,4 @@
-"""Files that checks have written go after some days: reports, and exported feedback, which holds texts."""
+"""Remove old files of earlier checks: reports, and exported feedback, which holds texts."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,17 +9,17 @@ from drift_cronjob.settings import DriftSettings
 from sentiment_common.object_store import open_store
 
 _REPORT = re.compile(r"^drift-(?P<stamp>\d{8}T\d{6})\d{3}Z-[0-9a-f]{8}(?P<beside>-evidently)?\.html$")
-EVIDENTLY_DAYS = 14  # four megabytes an hour would fill a small store long before a report is of no more use
+EVIDENTLY_DAYS = 14  # at four megabytes an hour, these pages would fill a small store
 
 
 def is_old(name: str, now: datetime, keep_days: int) -> bool:
-    """Whether a file of this name was written by a check and has had its days; other files never have."""
+    """Whether a check wrote the file, by its name, more than its days ago; other files are never old."""
     found = _REPORT.match(name) or EXPORTED.match(name)
     if not found:
         return False
     try:
         written = datetime.strptime(found["stamp"], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    except ValueError:  # digits that are no time
+    except ValueError:  # the digits are not a time
         return False
     beside = found.re is _REPORT and found["beside"]
     return now - written > timedelta(days=min(keep_days, EVIDENTLY_DAYS) if beside else keep_days)
@@ -38,8 +38,10 @@ def _remove(folder: str, now: datetime, keep_days: int) -> int:
 
 
 def remove_old(settings: DriftSettings) -> str | None:
-    """Remove reports and exported feedback older than `keep_days`, Evidently's pages after two weeks; a sentence on
-    what went, None when nothing did.
+    """Remove reports and exported feedback after `keep_days`, and Evidently's pages after two weeks.
+
+    Returns:
+        A sentence on the removed files; None if there were none.
 
     Raises:
         DriftError: a folder cannot be listed or changed.
@@ -52,7 +54,7 @@ def remove_old(settings: DriftSettings) -> str | None:
     for folder in folders:
         try:
             removed += _remove(folder, now, settings.keep_days)
-        except Exception as error:  # a store's own errors have no common base
+        except Exception as error:  # stores raise errors without a common base
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise DriftError(
                 f"old files in {folder} cannot be removed ({reason}); check the rights to list and delete"

@@ -1,4 +1,4 @@
-"""The verdict `drift` starts a training: a Job of the chart's suspended CronJob, with a cool-down between two."""
+"""Start a training after the verdict `drift`: a Job from the chart's suspended CronJob, with a cool-down."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training Job: when it was made, whether it has ended, whether a drift verdict made it."""
+    """A training Job: when it was created, whether it has ended, and whether a drift verdict started it."""
 
     name: str
     made: datetime
@@ -24,7 +24,7 @@ class Training:
 
 
 def reason_against(trainings: Iterable[Training], now: datetime, cooldown: timedelta) -> str | None:
-    """Why no training is to be started now; None when one is."""
+    """Return the reason not to start a training now; None if one should start."""
     known = sorted(trainings, key=lambda training: training.made, reverse=True)
     running = [training.name for training in known if not training.ended]
     if running:
@@ -32,7 +32,7 @@ def reason_against(trainings: Iterable[Training], now: datetime, cooldown: timed
     for training in known:
         if training.by_drift and now - training.made < cooldown:
             made, until = (f"{when:%Y-%m-%d %H:%M}" for when in (training.made, training.made + cooldown))
-            return f"{training.name} was started by drift at {made}; not before {until} UTC"
+            return f"{training.name} was started by drift at {made}; the next may start at {until} UTC"
     return None
 
 
@@ -46,8 +46,10 @@ def _training(job: dict[str, Any]) -> Training:
 
 
 def _job(cron_job: dict[str, Any], now: datetime, cooldown: timedelta) -> dict[str, Any]:
-    """Build the training Job, labelled with its trigger. The cool-down is read from this Job, so the Job is kept for as
-    long."""
+    """Build the training Job, labelled with its trigger.
+
+    The cool-down is read from this Job, so the Job is kept at least that long.
+    """
     prefix = cron_job["metadata"]["name"].removesuffix("-training")
     job = job_from(cron_job, f"{prefix}-retrain-{now:%m%d%H%M%S}", labels=TRIGGER)
     spec = job["spec"]
@@ -57,10 +59,10 @@ def _job(cron_job: dict[str, Any], now: datetime, cooldown: timedelta) -> dict[s
 
 
 def retrain(cron_job: str, namespace: str | None, cooldown_hours: float) -> str:
-    """Start a training unless one runs or was started by drift within the cool-down; a sentence on what was done.
+    """Start a training, unless one runs or drift started one within the cool-down; return a sentence on the action.
 
     Raises:
-        DriftError: the cluster cannot be asked, or refuses.
+        DriftError: the cluster could not be reached, or refused.
     """
     from kubernetes import client
     from kubernetes.client import ApiException

@@ -1,1 +1,1 @@
-"""Detectors: pure functions of arrays and a random generator; each says when it is valid and when it fails."""
+"""Detectors: pure functions of arrays and a random generator, each with its assumptions and limits."""

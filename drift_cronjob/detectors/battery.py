@@ -1,4 +1,4 @@
-"""Run every detector that the rows at hand allow."""
+"""Run every detector that has enough rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _SCORE_TESTS = 4  # margin, confidence, estimated accuracy, label share
 
 @dataclass(frozen=True, slots=True)
 class BatteryLimits:
-    """How much a battery reads and computes. `permutations` 0 means twice the fewest that can tell."""
+    """Limits on rows and computation. `permutations` 0 means twice the smallest number that allows a finding."""
 
     alpha: float = 0.05
     permutations: int = 0
@@ -34,7 +34,7 @@ class BatteryLimits:
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """The statistics of a check, and a sentence for each test that could not be run."""
+    """The statistics of a check, and a sentence for each test that could not run."""
 
     statistics: list[Statistic]
     skipped: list[str] = field(default_factory=list)
@@ -49,10 +49,10 @@ def run_battery(
     limits: BatteryLimits,
     rng: np.random.Generator,
 ) -> Battery:
-    """Compare the window with the reference by every test for which both have rows.
+    """Compare the window with the reference by every test for which both have enough rows.
 
-    `names[d]` are the descriptors' columns; `feedback_correct[k]` says which answers people confirmed. Samples are cut
-    to `limits.max_rows`; the number of permutations follows from the number of tests (`permutations_needed`).
+    `names[d]` are the descriptors' columns; `feedback_correct[k]` marks the answers that true labels confirm. Samples
+    are cut to `limits.max_rows`. The number of permutations follows from the number of tests (`permutations_needed`).
     """
     reference, window = reference.at_most(limits.max_rows, rng), window.at_most(limits.max_rows, rng)
     correct = reference.label == reference.true_label
@@ -60,16 +60,16 @@ def run_battery(
     tests = _SCORE_TESTS
     described = min(len(reference.described), len(window.described)) >= limits.min_rows
     sketched = min(len(reference.sketched), len(window.sketched)) >= limits.min_rows
-    told = feedback_correct.size >= limits.min_feedback
+    labelled = feedback_correct.size >= limits.min_feedback
     for runs, count, missing in (
         (described, len(names), f"text descriptors: fewer than {limits.min_rows} rows have them"),
         (sketched, 2, f"embeddings: fewer than {limits.min_rows} rows have a sketch"),
-        (told, 1, f"accuracy by feedback: {feedback_correct.size} true labels, {limits.min_feedback} are needed"),
+        (labelled, 1, f"accuracy by feedback: {feedback_correct.size} true labels, {limits.min_feedback} are needed"),
     ):
         tests += count if runs else 0
         skipped += [] if runs else [missing]
     needed = permutations_needed(tests, limits.alpha)
-    # With the fewest, one chance exceedance hides a lone finding; with twice as many and one, it does not.
+    # With only `needed`, a single chance exceedance hides a lone finding; with 2 * needed + 1 it does not.
     permutations = max(limits.permutations, needed) if limits.permutations else 2 * needed + 1
 
     statistics: list[Statistic] = []
@@ -90,6 +90,6 @@ def run_battery(
     )
     statistics += scores
     statistics.append(label_shift(reference.true_label, reference.label, window.label))
-    if told:
+    if labelled:
         statistics.append(feedback_accuracy(correct, feedback_correct))
     return Battery(statistics, skipped, permutations)

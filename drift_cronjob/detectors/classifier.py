@@ -1,4 +1,4 @@
-"""Data drift in embeddings: can a classifier tell the window's texts from the reference's?"""
+"""Data drift in embeddings: can a classifier distinguish the window's texts from the reference's?"""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ def _halves(rows: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
 
 
 def _scores(train: FloatArray, is_window: FloatArray, held_out: FloatArray) -> FloatArray:
-    """Held-out rows' log-odds of being the window's, by logistic regression on standardised columns."""
+    """Log-odds that each held-out row is from the window, by logistic regression on standardised columns."""
     from sklearn.linear_model import LogisticRegression
 
     mean, spread = train.mean(axis=0), train.std(axis=0)
@@ -33,18 +33,18 @@ def classifier_two_sample(
 ) -> Statistic:
     """Classifier two-sample test of sketches reference[n, d] and window[m, d] (Lopez-Paz and Oquab, 2017).
 
-    A logistic regression learns on half of the rows which are the window's and scores the other half. The statistic is
-    the area under the ROC curve of those scores (0.5: no better than guessing), which unlike the paper's accuracy needs
-    no equal sizes. The classifier is fixed when the held-out labels are permuted, so the p-value is exact and cheap;
-    permuting before training would be neither needed nor affordable. One-sided: worse than guessing is no evidence.
-    The effect is 2 AUC - 1, the share of foreign texts if those could be told apart without error.
+    A logistic regression learns on half of the rows to recognise the window's rows, and scores the other half. The
+    statistic is the area under the ROC curve of these scores (0.5: no better than guessing); unlike the accuracy in the
+    paper, it does not need sides of equal size. The classifier stays fixed while the held-out labels are permuted, so
+    the p-value is exact and cheap. The test is one-sided: worse than guessing is no evidence. The effect is 2 AUC - 1,
+    which is the share of foreign texts if the classifier recognises them without error.
 
-    Valid from some 50 rows a side on (4 are the least). Half of the rows only train, which costs power in small
-    windows; a linear classifier fails to see changes of spread about the same mean, which MMD sees. At most `max_rows`
-    rows a side are used, drawn at random.
+    Valid from about 50 rows per side; 4 are required. Half of the rows only train, which costs power in small windows.
+    A linear classifier misses changes of spread about the same mean, which MMD detects. At most `max_rows` rows per
+    side are used, drawn at random.
     """
     if min(len(reference), len(window)) < 4:
-        raise ValueError("the classifier test needs at least 4 rows a side")
+        raise ValueError("the classifier test needs at least 4 rows per side")
     reference = reference[rng.permutation(len(reference))[:max_rows]]
     window = window[rng.permutation(len(window))[:max_rows]]
     (ref_train, ref_test), (win_train, win_test) = _halves(len(reference), rng), _halves(len(window), rng)
@@ -67,7 +67,7 @@ def classifier_two_sample(
         n_reference=len(reference),
         n_window=len(window),
         note=(
-            "By topic and style, a classifier tells texts from the reference's "
+            "By topic and style, a classifier distinguishes the window's texts from the reference's "
             f"in {100 * area:.0f} of 100 pairs, where guessing gives 50"
         ),
     )

@@ -1,4 +1,4 @@
-"""Data drift in text descriptors: lengths, shares of kinds of characters, counts."""
+"""Data drift in text descriptors: lengths, shares of character classes, counts."""
 
 from collections.abc import Sequence
 
@@ -14,13 +14,13 @@ def descriptor_drift(
 ) -> list[Statistic]:
     """A Kolmogorov-Smirnov test for each column of reference[n, d] and window[m, d].
 
-    The distance is of the same scale for counts, shares and lengths, so it is the effect as well: 0.2 means that for
-    some value, 20 % more (or fewer) of the window's texts lie below it. A share s of foreign texts gives s times the
-    distance of foreign texts alone.
+    The distance has the same scale for counts, shares and lengths, so it is also the effect: 0.2 means that for some
+    value, the share of texts below it differs by 20 points. A share s of foreign texts gives s times the distance of
+    foreign texts alone.
 
-    Valid for counts and for columns that are mostly 0: the p-values are permutation p-values, exact under ties, where
-    the tabulated law of Kolmogorov's statistic would be too large. Fails to see what leaves each column alone and
-    changes only how columns go together; the embedding tests see that.
+    Valid for counts and for columns that are mostly 0: permutation p-values are exact under ties, where the tabulated
+    distribution of Kolmogorov's statistic gives p-values that are too large. Misses changes in how columns vary
+    together; the embedding tests detect those.
     """
     contrasts = [Contrast("ks", reference[:, index], window[:, index]) for index in range(len(names))]
     return [

@@ -1,4 +1,4 @@
-"""Performance drift by true labels that people sent back."""
+"""Performance drift, by the true labels that users sent back."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,14 @@ from sentiment_common.intervals import wilson
 
 
 def feedback_accuracy(reference_correct: npt.NDArray[np.bool_], window_correct: npt.NDArray[np.bool_]) -> Statistic:
-    """Has accuracy fallen? Fisher's exact test, one-sided, of reference_correct[n] and window_correct[m].
+    """Test whether accuracy has fallen: Fisher's exact test, one-sided, of reference_correct[n] and window_correct[m].
 
-    `value` is the accuracy by feedback, `effect` its fall against the reference's; the note has Wilson's 95 % interval.
+    `value` is the accuracy by feedback and `effect` its fall below the reference's; the note has Wilson's 95 %
+    interval.
 
-    Valid when texts with feedback are like those without. Where people mostly report mistakes, accuracy by feedback is
-    too low and the test alarms for that reason: ask for feedback on a random share of the answers. With m feedbacks at
-    an accuracy of 0.9, falls below about 1 / sqrt(m) go unseen.
+    Valid when texts with feedback resemble texts without. Where users mostly report mistakes, accuracy by feedback is
+    too low and the test raises a false alarm; ask for feedback on a random share of the answers. With m labels at an
+    accuracy of 0.9, falls below about 1 / sqrt(m) go unseen.
     """
     n, m = reference_correct.size, window_correct.size
     right_before, right = int(reference_correct.sum()), int(window_correct.sum())

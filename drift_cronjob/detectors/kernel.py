@@ -1,4 +1,4 @@
-"""Data drift in embeddings: the maximum mean discrepancy of the two clouds."""
+"""Data drift in embeddings: the maximum mean discrepancy (MMD) of window and reference."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ def _squared_distances(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]
 
 
 def _kernel(pooled: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """The RBF kernel matrix; its width is the median distance among (at most 500) pooled rows."""
+    """The RBF kernel matrix; its width is the median distance among up to 500 pooled rows."""
     distances = _squared_distances(pooled)
     some = rng.permutation(len(pooled))[:_MEDIAN_ROWS]
     apart = distances[np.ix_(some, some)][np.triu_indices(len(some), 1)]
@@ -32,7 +32,7 @@ def _kernel(pooled: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.ND
 
 
 def _unbiased(kernel: npt.NDArray[np.float32], n: int) -> float:
-    """The unbiased estimate of MMD squared (Gretton et al., 2012, equation 3) for n reference rows, then the window."""
+    """The unbiased estimate of MMD squared (Gretton et al., 2012, equation 3); the first n rows are the reference's."""
     m = len(kernel) - n
     within_reference = float(kernel[:n, :n].sum(dtype=np.float64)) - n
     within_window = float(kernel[n:, n:].sum(dtype=np.float64)) - m
@@ -43,8 +43,8 @@ def _unbiased(kernel: npt.NDArray[np.float32], n: int) -> float:
 def _permutation_p_value(kernel: npt.NDArray[np.float32], n: int, permutations: int, rng: np.random.Generator) -> float:
     """Permutation p-value of the V-statistic; `kernel` is centred in place.
 
-    With a centred kernel K, z its labels, the statistic is (1/n + 1/m)^2 z'Kz, so all permutations are one product of K
-    with a matrix of labels and no kernel is computed twice.
+    With a centred kernel K and labels z, the statistic is (1/n + 1/m)^2 z'Kz. All permutations are therefore one
+    product of K with a matrix of labels, and the kernel is computed once.
     """
     m = len(kernel) - n
     means = kernel.mean(axis=1, dtype=np.float64)
@@ -65,16 +65,16 @@ def maximum_mean_discrepancy(
 ) -> Statistic:
     """MMD of sketches reference[n, d] and window[m, d] with an RBF kernel (Gretton et al., 2012).
 
-    `value` is the unbiased estimate of MMD squared, `effect` its root (0 where the estimate is negative): the distance
-    of the two mean embeddings, which grows in proportion to the share of foreign texts. The kernel's width is the
-    median distance, which depends on the pooled rows and not on the labels, so the permutation p-value is exact.
+    `value` is the unbiased estimate of MMD squared. `effect` is its root (0 where the estimate is negative): the
+    distance between the two mean embeddings, which grows in proportion to the share of foreign texts. The kernel's
+    width, the median distance, depends on the pooled rows and not on the labels, so the permutation p-value is exact.
 
-    Valid for any change of distribution given enough rows (2 a side are the least). Weak when the change is much finer
-    or much coarser than the median distance, and in high dimensions. Time and memory grow with (n + m) squared, hence
-    `max_rows` rows a side, drawn at random.
+    Valid for any change of distribution, given enough rows; 2 per side are required. Weak when the change is much finer
+    or much coarser than the median distance, and in high dimensions. Time and memory grow with (n + m) squared, so at
+    most `max_rows` rows per side are used, drawn at random.
     """
     if min(len(reference), len(window)) < 2:
-        raise ValueError("MMD needs at least 2 rows a side")
+        raise ValueError("MMD needs at least 2 rows per side")
     reference = reference[rng.permutation(len(reference))[:max_rows]]
     window = window[rng.permutation(len(window))[:max_rows]]
     n, m = len(reference), len(window)
@@ -89,5 +89,5 @@ def maximum_mean_discrepancy(
         effect=effect,
         n_reference=n,
         n_window=m,
-        note=f"In the model's view of meaning, texts as a whole lie {effect:.2f} from the reference's (0: the same)",
+        note=f"By the model's embeddings, the texts lie {effect:.2f} from the reference's on average (0: the same)",
     )

@@ -1,4 +1,4 @@
-"""Label shift: has the mix of answers changed, and what does that say of the true labels?"""
+"""Label shift: has the mix of answers changed, and what does that imply about the true labels?"""
 
 from math import sqrt
 
@@ -15,13 +15,13 @@ Labels = npt.NDArray[np.int8]
 
 
 def estimated_positive_share(reference_true: Labels, reference_label: Labels, window_label: Labels) -> Interval | None:
-    """The window's share of truly positive texts, by black-box shift estimation (Lipton et al., 2018).
+    """Estimate the window's share of truly positive texts (black-box shift estimation; Lipton et al., 2018).
 
-    The model's answers mix right and wrong ones in proportions the reference shows: P(answer positive) = s * tpr +
-    (1 - s) * fpr is solved for s, with the delta method's 95 % interval.
+    The reference gives the model's true and false positive rates. P(answer positive) = s * tpr + (1 - s) * fpr is
+    solved for the share s, with the delta method's 95 % interval.
 
-    Valid for label shift alone (each class's texts look as they did). None when the model tells the classes apart too
-    poorly (tpr - fpr below 0.1) or the reference has one class only.
+    Valid for label shift alone: the texts of each class look as before. Returns None when the model separates the
+    classes too poorly (tpr - fpr below 0.1), or when the reference has a single class.
     """
     positive = reference_true == 1
     if not positive.any() or positive.all():
@@ -45,9 +45,9 @@ def estimated_positive_share(reference_true: Labels, reference_label: Labels, wi
 def label_shift(reference_true: Labels, reference_label: Labels, window_label: Labels) -> Statistic:
     """Fisher's exact test of the shares of positive answers: reference_label[n] against window_label[m] (0 or 1).
 
-    `value` is the window's share, `effect` the absolute difference of shares. Exact at any counts (two-sided, so a
-    little conservative). A different mix of answers is label shift only if each class's texts still look as they did;
-    otherwise it is a symptom of another drift, and the embedding tests say so.
+    `value` is the window's share, `effect` the absolute difference of shares. Exact at any counts, and slightly
+    conservative because it is two-sided. A different mix of answers is label shift only if the texts of each class look
+    as before; otherwise it is a symptom of another drift, which the embedding tests detect.
     """
     n, m = reference_label.size, window_label.size
     before, now = int(reference_label.sum()), int(window_label.sum())

@@ -9,11 +9,11 @@ from drift_cronjob.statistics.wording import number, percent
 
 
 def _standardised(distance: float, reference: FloatArray) -> float:
-    return distance / (float(reference.std()) or 1.0)  # a reference of one value has no scale of its own
+    return distance / (float(reference.std()) or 1.0)  # a constant reference has no scale
 
 
 def _certainty(before: float, now: float) -> str:
-    """One sentence on the mean confidence of both sides."""
+    """One sentence on the mean confidence of window and reference."""
     if percent(before) == percent(now):
         return f"The model is about as sure of its answers as in the reference: confidence {percent(now)} on average"
     return (
@@ -31,18 +31,18 @@ def score_drift(
     permutations: int,
     rng: np.random.Generator,
 ) -> list[Statistic]:
-    """Margins, confidences and the accuracy they imply, of n reference rows and m window rows.
+    """Test margins, confidences and the accuracy that they imply, on n reference rows and m window rows.
 
-    Margin and confidence: Wasserstein distances with permutation p-values; the effect is the distance in standard
-    deviations of the reference, of which a share s of foreign texts gives s times that of foreign texts alone. Valid
-    for continuous columns and under ties. They say that scores moved, not whether answers became worse: a changed mix
-    of labels moves the margin alone.
+    Margin and confidence: Wasserstein distances with permutation p-values. The effect is the distance in standard
+    deviations of the reference; a share s of foreign texts gives s times the effect of foreign texts alone. Valid for
+    continuous columns and under ties. These tests show that scores moved, not that answers became worse: a changed mix
+    of labels moves only the margin.
 
     Estimated accuracy: confidence-based performance estimation (as NannyML's CBPE). The mean calibrated confidence is
-    the expected accuracy; the reference's own gap between confidence and accuracy (`reference_correct`, 0 or 1 a row)
-    is taken off. The test is one-sided: has the mean confidence fallen? Valid while calibration holds, that is under a
-    changed mix of texts; fails under concept drift proper, where texts look the same and mean otherwise, and for texts
-    so foreign that the model is confidently wrong. Only feedback shows those.
+    the expected accuracy; the reference's gap between confidence and accuracy (`reference_correct`, 0 or 1 per row) is
+    subtracted. The test is one-sided: has the mean confidence fallen? Valid while calibration holds, as it does when
+    the mix of texts changes. Fails under true concept drift, where the same texts get another meaning, and for texts so
+    foreign that the model is confidently wrong; only feedback shows either.
     """
     contrasts = [
         Contrast("wasserstein", reference_margin, window_margin),
@@ -85,7 +85,7 @@ def score_drift(
             n_reference=n,
             n_window=m,
             note=(
-                f"Judged by its confidence the model is right for {percent(min(1.0, expected.value))} of the texts "
+                f"Judged by its confidence, the model is right for {percent(min(1.0, expected.value))} of the texts "
                 f"(between {percent(low)} and {percent(high)}), against {percent(float(reference_correct.mean()))} "
                 "in the reference"
             ),

@@ -1,4 +1,4 @@
-"""Two-sample permutation tests of single columns, all from one set of permuted labels."""
+"""Two-sample permutation tests of single columns, all with one set of permuted labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _TOLERANCE = 1e-9  # two sums of the same numbers in another order count as tied
 class Contrast:
     """One column in the reference[n] and in the window[m], and the statistic that compares them.
 
-    `ks`: the largest distance of the two distribution functions (Kolmogorov and Smirnov), 0 to 1, whatever the scale.
+    `ks`: the largest distance between the two distribution functions (Kolmogorov and Smirnov), 0 to 1, on any scale.
     `wasserstein`: the mean distance that mass must move (L1), in the column's unit.
     `fall`: mean(reference) - mean(window), one-sided: only a lower window counts.
     """
@@ -40,7 +40,7 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class _Sorted:
     kind: Kind
-    window_first: npt.NDArray[np.int8]  # 1 where the sorted pooled value is the window's
+    window_first: npt.NDArray[np.int8]  # 1 where the sorted pooled value is from the window
     run_ends: npt.NDArray[np.intp]  # last position of each run of equal values
     spacing: FloatArray  # distance to the next sorted value, 0 after the last
 
@@ -55,7 +55,7 @@ def _sort(contrast: Contrast) -> _Sorted:
 
 
 def _gaps(labels: npt.NDArray[np.int8], n: int, m: int) -> Whole:
-    """n * m * (F_window - F_reference) after each sorted position, in whole numbers so that ties stay ties."""
+    """n * m * (F_window - F_reference) after each sorted position, in integers so that ties stay ties."""
     kind = np.dtype(np.int32 if (n + m) * m < 2**31 else np.int64)
     counts: Whole = np.cumsum(labels, axis=1, dtype=kind)
     np.multiply(counts, n + m, out=counts)
@@ -75,23 +75,23 @@ def _values(column: _Sorted, gaps: Whole, sizes: Whole) -> FloatArray:
 def compare(contrasts: Sequence[Contrast], permutations: int, rng: np.random.Generator) -> list[Comparison]:
     """Test each contrast; all must have the same n >= 1 reference rows and m >= 1 window rows.
 
-    Under the null hypothesis every order of the labels along a column's sorted values is equally likely, so one set of
-    permuted label orders and its cumulative sums serve all columns: each p-value is exact on its own, with ties of any
-    number (Phipson and Smyth, 2010). Only the joint law of the p-values is not kept, which Benjamini-Hochberg does not
-    use. Costs O(permutations * (n + m)) for all columns together.
+    Under the null hypothesis every order of the labels along a column's sorted values is equally likely. One set of
+    permuted label orders and its cumulative sums therefore serves all columns, and each p-value alone is exact, with
+    any number of ties (Phipson and Smyth, 2010). The joint distribution of the p-values is not preserved;
+    Benjamini-Hochberg does not use it. Costs O(permutations * (n + m)) for all columns together.
 
-    Valid for rows that are exchangeable under the null: independent, not several from one text. `ks` is weak in the
+    Valid for rows that are exchangeable under the null hypothesis: independent, each text once. `ks` is weak in the
     tails and against a change of spread; `wasserstein` is weak for heavy tails.
 
     Raises:
-        ValueError: sizes differ, a side is empty, or a value is not finite.
+        ValueError: the row counts differ, a side is empty, or a value is NaN or infinite.
     """
     if not contrasts:
         return []
     n, m = contrasts[0].reference.size, contrasts[0].window.size
     for contrast in contrasts:
         if (contrast.reference.size, contrast.window.size) != (n, m) or not n or not m:
-            raise ValueError("all contrasts need the same two row counts, neither of them 0")
+            raise ValueError("all contrasts need the same two row counts, both above 0")
         if not (np.isfinite(contrast.reference).all() and np.isfinite(contrast.window).all()):
             raise ValueError("values must be finite numbers")
     columns = [_sort(contrast) for contrast in contrasts]

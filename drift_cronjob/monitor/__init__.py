@@ -1,1 +1,1 @@
-"""A small process that is always there: the last checks, releases and Jobs as metrics and as read-only JSON."""
+"""The monitor: a process that serves the last checks, releases and Jobs as metrics and read-only JSON."""

@@ -1,4 +1,4 @@
-"""The monitor's HTTP interface: metrics, health, and read-only JSON that its pages are made from."""
+"""The monitor's HTTP interface: metrics, health, and read-only JSON for the page."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from drift_cronjob.monitor.watch import HOURS, Figures
 from sentiment_common.http.routing import CanonicalPaths, route_without_redirects
 
 LONGEST_LIST = 200
-# A page may only show what it brings: it needs no other host, and may not call this one. Evidently's draws by script.
+# A report may load nothing from any host and may not call this one; Evidently's page also needs its own scripts.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 _DRAWING_POLICY = (
     "default-src 'none'; img-src data: blob:; font-src data:; style-src 'unsafe-inline'; "
@@ -40,9 +40,9 @@ _DRAWING_POLICY = (
 
 
 class Status(BaseModel):
-    """What runs, and whether the monitor's sources can be read (`read_at`: Unix seconds of each one's last reading).
+    """Current state, and which of the monitor's sources can be read (`read_at`: Unix seconds of the last read).
 
-    `alerts` is null where no Alertmanager is asked.
+    `alerts` is null without an Alertmanager.
     """
 
     champion: str | None
@@ -57,47 +57,47 @@ class Status(BaseModel):
 
 
 class Checks(BaseModel):
-    """Drift checks, the newest first."""
+    """Drift checks, newest first."""
 
     checks: list[DriftCheck]
 
 
 class Releases(BaseModel):
-    """Releases and the audit trail of promotions, the newest first."""
+    """Releases and the audit trail of promotions, newest first."""
 
     releases: list[Release]
     promotions: list[Promotion]
 
 
 class Hours(BaseModel):
-    """Hours with predictions, the oldest first."""
+    """Hours with predictions, oldest first."""
 
     hours: list[Hour]
 
 
 class ReleaseCard(BaseModel):
-    """The champion's card; null before the first promotion, or before it was read."""
+    """The champion's card; null before the first promotion, and until the card has been read."""
 
     card: Card | None
 
 
 class NewTexts(BaseModel):
-    """Texts of the last check's window that look new; null before the first check, or before they were read."""
+    """Texts of the last check's window that look new; null before the first check, and until they have been read."""
 
     examples: Examples | None
 
 
 class Mistake(BaseModel):
-    """What was wrong and what would be right."""
+    """Error message with a remedy."""
 
     error: str
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:
-    """A whole number from the query.
+    """Return a whole number from the query.
 
     Raises:
-        ValueError: names the parameter and what would be right.
+        ValueError: the value is not a whole number, or is out of range; the message names the parameter.
     """
     given = request.query_params.get(name, str(default))
     if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= most:
@@ -110,7 +110,7 @@ def _shown(model: BaseModel) -> Response:
 
 
 class Api:
-    """The routes over the last figures."""
+    """Routes that answer from the last figures."""
 
     def __init__(self, figures: Callable[[], Figures]) -> None:
         self._figures, self._registry = figures, registry(figures)
@@ -119,7 +119,7 @@ class Api:
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
     async def health(self, _: Request) -> Response:
-        """200 while the process works: a source that is away is told by metrics, not by a restart."""
+        """Answer 200 while the process works: an unavailable source is a matter of metrics, not of a restart."""
         return JSONResponse({"status": "ok", "up": self._figures().up})
 
     async def status(self, _: Request) -> Response:
@@ -143,12 +143,12 @@ class Api:
         return _shown(Checks(checks=self._figures().checks[:limit]))
 
     async def report(self, request: Request) -> Response:
-        """The HTML report of a check that the log names; no other file can be asked for."""
+        """Answer with the HTML report of a recorded check; no other file can be read."""
         wanted, page = request.path_params["id"], request.path_params["page"]
         check = next((one for one in self._figures().checks if one.id == wanted), None)
         uri = page_uri(check.report_uri, page) if check is not None and check.report_uri is not None else None
         if uri is None:
-            return JSONResponse({"error": f"there is no such page of a check {wanted}"}, 404)
+            return JSONResponse({"error": f"check {wanted} has no such page"}, 404)
         try:
             content = await run_in_threadpool(read_page, uri)
         except ReportUnavailable as error:
@@ -176,7 +176,7 @@ class Api:
 
 
 _GET: dict[str, tuple[type[BaseModel], str, dict[str, int]]] = {
-    "/api/status": (Status, "What runs now", {}),
+    "/api/status": (Status, "Current state", {}),
     "/api/drift": (Checks, "Drift checks", {"limit": LONGEST_LIST}),
     "/api/releases": (Releases, "Releases and promotions", {}),
     "/api/hourly": (Hours, "Predictions by hour", {"hours": HOURS}),
@@ -194,7 +194,7 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def openapi() -> dict[str, Any]:
-    """The OpenAPI 3.1 description of the JSON routes and of the reports."""
+    """Build the OpenAPI 3.1 description of the JSON routes and the reports."""
     from pydantic.json_schema import models_json_schema
 
     models: list[type[BaseModel]] = [*(model for model, _, _ in _GET.values()), Mistake]
@@ -209,7 +209,7 @@ def openapi() -> dict[str, Any]:
         ]
         answers = {"200": _answer(summary, _json(model))}
         if numbers:
-            answers["400"] = _answer("A number that is none, or out of range", _json(Mistake))
+            answers["400"] = _answer("A number that is not whole, or out of range", _json(Mistake))
         paths[path] = {"get": {"summary": summary, "parameters": parameters, "responses": answers}}
     paths["/api/drift/{id}/report"] = {
         "get": {
@@ -218,7 +218,7 @@ def openapi() -> dict[str, Any]:
             "responses": {
                 "200": _answer("The page", {"text/html": {"schema": {"type": "string"}}}),
                 "404": _answer("No such check, or it has no report", _json(Mistake)),
-                "503": _answer("The report cannot be read now", _json(Mistake)),
+                "503": _answer("The report cannot be read at the moment", _json(Mistake)),
             },
         }
     }
@@ -231,7 +231,7 @@ async def _mistake(_: Request, error: Exception) -> Response:
 
 
 def make_app(figures: Callable[[], Figures]) -> ASGIApp:
-    """The application over whatever gives the last figures."""
+    """Build the application over a function that returns the last figures."""
     api = Api(figures)
     routes = [
         Route("/metrics", api.metrics),

@@ -1,4 +1,4 @@
-"""What a release's card shows: its manifest, its text, and how good it is on its frozen reference sample."""
+"""A release's card: its manifest, its text, and its accuracy on the frozen reference sample."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,7 +28,7 @@ class Confusion(BaseModel):
 
 
 class ReliabilityBin(BaseModel):
-    """Rows of near-equal confidence: how sure the model was on average, and how often it was right."""
+    """Rows of similar confidence: their mean confidence, and the share of right answers."""
 
     rows: int
     confidence: float
@@ -44,7 +44,7 @@ class Slice(BaseModel):
 
 
 class Measured(BaseModel):
-    """How the release answers its reference: rows that were held out, so training has not seen them."""
+    """Accuracy of the release on its reference: held-out rows that training has not seen."""
 
     rows: int
     accuracy: Interval
@@ -62,7 +62,7 @@ class Variant(BaseModel):
 
 
 class Card(BaseModel):
-    """A release in full. `measured` and `text` are null where the release was published without."""
+    """A release in full. `measured` is null without a reference, and `text` without a card text."""
 
     id: str
     created: datetime
@@ -88,7 +88,7 @@ def _share(right: Bools) -> Interval:
 
 
 def _reliability(confidence: npt.NDArray[np.float64], right: Bools) -> Iterator[ReliabilityBin]:
-    """Bins of equal mass: rows crowd near confidence 1, where bins of equal width would leave most of them empty."""
+    """Yield bins of equal mass: most rows have a confidence near 1, so bins of equal width would mostly be empty."""
     bins = int(np.clip(confidence.size // MIN_ROWS_A_BIN, 1, BINS))
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, bins + 1)))
     which = np.searchsorted(edges[1:-1], confidence, side="left")
@@ -117,9 +117,9 @@ def _parts(reference: Reference) -> Iterator[tuple[str, Bools]]:
 
 
 def measure(reference: Reference, threshold: float) -> Measured | None:
-    """Every figure of n rows, `threshold` being the calibrated P(positive) from which a row counts as positive.
+    """Measure the release on its reference; a row counts as positive from a calibrated P(positive) of `threshold`.
 
-    None for an empty reference. Parts that hold no row are left out.
+    Returns None for an empty reference. Empty slices are left out.
     """
     if not len(reference):
         return None
@@ -146,7 +146,7 @@ def measure(reference: Reference, threshold: float) -> Measured | None:
 
 
 def make_card(release_id: str, manifest: Manifest, reference: Reference | None, text: str | None) -> Card:
-    """The card of a release from what it was published with."""
+    """Build a release's card from its published files."""
     return Card(
         id=release_id,
         created=datetime.fromisoformat(manifest.created_at),

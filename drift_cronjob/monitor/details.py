@@ -1,7 +1,4 @@
-"""What the page shows and no metric needs: the last day's traffic, the champion's card, texts that look new, alerts.
-
-Each is a source of its own, like those of `sources`.
-"""
+"""Sources for the page alone: the last day's traffic, the champion's card, texts that look new, alerts."""
 
 import json
 import urllib.request
@@ -35,7 +32,7 @@ LARGEST_ANSWER = 4 * 2**20
 
 
 class Traffic(BaseModel):
-    """The last 24 hours' predictions; means and percentiles (milliseconds) are null where there is none."""
+    """Predictions of the last 24 hours; the mean and the percentiles (milliseconds) are null without predictions."""
 
     predictions: int
     by_label: dict[str, int]
@@ -48,7 +45,7 @@ class Traffic(BaseModel):
 
 
 class NewText(BaseModel):
-    """A logged text, cut after 600 characters; `novelty` above 1 is farther from the reference than 95 % of its own."""
+    """A logged text, cut after 600 characters; `novelty` above 1 is farther away than 95 % of the reference rows."""
 
     text: str
     label: str
@@ -58,7 +55,7 @@ class NewText(BaseModel):
 
 
 class Examples(BaseModel):
-    """The texts of a check's window that look newest. `withheld` says why there are none to show, where so."""
+    """Texts of a check's window that look newest; without texts, `withheld` holds the reason."""
 
     check: int
     release_id: str
@@ -69,7 +66,7 @@ class Examples(BaseModel):
 
 
 class Alert(BaseModel):
-    """An alert that fires, as Alertmanager tells it."""
+    """A firing alert, from Alertmanager."""
 
     name: str
     severity: str
@@ -80,14 +77,14 @@ class Alert(BaseModel):
 
 
 def traffic(settings: MonitorSettings, releases: Collection[str] | None) -> Traffic:
-    """The predictions of these releases, of all unless given. Raises LogError: the log cannot be read."""
+    """Summarise the last day's predictions of these releases, or of all. Raises LogError: the log cannot be read."""
     now = datetime.now(UTC)
     found = asdict(WindowReader(settings.read_url, settings.query_seconds).summary(now - DAY, now, releases))
     return Traffic(**{name: found[name] for name in Traffic.model_fields})
 
 
 def reference_of(store: ReleaseStore, name: str, release_id: str, cache: Path) -> Reference | None:
-    """The release's reference sample; None where it was published without one."""
+    """Return the release's reference sample; None if it was published without one."""
     manifest = store.manifest(name, release_id)
     if not any(entry.path == REFERENCE for entry in manifest.files):
         return None
@@ -95,7 +92,7 @@ def reference_of(store: ReleaseStore, name: str, release_id: str, cache: Path) -
 
 
 def card(settings: MonitorSettings, release_id: str) -> Card:
-    """Raises ReleaseError: the release cannot be read."""
+    """Read the release's card. Raises ReleaseError: the release cannot be read."""
     store, name = ReleaseStore(settings.releases_uri), settings.model_name
     manifest, text = store.manifest(name, release_id), None
     if any(entry.path == CARD for entry in manifest.files):
@@ -105,7 +102,7 @@ def card(settings: MonitorSettings, release_id: str) -> Card:
 
 
 def examples(settings: MonitorSettings, check: DriftCheck) -> Examples:
-    """The window's different texts, the newest-looking first.
+    """Return the window's texts that look newest, by descending novelty.
 
     Raises:
         LogError, ReleaseError: a source cannot be read.
@@ -143,13 +140,13 @@ def examples(settings: MonitorSettings, check: DriftCheck) -> Examples:
                 time=window.time[row].item().replace(tzinfo=UTC),
             )
         )
-    told = {
+    shown = {
         "compared": len(rows),
         "new_share": float((scores > 1).mean()),
         "texts": found,
         "withheld": None if found else "the log keeps no texts (LOG_TEXT=hash)",
     }
-    return nothing.model_copy(update=told)
+    return nothing.model_copy(update=shown)
 
 
 def _alert(document: dict[str, Any]) -> Alert:
@@ -165,11 +162,11 @@ def _alert(document: dict[str, Any]) -> Alert:
 
 
 def alerts(url: str) -> list[Alert]:
-    """The alerts that fire and are not silenced, the oldest first.
+    """Return the alerts that fire and are not silenced, oldest first.
 
     Raises:
-        DriftError: what answers is no Alertmanager.
-        OSError: nothing answers.
+        DriftError: the answer is not an Alertmanager's.
+        OSError: there is no answer.
     """
     address = f"{url.rstrip('/')}/api/v2/alerts?active=true&silenced=false&inhibited=false"
     with urllib.request.urlopen(address, timeout=ALERT_SECONDS) as answer:
@@ -177,4 +174,6 @@ def alerts(url: str) -> list[Alert]:
     try:
         return sorted((_alert(one) for one in json.loads(raw)), key=lambda alert: alert.since)
     except (ValueError, KeyError, TypeError) as error:
-        raise DriftError(f"ALERTMANAGER_URL {url} does not answer as an Alertmanager: {error}") from error
+        raise DriftError(
+            f"ALERTMANAGER_URL {url} does not answer as an Alertmanager ({error}); check the address"
+        ) from error

@@ -1,4 +1,4 @@
-"""The figures as Prometheus metrics, made anew for each scrape from the last reading."""
+"""Prometheus metrics, built for each scrape from the last figures."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -29,13 +29,13 @@ def _drift(checks: list[DriftCheck]) -> Iterator[Metric]:
     verdicts = [((one.release_id, verdict), float(one.verdict == verdict)) for one in checks for verdict in Verdict]
     yield _gauge("ml_drift_verdict", "1 for the last check's verdict", ("release", "verdict"), verdicts)
     last = [((one.release_id,), one.created.timestamp()) for one in checks]
-    yield _gauge("ml_drift_last_check_timestamp_seconds", "When the last check was made", ("release",), last)
+    yield _gauge("ml_drift_last_check_timestamp_seconds", "Time of the last check", ("release",), last)
     rows = [((one.release_id,), float(one.rows)) for one in checks]
     yield _gauge("ml_drift_window_rows", "Rows in the last check's window", ("release",), rows)
     fields = {
-        "ml_drift_statistic": ("effect", "How large the difference is: the test's effect, 0 is none"),
-        "ml_drift_threshold": ("effect_floor", "The effect from which on the difference matters"),
-        "ml_drift_p_value": ("p_value", "Probability of such a difference by chance"),
+        "ml_drift_statistic": ("effect", "Size of the difference: the test's effect, 0 for no difference"),
+        "ml_drift_threshold": ("effect_floor", "Smallest effect that matters"),
+        "ml_drift_p_value": ("p_value", "Probability of a difference this large by chance"),
     }
     for name, (part, text) in fields.items():
         found = [
@@ -61,9 +61,9 @@ def _releases(figures: Figures) -> Iterator[Metric]:
     measured = [(one.id, one.accuracy) for one in releases if one.accuracy]
     yield from _interval("ml_release_accuracy", "Accuracy on the release's test rows", measured)
     created = [((one.id,), one.created.timestamp()) for one in releases]
-    yield _gauge("ml_release_created_timestamp_seconds", "When the release was made", ("release",), created)
+    yield _gauge("ml_release_created_timestamp_seconds", "Time when the release was created", ("release",), created)
     seconds = [((one.id,), one.train_seconds) for one in releases if one.train_seconds is not None]
-    yield _gauge("ml_release_train_seconds", "Seconds of training, evaluation apart", ("release",), seconds)
+    yield _gauge("ml_release_train_seconds", "Seconds of training, without evaluation", ("release",), seconds)
     feedback = figures.feedback
     yield from _interval(
         "ml_feedback_accuracy",
@@ -76,10 +76,10 @@ def _releases(figures: Figures) -> Iterator[Metric]:
 
 def _jobs(figures: Figures) -> Iterator[Metric]:
     ends = {
-        "ml_job_last_success_timestamp_seconds": ("last_success", "When a Job of the component last succeeded"),
-        "ml_job_last_failure_timestamp_seconds": ("last_failure", "When a Job of the component last failed"),
-        "ml_job_active": ("active", "Pods of the component's Jobs that run"),
-        "ml_job_failed": ("failed", "1 while the newest Job that ended has failed"),
+        "ml_job_last_success_timestamp_seconds": ("last_success", "Time of the component's last successful Job"),
+        "ml_job_last_failure_timestamp_seconds": ("last_failure", "Time of the component's last failed Job"),
+        "ml_job_active": ("active", "Running pods of the component's Jobs"),
+        "ml_job_failed": ("failed", "1 while the last finished Job failed"),
     }
     for name, (part, text) in ends.items():
         states = [(one.component, getattr(one, part)) for one in figures.jobs]
@@ -104,13 +104,15 @@ class FiguresCollector(Collector):
             rows = [((table,), float(count)) for table, count in figures.database.rows.items()]
             yield _gauge("ml_database_rows", "Rows of the log's tables", ("table",), rows)
         up = [((source,), float(state)) for source, state in figures.up.items()]
-        yield _gauge("ml_monitor_up", "1 while the source could be read last", ("source",), up)
+        yield _gauge("ml_monitor_up", "1 if the last read of the source succeeded", ("source",), up)
         read = [((source,), when) for source, when in figures.read_at.items()]
-        yield _gauge("ml_monitor_read_timestamp_seconds", "When the source was last read", ("source",), read)
+        yield _gauge(
+            "ml_monitor_read_timestamp_seconds", "Time of the last successful read of the source", ("source",), read
+        )
 
 
 def registry(figures: Callable[[], Figures]) -> CollectorRegistry:
-    """A registry of the monitor's own."""
+    """Build the monitor's registry."""
     made = CollectorRegistry()
     made.register(FiguresCollector(figures))
     return made

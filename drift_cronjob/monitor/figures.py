@@ -1,4 +1,4 @@
-"""What the monitor shows, as plain data; made by `sources`, turned into metrics and JSON elsewhere."""
+"""The monitor's figures as plain data: `sources` makes them, `exposition` and `app` publish them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sentiment_common.intervals import Interval
 
 
 class Release(BaseModel):
-    """A release of the store. `created` is ISO 8601 in UTC, `train_seconds` those of the optimiser."""
+    """A release in the store. `created` is ISO 8601 in UTC; `train_seconds` counts the optimiser's time."""
 
     id: str
     created: datetime
@@ -32,8 +32,8 @@ class Promotion(BaseModel):
 
 
 class DriftStatistic(BaseModel):
-    """One test of a check. The difference matters from `effect_floor` on and counts as no chance when `p_value` is not
-    above `threshold`; None stands for what was not finite."""
+    """One test of a check. The difference matters from `effect_floor`, and is significant when `p_value` is not above
+    `threshold`. Values that were NaN or infinite are null."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -53,25 +53,25 @@ class DriftStatistic(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def title(self) -> str:
-        """The test's name for people."""
+        """Title of the test."""
         return title(self.name)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def size(self) -> float:
-        """The effect in units of its floor: it matters from 1 on."""
+        """Effect in units of its floor; it matters from 1."""
         return relative_size(self.effect or 0.0, self.effect_floor or 0.0)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def outcome(self) -> Outcome:
-        """Meaning of the result for the verdict, derived here because rows of the log do not hold it."""
+        """Meaning of the result for the verdict."""
         significant = self.p_value is not None and self.threshold is not None and self.p_value <= self.threshold
         return outcome_of(self.size, significant=significant, primary=self.primary)
 
 
 class DriftCheck(BaseModel):
-    """A row of `drift_reports`; the page of a check with a `report_uri` is at /api/drift/ID/report."""
+    """A row of `drift_reports`; the report of a check with a `report_uri` is at /api/drift/ID/report."""
 
     id: int
     created: datetime
@@ -86,7 +86,7 @@ class DriftCheck(BaseModel):
 
 
 class Hour(BaseModel):
-    """Predictions of one hour (its start, UTC) and their average confidence."""
+    """Number of predictions in the hour that starts at `hour` (UTC), and their average confidence."""
 
     hour: datetime
     predictions: int
@@ -94,7 +94,7 @@ class Hour(BaseModel):
 
 
 class FeedbackAccuracy(BaseModel):
-    """The share of right answers among the last day's predictions with a true label."""
+    """Share of right answers among the last day's predictions with a true label."""
 
     release_id: str
     rows: int
@@ -102,8 +102,8 @@ class FeedbackAccuracy(BaseModel):
 
 
 class JobState(BaseModel):
-    """A component's Jobs: Unix seconds of the newest end of each kind, how many run, whether the newest ended one
-    failed."""
+    """State of a component's Jobs: Unix seconds of the last success and failure, the number of running pods, and
+    whether the last finished Job failed."""
 
     component: str
     last_success: float | None = None
@@ -113,7 +113,7 @@ class JobState(BaseModel):
 
 
 class Database(BaseModel):
-    """The log's size in bytes and the rows of its tables (estimates on Postgres)."""
+    """Size of the log in bytes, and the rows of its tables (estimates on Postgres)."""
 
     bytes: int
     rows: dict[str, int]
@@ -123,7 +123,7 @@ COMPONENTS = ("training", "drift", "migrations", "log-maintenance", "promotion")
 
 
 def job_states(jobs: Iterable[dict[str, Any]]) -> list[JobState]:
-    """The state of each component, from Jobs as the API gives them; a component without Jobs has an empty state."""
+    """Derive each component's state from its Jobs; a component without Jobs has an empty state."""
     states = {name: JobState(component=name) for name in COMPONENTS}
     for job in jobs:
         state = states.get(job["metadata"].get("labels", {}).get("app.kubernetes.io/component", ""))
@@ -145,7 +145,7 @@ def job_states(jobs: Iterable[dict[str, Any]]) -> list[JobState]:
 
 
 def remember(before: Sequence[JobState], now: Sequence[JobState]) -> list[JobState]:
-    """The states now, with ends of Jobs that have been deleted since."""
+    """Return the current states, with the ends of Jobs that have been deleted since."""
     known = {state.component: state for state in before}
     kept = []
     for state in now:
@@ -162,13 +162,13 @@ def _later(a: float | None, b: float | None) -> float | None:
 
 
 def recent(hours: Iterable[Hour], now: datetime, count: int) -> list[Hour]:
-    """The hours that lie within the last `count` hours, the one that runs among them; the oldest first."""
+    """Return the hours among the last `count`, including the current hour; oldest first."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=count - 1)
     return sorted((hour for hour in hours if hour.hour >= first), key=lambda hour: hour.hour)
 
 
 def newest_by_release(checks: Sequence[DriftCheck]) -> list[DriftCheck]:
-    """The newest check of each release."""
+    """Return the newest check of each release."""
     newest: dict[str, DriftCheck] = {}
     for check in sorted(checks, key=lambda check: check.id):
         newest[check.release_id] = check

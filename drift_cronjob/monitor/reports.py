@@ -1,4 +1,4 @@
-"""The pages of a drift report, read from where the check wrote them."""
+"""Read the pages of a drift report from the folder or store that the check wrote them to."""
 
 import re
 
@@ -10,14 +10,14 @@ _PATIENCE = Patience(connect=3, read=10, tries=1)  # a browser waits for the ans
 
 
 class ReportUnavailable(Exception):
-    """The page cannot be read; the message says why."""
+    """The page cannot be read; the message gives the reason."""
 
 
 def page_uri(report_uri: str, page: str) -> str | None:
-    """The address of a report's page: `report`, or Evidently's that lies beside it; None for any other.
+    """Return the address of a report's page, `report` or Evidently's page beside it; None for any other page.
 
-    The log says where reports are, and whoever can write to it must not make this a reader of other files: an address
-    counts only when it ends with the name that a check gives its report.
+    The address comes from the log. A client that can write to the log must not be able to read other files through the
+    monitor, so an address is valid only if it ends with the name that a check gives its report.
     """
     folder, _, name = report_uri.rpartition("/")
     if not _PAGE.match(name):
@@ -29,10 +29,10 @@ def page_uri(report_uri: str, page: str) -> str | None:
 
 
 def read_page(uri: str) -> bytes:
-    """The page's HTML.
+    """Return the page's HTML.
 
     Raises:
-        ReportUnavailable: it was removed, is none, or its store cannot be reached.
+        ReportUnavailable: the page was removed, is not HTML, or its store cannot be reached.
     """
     try:
         filesystem, path = open_store(uri, _PATIENCE)
@@ -40,8 +40,8 @@ def read_page(uri: str) -> bytes:
             page = bytes(file.read(LARGEST_BYTES + 1))
     except FileNotFoundError:
         raise ReportUnavailable(f"the report {uri} was removed") from None
-    except Exception as error:  # a store's own errors have no common base
+    except Exception as error:  # stores raise errors without a common base
         raise ReportUnavailable(f"the report {uri} cannot be read: {type(error).__name__}") from error
     if len(page) > LARGEST_BYTES or not page[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-        raise ReportUnavailable(f"{uri} is no report")
+        raise ReportUnavailable(f"{uri} is not a report")
     return page

@@ -1,4 +1,4 @@
-"""`monitor`: the watch and its HTTP interface in one process."""
+"""Run the watch and its HTTP interface in one process."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Where the monitor's figures come from. Each source is read by itself, so that one that is away costs only its own."""
+"""Sources of the monitor's figures. Each is read alone, so an unavailable source affects only its own figures."""
 
 import logging
 from collections.abc import Collection
@@ -29,7 +29,7 @@ REPORTS = 200
 MOST_JOBS = 500
 OURS = "app.kubernetes.io/name=sentiment"
 DAY = timedelta(hours=24)
-ALL_HOURS_AGAIN = timedelta(hours=1)  # rows of hours long past may still come, from a journal
+ALL_HOURS_AGAIN = timedelta(hours=1)  # a journal may still deliver rows of much earlier hours
 OVERLAP = timedelta(hours=1)
 
 
@@ -37,7 +37,7 @@ class LogSource:
     """The prediction log.
 
     Raises (each method):
-        LogError: it cannot be reached, or takes longer than `query_seconds` for a query.
+        LogError: the log cannot be reached, or a query takes longer than `query_seconds`.
     """
 
     def __init__(self, settings: MonitorSettings) -> None:
@@ -48,7 +48,7 @@ class LogSource:
         self._all_read = datetime.min.replace(tzinfo=UTC)
 
     def checks(self, releases: Collection[str] | None = None, limit: int = REPORTS) -> list[DriftCheck]:
-        """The newest first; a row that is not a check is left out."""
+        """Return the newest checks first; a malformed row is left out."""
         found = []
         for row in latest_reports(self._url, limit, self._seconds, releases):
             try:
@@ -58,7 +58,7 @@ class LogSource:
         return found
 
     def hours(self, hours: int, now: datetime, releases: Collection[str] | None = None) -> list[Hour]:
-        """The last hours, the oldest first: all of them now and then, otherwise only those that have not ended."""
+        """Return the last hours, oldest first; most calls read only the newest hours and keep the others."""
         if releases != self._releases:
             self._releases, self._hours = releases, {}
         oldest = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
@@ -72,7 +72,7 @@ class LogSource:
         return [self._hours[at] for at in sorted(self._hours)]
 
     def feedback(self, release_id: str) -> FeedbackAccuracy | None:
-        """By the labels of the last day; None without any."""
+        """Return accuracy by the labels of the last day; None without labels."""
         now = datetime.now(UTC)
         found = self._reader.feedback(now - DAY, now, release_id)
         if not len(found):
@@ -89,7 +89,7 @@ class StoreSource:
     """The release store. Manifests never change, so each is read once.
 
     Raises (each method):
-        ReleaseError: it cannot be reached.
+        ReleaseError: the store cannot be reached.
     """
 
     def __init__(self, settings: MonitorSettings) -> None:
@@ -97,7 +97,7 @@ class StoreSource:
         self._known: dict[str, Release] = {}
 
     def releases(self) -> list[Release]:
-        """The newest first."""
+        """Return the newest releases first."""
         champion = self._store.champion(self._name)
         for release_id in self._store.list_releases(self._name):
             if release_id not in self._known:
@@ -123,12 +123,12 @@ class StoreSource:
         )
 
     def promotions(self) -> list[Promotion]:
-        """The newest first."""
+        """Return the newest promotions first."""
         return [Promotion.model_validate(entry) for entry in reversed(self._store.audit(self._name))]
 
 
 class ClusterSource:
-    """The namespace's Jobs, by the pod's own account or the kubeconfig."""
+    """The namespace's Jobs, read with the pod's service account or the kubeconfig."""
 
     def __init__(self, namespace: str) -> None:
         from kubernetes import client
@@ -138,7 +138,7 @@ class ClusterSource:
         self._plain: Any = client.ApiClient().sanitize_for_serialization
 
     def jobs(self) -> list[JobState]:
-        """Raises whatever the client raises: the monitor takes it as `cluster` being away."""
+        """Return the state of each component. Errors of the Kubernetes client are passed on."""
         found = self._batch.list_namespaced_job(
             self._namespace,
             label_selector=OURS,

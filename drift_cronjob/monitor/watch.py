@@ -1,4 +1,4 @@
-"""Reads the sources in the background and keeps the last figures, so that no scrape waits for a database."""
+"""Read the sources in the background and keep the last figures, so that no scrape waits for a database."""
 
 import logging
 import threading
@@ -27,14 +27,16 @@ from sentiment_common.kubernetes_api import own_namespace
 
 log = logging.getLogger("drift_cronjob.monitor")
 HOURS = 24 * 7
-HANGING_SECONDS = 60.0  # a source whose reading has not ended for so long counts as away
+HANGING_SECONDS = 60.0  # a source whose reading takes longer counts as unavailable
 STOP_SECONDS = 2.0
 
 
 @dataclass
 class Figures:
-    """The last figures of each source; `up` says whether its last reading succeeded, `read_at` when it last did (Unix
-    seconds). Figures of a source that is away are those of its last reading."""
+    """The figures of each source's last successful reading.
+
+    `up` holds whether the last reading succeeded, `read_at` when a reading last succeeded (Unix seconds).
+    """
 
     checks: list[DriftCheck] = field(default_factory=list)
     hours: list[Hour] = field(default_factory=list)
@@ -47,7 +49,7 @@ class Figures:
     card: Card | None = None
     examples: Examples | None = None
     alerts: list[Alert] | None = None
-    release_ids: frozenset[str] | None = None  # the model's, by which its rows are told apart in a shared log
+    release_ids: frozenset[str] | None = None  # the model's, to select its rows in a shared log
     up: dict[str, bool] = field(default_factory=dict)
     read_at: dict[str, float] = field(default_factory=dict)
 
@@ -57,12 +59,12 @@ class Figures:
 
 
 class Watch:
-    """A thread for each source, which reads it every `MONITOR_SECONDS`: one that hangs holds up its own figures only.
+    """Reads each source in a separate thread every `MONITOR_SECONDS`; a source that hangs delays only its own figures.
 
     Each field of the kept figures is replaced as a whole, by one thread.
 
     Raises:
-        LogError, ReleaseError: DATABASE_URL or RELEASES_URI is no address that can be used.
+        LogError, ReleaseError: DATABASE_URL or RELEASES_URI is not a valid address.
     """
 
     def __init__(self, settings: MonitorSettings) -> None:
@@ -85,7 +87,7 @@ class Watch:
 
     @property
     def figures(self) -> Figures:
-        """The last figures, with a source that hangs told as away."""
+        """The last figures; a source that hangs is marked unavailable."""
         now, up = time.monotonic(), dict(self._figures.up)
         for source, begun in list(self._begun.items()):
             if now - begun > HANGING_SECONDS:
@@ -97,14 +99,14 @@ class Watch:
             thread.start()
 
     def stop(self) -> None:
-        """Read no more; a reading that hangs is not waited for."""
+        """Stop reading, without waiting for a reading that hangs."""
         self._stop.set()
         end = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
 
     def read(self) -> None:
-        """Read every source once, one after another."""
+        """Read every source once, in turn."""
         for source in self._work:
             self._reading(source)
 
@@ -118,7 +120,7 @@ class Watch:
         self._begun[source] = time.monotonic()
         try:
             self._work[source]()
-        except Exception as error:  # whatever a source meets must not end the thread; its metric says that it is away
+        except Exception as error:  # no error may end the thread; the source's metric shows it
             figures.up[source] = False
             if was_up is not False:
                 log.warning("%s: %s", source, " ".join(str(error).split())[:300])

@@ -1,4 +1,4 @@
-"""Evidently's drawing of the same rows. It draws; the verdict does not depend on it."""
+"""Evidently's page on the same rows; the verdict does not depend on it."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from drift_cronjob.statistics.wording import title
 from drift_cronjob.window.sample import Sample
 from model_release.scoring.features import DESCRIPTORS
 
-_MAX_ROWS = 5_000  # the page holds every row it draws
+_MAX_ROWS = 5_000  # the page contains every row that it draws
 
 
 def _frame(sample: Sample) -> pd.DataFrame:
@@ -29,10 +29,10 @@ def save_evidently_page(reference: Sample, window: Sample, path: Path, seed: int
 
     rng = np.random.default_rng(seed)
     frames = [_frame(sample.at_most(_MAX_ROWS, rng)) for sample in (window, reference)]
-    # Rows may be without descriptors; a column that a side has no values of is left out, then rows with gaps.
+    # Rows may lack descriptors: leave out a column without values on one side, then rows with gaps.
     filled = [name for name in frames[0].columns if all(frame[name].notna().any() for frame in frames)]
     frames = [frame[filled].dropna() for frame in frames]
-    # A column of one value on both sides has no distribution to draw.
+    # A column that is constant over both sides has no distribution to draw.
     varying = [name for name in filled if pd.concat([frame[name] for frame in frames]).nunique() > 1]
     definition = DataDefinition(
         numerical_columns=[name for name in varying if name != "Answer"],

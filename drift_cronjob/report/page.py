@@ -1,4 +1,4 @@
-"""The report's page: what the template shows, computed from the findings."""
+"""The report's page: values for its template, computed from the findings."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ _FAMILIES = (
 )
 _ADVICE = {
     Verdict.STABLE: "Nothing needs to be done.",
-    Verdict.WARNING: "Look at the pictures and at some of the texts; check again when more traffic has come.",
+    Verdict.WARNING: "Look at the pictures and read some of the texts; check again when more traffic has arrived.",
     Verdict.DRIFT: (
-        "Read some of the texts: if they are of a new kind, collect true labels for them and train again with them. "
-        "Until then take the answers with care."
+        "Read some of the texts. If they are of a new kind, collect true labels for them and train again with them; "
+        "until then, do not rely on the answers."
     ),
-    Verdict.NOT_ENOUGH_DATA: "Nothing can be said yet.",
+    Verdict.NOT_ENOUGH_DATA: "No verdict is possible yet.",
 }
 _TONES = {
     Verdict.STABLE: "good",
@@ -42,7 +42,7 @@ _COLOURS = {Outcome.MATTERS: "strong", Outcome.SIDE_EVIDENCE: "some", Outcome.SM
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image as a data address, the finding that it shows, and its place on the page (wide, tall or half)."""
+    """An image as a data address, the finding that it shows, and its shape on the page (wide, tall or half)."""
 
     address: str
     alt: str
@@ -110,11 +110,13 @@ def _span(length: timedelta) -> str:
         minutes, seconds = divmod(round(length.total_seconds()), 60)
         return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
     hours = length.total_seconds() / 3600
-    return f"{hours / 24:g} days" if hours >= 48 and hours % 24 == 0 else f"{hours:g} hours"
+    if hours >= 48 and hours % 24 == 0:
+        return f"{hours / 24:g} days"
+    return "1 hour" if hours == 1 else f"{hours:g} hours"
 
 
 def render_page(findings: Findings, created: datetime, evidently_page: str | None, seed: int) -> str:
-    """The whole page as text; it refers to no other file but Evidently's."""
+    """Return the page's HTML; the only file that it refers to is Evidently's page."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = resources.files("drift_cronjob.report").joinpath("page.html.j2").read_text(encoding="utf-8")
     traffic, verdict = findings.traffic, findings.decision.verdict

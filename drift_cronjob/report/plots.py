@@ -1,4 +1,4 @@
-"""Pictures of a check, each a PNG in a data address so that the page needs no other file."""
+"""Pictures of a check, each a PNG in a data address, so that the page needs no other file."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ def _data_address(drawn: Any) -> str:
 
 
 def _edges(reference: FloatArray, window: FloatArray, whole: bool) -> FloatArray:
-    """Common bins over the middle 99 % of both sides; of whole numbers each bin holds equally many."""
+    """Common bins over the middle 99 % of both sides; of whole numbers, each bin covers equally many."""
     pooled = np.concatenate([reference, window])
     low, high = (float(end) for end in np.quantile(pooled, [0.005, 0.995]))
     if whole:
@@ -39,9 +39,9 @@ def _edges(reference: FloatArray, window: FloatArray, whole: bool) -> FloatArray
 
 
 def _overlay(axis: Any, reference: FloatArray, window: FloatArray, edges: FloatArray) -> None:
-    """Both distributions as shares of rows, the window's with the 95 % interval of every bin.
+    """Draw both distributions as shares of rows, the window's with a 95 % interval per bin.
 
-    What lies outside of the bins is put into the outer ones.
+    Values outside the bins count in the outer bins.
     """
     counts = []
     for values in (reference, window):
@@ -63,7 +63,7 @@ def _overlay(axis: Any, reference: FloatArray, window: FloatArray, edges: FloatA
 
 @styled
 def score_plot(reference: Sample, window: Sample, title: str) -> str:
-    """Margins and confidences of both sides."""
+    """Draw margins and confidences of both sides."""
     drawn, (left, right) = figure(_WIDE, 3.0, title, columns=2)
     _overlay(left, reference.margin, window.margin, _edges(reference.margin, window.margin, whole=False))
     left.set(xlabel="margin: negative ← undecided → positive (difference of logits)", ylabel="share of texts")
@@ -76,7 +76,7 @@ def score_plot(reference: Sample, window: Sample, title: str) -> str:
 
 @styled
 def descriptor_plot(names: Sequence[str], reference: FloatArray, window: FloatArray, title: str) -> str:
-    """Every descriptor's distribution on both sides, with the middle of each above it."""
+    """Draw each descriptor's distribution on both sides, and their medians or means above it."""
     columns = 4
     rows = -(-len(names) // columns)
     drawn, axes = figure(_WIDE, 2.15 * rows, title, rows, columns)
@@ -105,7 +105,7 @@ def descriptor_plot(names: Sequence[str], reference: FloatArray, window: FloatAr
 
 @styled
 def sketch_plot(reference: FloatArray, window: FloatArray, rng: np.random.Generator, title: str) -> str:
-    """Both clouds of sketches on the reference's two main axes."""
+    """Draw the sketches of both sides on the reference's two main axes."""
     centre = reference.mean(axis=0)
     _, sizes, directions = np.linalg.svd(reference - centre, full_matrices=False)
     explained = float((sizes[:2] ** 2).sum() / max(float((sizes**2).sum()), 1e-12))
@@ -125,7 +125,7 @@ def sketch_plot(reference: FloatArray, window: FloatArray, rng: np.random.Genera
 
 @styled
 def traffic_plot(time: npt.NDArray[np.datetime64], label: npt.NDArray[np.int8], title: str) -> str:
-    """Answers by hour (by day in a window of more than a week), split into negative and positive."""
+    """Draw negative and positive answers by hour, or by day in a window of more than a week."""
     daily = time.max() - time.min() > np.timedelta64(7, "D")
     unit = "datetime64[D]" if daily else "datetime64[h]"
     hours = time.astype(unit)
@@ -161,7 +161,7 @@ def traffic_plot(time: npt.NDArray[np.datetime64], label: npt.NDArray[np.int8], 
 
 @styled
 def accuracy_plot(rows: Sequence[tuple[str, Interval]], title: str) -> str:
-    """Accuracies with their 95 % intervals, one line each; the first is the reference's."""
+    """Draw accuracies with their 95 % intervals, one line each; the first is the reference's."""
     drawn, (axis,) = figure(_HALF, 0.8 + 0.42 * len(rows), title)
     places = np.arange(len(rows))[::-1]
     for place, (_, accuracy), colour in zip(places, rows, [look.SOFT, *[look.MEASURED] * (len(rows) - 1)], strict=True):

@@ -10,28 +10,28 @@ from drift_cronjob.outcome import Findings
 from drift_cronjob.report.page import render_page
 from sentiment_common.object_store import open_store, put_file
 
-_EVIDENTLY_ROWS = 50  # fewer than these draw nothing of use
+_EVIDENTLY_ROWS = 50  # with fewer rows the page shows nothing useful
 
 
 def write_file(directory: str, name: str, content: bytes) -> str:
-    """Write one file under a folder or `s3://bucket/prefix`; its address."""
+    """Write a file under a folder or `s3://bucket/prefix`; return its address."""
     address = f"{directory.rstrip('/')}/{name}"
     try:
         filesystem, path = open_store(address)
         put_file(filesystem, path, content)
-    except Exception as error:  # botocore's, aiohttp's and OSError's families, by the kind of folder
+    except Exception as error:  # botocore's and aiohttp's errors, and OSError, depending on the folder
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise DriftError(
-            f"the report cannot be written to {directory} ({reason}); choose another place by --report-dir"
+            f"the report cannot be written to {directory} ({reason}); choose another folder with --report-dir"
         ) from error
     return address
 
 
 def _evidently_beside(findings: Findings, directory: str, name: str, seed: int) -> str:
-    """Draw Evidently's page beside the report; its file's name.
+    """Draw Evidently's page beside the report; return the name of its file.
 
     Raises:
-        DriftError: it cannot be drawn or written.
+        DriftError: the page cannot be drawn or written.
     """
     beside = f"{name}-evidently.html"
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,11 +40,9 @@ def _evidently_beside(findings: Findings, directory: str, name: str, seed: int) 
             from drift_cronjob.report.evidently_page import save_evidently_page  # pandas and plotly: may be broken
 
             save_evidently_page(findings.reference, findings.traffic.sample, page, seed)
-        except Exception as error:  # Evidently's, pandas' and plotly's, by the rows
+        except Exception as error:  # errors of Evidently, pandas and plotly, depending on the rows
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise DriftError(
-                f"Evidently's page cannot be drawn ({reason}); the report is without it (--no-evidently asks for none)"
-            ) from error
+            raise DriftError(f"Evidently's page cannot be drawn ({reason}); turn it off with --no-evidently") from error
         write_file(directory, beside, page.read_bytes())
     return beside
 
@@ -52,10 +50,10 @@ def _evidently_beside(findings: Findings, directory: str, name: str, seed: int) 
 def write_report(
     findings: Findings, directory: str, seed: int, *, evidently: bool, on_problem: Callable[[str], None]
 ) -> str:
-    """Draw the report into `directory` (a folder or `s3://bucket/prefix`); the page's address.
+    """Draw the report into `directory` (a folder or `s3://bucket/prefix`); return the page's address.
 
-    The page holds its pictures itself. Evidently's page (several megabytes of script) is a file beside it; where it
-    cannot be made, `on_problem` gets a line and the report is written without it.
+    The page contains its pictures. Evidently's page (several megabytes of script) is a file beside it. If Evidently's
+    page fails, `on_problem` gets a line and the report is written without that page.
 
     Raises:
         DriftError: the report cannot be drawn or written.
@@ -71,10 +69,10 @@ def write_report(
             on_problem(str(error))
     try:
         page = render_page(findings, created, beside, seed).encode()
-    except Exception as error:  # matplotlib's and jinja's
+    except Exception as error:  # errors of matplotlib and Jinja
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise DriftError(
-            f"the report cannot be drawn ({reason}); the verdict stands: `sentiment doctor` checks the packages, and "
-            "--report-dir none draws none"
+            f"the report cannot be drawn ({reason}), but the verdict is valid; check the packages with `sentiment "
+            "doctor`, or turn reports off with --report-dir none"
         ) from error
     return write_file(directory, f"{name}.html", page)

@@ -1,1 +1,1 @@
-"""Results of tests: p-values, thresholds, verdict, wording. Plain numbers only."""
+"""Results of tests: p-values, thresholds, outcomes, the verdict, and their wording."""

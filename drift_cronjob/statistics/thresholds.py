@@ -1,4 +1,4 @@
-"""What counts as significant, and how large a difference must be to matter."""
+"""Thresholds: when a difference is significant, and how large it must be to matter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from drift_cronjob.statistics.statistic import Statistic
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The effect from which on a statistic matters, and whether it can raise `drift` by itself (primary)."""
+    """Smallest effect that matters, and whether the test can raise `drift` alone (primary)."""
 
     floor: float
     primary: bool
@@ -17,29 +17,29 @@ class Rule:
 
 DESCRIPTOR_RULE = Rule(0.15, primary=False)
 RULES = {
-    # One text in ten from another world (product reviews among film reviews) moves the embeddings by about this much.
+    # One foreign text in ten (product reviews among film reviews) moves the embeddings by about this much.
     "embedding_classifier": Rule(0.10, primary=True),
     "embedding_mmd": Rule(0.05, primary=True),
-    # Lengths and margins vary more between like sources: these begin at about one foreign text in six.
+    # Lengths and margins vary more between similar sources: about one foreign text in six reaches these floors.
     "words": Rule(0.15, primary=True),
     "margin": Rule(0.20, primary=True),
-    # Another mix of answers: ten points.
+    # A change of ten points in the mix of answers.
     "label_share": Rule(0.10, primary=True),
-    # Fewer right answers: three points.
+    # A fall of three points in accuracy.
     "feedback_accuracy": Rule(0.03, primary=True),
     "estimated_accuracy": Rule(0.03, primary=True),
-    # Follows from the margin, and a change of it alone harms nobody.
+    # Follows from the margin; a change of confidence alone does no harm.
     "confidence": Rule(0.20, primary=False),
 }
 
 
 def rule_of(name: str) -> Rule:
-    """The rule of a statistic; every text descriptor but the length has the same."""
+    """The rule of a test. All text descriptors except the length share one rule."""
     return RULES.get(name, DESCRIPTOR_RULE)
 
 
 def judge(statistics: Sequence[Statistic], alpha: float) -> list[Statistic]:
-    """The statistics with their floors, and with Benjamini-Hochberg's adjusted p-values and cut at level `alpha`."""
+    """Return the statistics with their floors, adjusted p-values and the significance threshold at level `alpha`."""
     p_values = [statistic.p_value for statistic in statistics]
     cut = benjamini_hochberg_cut(p_values, alpha)
     return [

@@ -1,4 +1,4 @@
-"""From judged statistics to one verdict and a reason in plain words."""
+"""The verdict on judged statistics, and its reason in plain words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 from drift_cronjob.statistics.statistic import Outcome, Statistic
 
 _REASONS_GIVEN = 3
-# A reason begins with what a person can check for themselves; other statistics follow by their weight.
+# Reasons begin with tests that a person can verify by reading; other tests follow by size.
 _PLAIN_FIRST = (
     "feedback_accuracy",
     "words",
@@ -42,9 +42,8 @@ class Decision:
 
 
 def not_enough(rows: int, needed: int, of_what: str, remedy: str) -> Decision:
-    """The decision when there are too few rows to say anything."""
-    reason = f"{rows:,} {of_what}, at least {needed:,} are needed. {remedy}"
-    return Decision(Verdict.NOT_ENOUGH_DATA, reason)
+    """The decision when there are too few rows for a test."""
+    return Decision(Verdict.NOT_ENOUGH_DATA, f"{rows:,} {of_what}, at least {needed:,} are needed. {remedy}")
 
 
 def _plainness(statistic: Statistic) -> tuple[int, float]:
@@ -53,9 +52,9 @@ def _plainness(statistic: Statistic) -> tuple[int, float]:
 
 
 def _sentences(evidence: Sequence[Statistic]) -> str:
-    told = ". ".join(statistic.note for statistic in evidence[:_REASONS_GIVEN])
+    shown = ". ".join(statistic.note for statistic in evidence[:_REASONS_GIVEN])
     more = len(evidence) - _REASONS_GIVEN
-    return f"{told}. And {more} more {'finding' if more == 1 else 'findings'}." if more > 0 else f"{told}."
+    return f"{shown}. And {more} more {'finding' if more == 1 else 'findings'}." if more > 0 else f"{shown}."
 
 
 def decide(statistics: Sequence[Statistic]) -> Decision:

@@ -1,4 +1,4 @@
-"""Numbers and differences in words that need no statistics."""
+"""Numbers and differences, in words for readers without statistics."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from drift_cronjob.statistics.statistic import FloatArray
 
 
 def number(value: float) -> str:
-    """Three figures at most, whole from 100 on."""
+    """Format a number with up to three significant digits, or as a whole number from 100."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def percent(share: float) -> str:
-    """A share as a percentage, of two figures at least where it is not 0."""
+    """Format a share as a percentage with about two significant digits."""
     value = 100 * share
     if value == 0 or abs(value) >= 9.95:
         return f"{value:.0f} %"
@@ -24,7 +24,7 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """How to speak of a descriptor: `more` or `less` begins a sentence, `unit` follows its number."""
+    """Wording for a descriptor: `more` or `less` begins a sentence, `unit` follows its number."""
 
     title: str
     more: str
@@ -33,12 +33,12 @@ class Phrase:
     share: bool = False
 
     def amount(self, value: float) -> str:
-        """The number as it is read."""
+        """Format one of the descriptor's values."""
         return percent(value) if self.share else number(value)
 
     @property
     def axis(self) -> str:
-        """What an axis of its values counts."""
+        """Label for an axis of its values."""
         if self.share:
             return "share of the characters"
         return self.unit if self.unit not in ("", "a text") else f"{self.title.lower().replace('html', 'HTML')} a text"
@@ -81,18 +81,18 @@ TITLES = {
 
 
 def title(name: str) -> str:
-    """A statistic's or descriptor's name for people."""
+    """The title of a test or descriptor."""
     return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def phrase_of(name: str) -> Phrase:
-    """The descriptor's phrase; a plain one for a descriptor this module does not know."""
+    """The descriptor's wording, or a general wording for an unknown descriptor."""
     plain = title(name)
     return PHRASES.get(name, Phrase(plain, f"{plain} is{{}} higher", f"{plain} is{{}} lower"))
 
 
 def middles(name: str, reference: FloatArray, window: FloatArray) -> tuple[str, float, float]:
-    """The median, or the mean where the medians read alike: its name, the reference's and the window's."""
+    """Return "median" with the reference's and the window's median; "mean" with the means if the medians look equal."""
     before, now = float(np.median(reference)), float(np.median(window))
     if phrase_of(name).amount(before) != phrase_of(name).amount(now):
         return "median", before, now
@@ -100,9 +100,9 @@ def middles(name: str, reference: FloatArray, window: FloatArray) -> tuple[str, 
 
 
 def describe_shift(name: str, reference: FloatArray, window: FloatArray, distance: float) -> str:
-    """One sentence about a descriptor's change, by medians, or by means where the medians agree.
+    """Describe a descriptor's change in one sentence, by its medians or means.
 
-    `distance` is the Kolmogorov-Smirnov distance (0 to 1); it chooses the adverb.
+    `distance` is the Kolmogorov-Smirnov distance (0 to 1); it determines the adverb.
     """
     phrase = phrase_of(name)
     degrees = ((0.5, " much"), (0.25, ""), (0.1, " somewhat"), (0.0, " slightly"))
@@ -110,6 +110,7 @@ def describe_shift(name: str, reference: FloatArray, window: FloatArray, distanc
     kind, before, now = middles(name, reference, window)
     unit = f" {phrase.unit}" if phrase.unit else ""
     if phrase.amount(before) == phrase.amount(now):
-        return f"{phrase.title}: spread otherwise than in the reference, around the same {phrase.amount(now)}{unit}"
+        spread = "spread differently than in the reference" if distance else "spread as in the reference"
+        return f"{phrase.title}: {spread}, around the same {phrase.amount(now)}{unit}"
     change = (phrase.more if now > before else phrase.less).format(degree)
     return f"{change} than in the reference: {kind} {phrase.amount(now)}{unit} against {phrase.amount(before)}"

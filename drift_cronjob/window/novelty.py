@@ -1,4 +1,4 @@
-"""How new a text is to a release: its distance to the reference's nearest texts. It ranks, and decides nothing."""
+"""Novelty of a text: its distance to the nearest texts of the reference. It only ranks texts for display."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,16 @@ def _nearest(distances: Floats, neighbours: int) -> Floats:
 
 
 def novelty(reference: Floats, window: Floats, seed: int = 0) -> Floats:
-    """For each row of window f64[m, d]: 1 stands for what 95 % of the reference's rows f64[n, d] stay below.
+    """Return the novelty of each row of window f64[m, d]; 95 % of the reference's rows f64[n, d] stay below 1.
 
-    The scale is the reference's own distances, each row without itself. Of at most `MOST_REFERENCE` reference rows, by
-    chance. Valid where the two come from one projection of one model.
+    The scale comes from the distances within the reference, each row without itself. At most `MOST_REFERENCE` reference
+    rows are used, drawn at random. Valid where both sides come from the same projection of the same model.
 
     Raises:
-        ValueError: the reference has too few rows for neighbours.
+        ValueError: the reference has no more than `NEIGHBOURS` rows.
     """
     if len(reference) <= NEIGHBOURS:
-        raise ValueError(f"{len(reference)} reference rows; neighbours need more than {NEIGHBOURS}")
+        raise ValueError(f"the reference has {len(reference)} rows; novelty needs more than {NEIGHBOURS}")
     if len(reference) > MOST_REFERENCE:
         reference = reference[np.random.default_rng(seed).choice(len(reference), MOST_REFERENCE, replace=False)]
     own = _squared(reference, reference)

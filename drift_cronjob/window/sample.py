@@ -1,4 +1,4 @@
-"""The rows that detectors compare: plain columns, wherever they were read from."""
+"""The rows that detectors compare, as plain columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -13,8 +13,9 @@ from drift_cronjob.statistics.statistic import FloatArray
 class Sample:
     """n answered texts, one row each.
 
-    descriptors f64[n, d] and sketch f64[n, 64] hold NaN rows where the log has none; margin, probability (calibrated
-    P(positive)) and confidence f64[n]; label i8[n] is the model's answer; true_label i8[n], -1 where unknown.
+    descriptors f64[n, d] and sketch f64[n, 64] hold NaN rows where the log has no values; margin, probability
+    (calibrated P(positive)) and confidence are f64[n]; label i8[n] is the model's answer; true_label i8[n] is -1 where
+    unknown.
     """
 
     descriptors: FloatArray
@@ -29,29 +30,29 @@ class Sample:
         return len(self.margin)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Sample":
-        """The given rows, in their order."""
+        """Return the given rows, in the given order."""
         return Sample(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def at_most(self, rows: int, rng: np.random.Generator) -> "Sample":
-        """All rows, or `rows` of them at random."""
+        """Return all rows, or a random `rows` of them."""
         return self if len(self) <= rows else self.take(np.sort(rng.permutation(len(self))[:rows]))
 
     @property
     def described(self) -> FloatArray:
-        """The descriptor rows that are there."""
+        """The rows that have descriptors."""
         return self.descriptors[np.isfinite(self.descriptors).all(axis=1)]
 
     @property
     def sketched(self) -> FloatArray:
-        """The sketches that are there."""
+        """The rows that have a sketch."""
         return self.sketch[np.isfinite(self.sketch).all(axis=1)]
 
 
 def first_copies(hashes: Sequence[str | None]) -> npt.NDArray[np.intp]:
-    """Rows that are the first of their text; a row without a hash counts as a text of its own.
+    """Return the first row of each text; a row without a hash counts as a separate text.
 
-    Copies of one text are answered alike, so they are one observation: counted several times they would make any
-    p-value too small (a client that sends one batch four times would look like drift).
+    Copies of a text get the same answer, so they are one observation. Counted several times, they would make every
+    p-value too small: a client that sends one batch four times would look like drift.
     """
     seen: set[str] = set()
     rows = []

@@ -23,7 +23,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        assert tag not in ("script", "link", "iframe", "object")  # the page opens without a network
+        assert tag not in ("script", "link", "iframe", "object")  # the page opens offline
         assert "src" not in found or tag == "img"
         if tag == "img":
             kind, _, data = str(found["src"]).partition(",")
@@ -77,14 +77,14 @@ def test_foreign_traffic_is_drift_with_report_and_row(system: System) -> None:
     notes = {s.name: s.note.lower() for s in outcome.statistics}
     titles = [title.lower().replace("within chance: ", "") for title in page.titles]
     assert titles[0] == f"{notes['margin']}. {notes['confidence']}"
-    assert titles[1].partition("the most: ")[2] in {notes[name] for name in DESCRIPTORS}
+    assert titles[1].partition("largest change: ")[2] in {notes[name] for name in DESCRIPTORS}
     assert titles[2:] == [notes[name] for name in ("embedding_classifier", "label_share", "estimated_accuracy")]
     assert "much longer than in the reference" in text and system.release[1] in text
     assert page.links == []
 
 
 def test_capitals_alone_are_a_warning(system: System) -> None:
-    """The tokenizer lowers all letters, so the model answers as before: side evidence only."""
+    """The tokenizer lowercases all letters, so the model answers as before: side evidence only."""
     system.log([text.upper() for text in LIKE])
     outcome = system.check()
     assert (outcome.verdict, outcome.exit_code) == (Verdict.WARNING, 10)
@@ -112,7 +112,7 @@ def test_few_rows_and_repeated_texts_are_not_enough(system: System) -> None:
     assert [row.verdict for row in latest_reports(system.url, 2)][1] == "not enough data"
 
 
-def test_rows_of_other_releases_and_times_are_left_out_and_told(system: System) -> None:
+def test_rows_of_other_releases_are_left_out_with_a_note(system: System) -> None:
     system.log(LIKE)
     system.log(FOREIGN, release_id="feedfacefeedface")
     system.log(FOREIGN[:20], release_id="cafecafecafecafe")

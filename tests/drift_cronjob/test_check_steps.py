@@ -1,4 +1,4 @@
-"""The verdict is not lost with what follows it: each step may fail, with a line, and the others are done."""
+"""A failure after the verdict does not lose it: the step becomes a line, and the other steps are done."""
 
 import json
 import os
@@ -28,7 +28,7 @@ CRON_JOBS = "/apis/batch/v1/namespaces/ns/cronjobs"
 
 
 def taken(system: System) -> str:
-    """A folder for reports that cannot be made: a file has its name."""
+    """A folder for reports that cannot be created, because a file has its name."""
     (system.folder / "taken").write_text("a file")
     return str(system.folder / "taken")
 
@@ -53,8 +53,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubeApi
         yield api
 
 
-def test_a_report_that_cannot_be_written_is_a_line(system: System, cluster: KubeApi) -> None:
-    """A training is started all the same: it follows from the verdict, and not from its drawing."""
+def test_a_report_that_cannot_be_written_is_a_problem(system: System, cluster: KubeApi) -> None:
+    """The training still starts: it depends on the verdict, not on the report."""
     system.log(FOREIGN)
     decided: list[str] = []
     settings = system.settings(report_dir=taken(system), retrain_cronjob="training", kube_namespace="ns")
@@ -95,7 +95,7 @@ def test_a_closed_standard_error_costs_no_result(system: System) -> None:
     assert [row.verdict for row in latest_reports(system.url, 5)] == ["drift"]
 
 
-def test_a_report_s_store_that_is_down_is_a_line(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_report_store_is_a_problem(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{kube_config.closed_port()}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
@@ -110,8 +110,8 @@ def test_a_report_s_store_that_is_down_is_a_line(system: System, monkeypatch: py
     assert [row.verdict for row in latest_reports(system.url, 5)] == [outcome.verdict.value]
 
 
-def test_rows_without_descriptors_have_a_page_of_evidently_without_them(system: System) -> None:
-    """Its page once ended the check. LOG_TEXT=hash keeps descriptors; rows that others write may have none."""
+def test_evidently_draws_rows_without_descriptors(system: System) -> None:
+    """LOG_TEXT=hash keeps descriptors, but rows of other writers may lack them."""
     system.log(LIKE, text=None, text_hash=None, descriptors=None)
     outcome = system.check(report=True, evidently=True)
     assert (outcome.exit_code, outcome.problems) == (outcome.verdict.exit_code, [])
@@ -120,7 +120,7 @@ def test_rows_without_descriptors_have_a_page_of_evidently_without_them(system: 
     assert "Margin" in text and "Words" not in text
 
 
-def test_evidently_that_fails_costs_its_page_alone(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_evidently_costs_only_its_page(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "evidently", None)  # as where it is not installed
     system.log(LIKE)
     outcome = system.check(report=True, evidently=True)
@@ -131,7 +131,7 @@ def test_evidently_that_fails_costs_its_page_alone(system: System, monkeypatch: 
     assert "evidently.html" not in Path(str(outcome.report_path)).read_text("utf-8")
 
 
-def test_a_report_that_cannot_be_drawn_is_a_line_with_its_remedy(
+def test_a_report_that_cannot_be_drawn_is_a_problem_with_a_remedy(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -142,12 +142,11 @@ def test_a_report_that_cannot_be_drawn_is_a_line_with_its_remedy(
     outcome = system.check(report=True)
     assert (outcome.exit_code, outcome.incomplete) == (outcome.verdict.exit_code, False)
     (problem,) = outcome.problems
-    assert problem.startswith("the report cannot be drawn (MemoryError: no room") and problem.endswith(
-        "--report-dir none draws none"
-    )
+    assert problem.startswith("the report cannot be drawn (MemoryError: no room")
+    assert problem.endswith("turn reports off with --report-dir none")
 
 
-def test_a_report_whose_libraries_are_broken_is_a_line(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_libraries_of_the_report_are_a_problem(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "drift_cronjob.report.write", None)  # as where matplotlib or jinja2 is broken
     system.log(LIKE)
     outcome = system.check(report=True)
@@ -158,10 +157,10 @@ def test_a_report_whose_libraries_are_broken_is_a_line(system: System, monkeypat
     system.check()  # without a report they are not loaded
 
 
-def test_a_log_that_may_only_be_read_still_gives_a_verdict(
+def test_a_read_only_log_still_gives_a_verdict(
     system: System, postgres: Postgres, cluster: KubeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A real role of Postgres that may read and nothing else, as drift checks are often given."""
+    """A real Postgres role that may only read, as drift checks often have."""
     owner = postgres.new_database()
     upgrade(owner)
     system.url = owner
@@ -180,13 +179,13 @@ def test_a_log_that_may_only_be_read_still_gives_a_verdict(
     assert len(cluster.objects[JOBS]) == 1
     assert latest_reports(owner, 5) == []
     stable = system.check(database_url=url, release=system.release[1], hours=0.0001)
-    assert stable.exit_code == 30  # the verdict's own code wins over 3
+    assert stable.exit_code == 30  # the verdict's exit code takes precedence over 3
 
 
 def test_a_stable_verdict_that_is_not_recorded_ends_with_3(
     system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a Job (--exit-zero) too, so that its failure is seen."""
+    """Also in a Job (--exit-zero), so that its failure is visible."""
     system.log(LIKE)
     readable = f"sqlite:///{system.folder}/predictions.db"
     monkeypatch.setenv("DATABASE_READ_URL", readable)
@@ -198,13 +197,13 @@ def test_a_stable_verdict_that_is_not_recorded_ends_with_3(
         with pytest.raises(SystemExit) as end:
             run(lambda words=words: app(["check", *words]))  # type: ignore[misc]
         assert end.value.code == INCOMPLETE == 3
-        told = capsys.readouterr()
-        first, *rest = told.err.splitlines()
-        assert first == "verdict: stable" and "stable" in told.out
+        printed = capsys.readouterr()
+        first, *rest = printed.err.splitlines()
+        assert first == "verdict: stable" and "stable" in printed.out
         assert "".join(rest).startswith("not done: the database postgresql://nobody:***@")
 
 
-def test_what_cannot_be_done_about_drift_keeps_nothing_else_from_being_done(
+def test_a_training_that_cannot_start_stops_no_other_step(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kube_config.use(

@@ -1,4 +1,4 @@
-"""The command: exit codes, words, options before the environment."""
+"""The command: exit codes, messages, and options that override the environment."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def command(system: System, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
     return call
 
 
-def test_exit_codes_and_words(system: System, command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_codes_and_output(system: System, command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert command() == 30
     assert "not enough data" in capsys.readouterr().out
     system.log(LIKE)
@@ -41,12 +41,12 @@ def test_exit_codes_and_words(system: System, command: Callable[..., int], capsy
     assert "stable" in printed and "report: " in printed and "Embeddings: MMD" in printed
     system.log(FOREIGN)
     assert command("--release", system.release[1][:6], "--json") == 20
-    told = json.loads(capsys.readouterr().out)
-    assert (told["verdict"], told["exit_code"], told["rows"]) == ("drift", 20, len(LIKE) + len(FOREIGN))
-    assert told["statistics"][0]["name"] == DESCRIPTORS[0]
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["verdict"], printed["exit_code"], printed["rows"]) == ("drift", 20, len(LIKE) + len(FOREIGN))
+    assert printed["statistics"][0]["name"] == DESCRIPTORS[0]
 
 
-def test_in_a_job_no_verdict_is_a_failure(
+def test_with_exit_zero_no_verdict_fails_the_job(
     system: System, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command("--exit-zero") == 0
@@ -58,7 +58,7 @@ def test_in_a_job_no_verdict_is_a_failure(
     assert command("--exit-zero") == 2
 
 
-def test_labelled_feedback_is_exported_and_told(
+def test_exported_feedback_is_an_action_of_the_outcome(
     system: System, command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     releases = system.folder / "releases"
@@ -84,23 +84,23 @@ def test_an_option_overrides_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--hours", "0"), "hours: "),
         (("--alpha", "3"), "alpha: "),
         (("--min-rows", "1"), "min_rows: "),
         (("--end", "yesterday"), "end: "),
         (("--end", "2999-01-01"), "is in the future (it is 20"),
-        (("--end", "2999-01-01"), "give a time that has passed, or none for now"),
+        (("--end", "2999-01-01"), "give a time in the past, or leave it out to check until now"),
         (("--release", "ffff"), "'ffff'"),
     ],
 )
 def test_bad_options_are_one_clear_line(
-    command: Callable[..., int], capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
 ) -> None:
     assert command(*words) == 2
     printed = capsys.readouterr().err
-    assert printed.startswith("error: ") and told in printed and "Traceback" not in printed
+    assert printed.startswith("error: ") and message in printed and "Traceback" not in printed
 
 
 def test_a_bad_environment_variable_is_named(

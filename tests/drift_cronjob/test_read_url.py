@@ -9,7 +9,7 @@ from drift_cronjob.settings import DriftSettings
 from prediction_log import LogError, add_feedback, latest_reports, upgrade
 
 
-def test_a_check_reads_there_and_writes_here(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_reads_the_replica_and_writes_the_primary(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = system.log(LIKE)
     add_feedback(system.url, rows[0][0], rows[0][1], None)
     primary = f"sqlite:///{system.folder}/primary.db"

@@ -1,4 +1,4 @@
-"""A release and a log of its own for each test of a whole drift check."""
+"""A release and a separate log for each test of a whole drift check."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ def scorer(release: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 @dataclass
 class System:
-    """A log of its own for each test, and the settings that go with it."""
+    """A separate log for each test, and its settings."""
 
     url: str
     folder: Path
@@ -43,7 +43,7 @@ class System:
     scorer: Scorer
 
     def log(self, texts: list[str], **changes: object) -> list[tuple[str, str]]:
-        """Answer and log texts as the server does, but for the changed columns; (id, label) of each."""
+        """Answer and log texts as the server does, with `changes` of columns; return (id, label) of each."""
         scores = self.scorer.score(texts)
         sketches = sketch(scores.embedding)
         writer = LogWriter(self.url, self.folder / "spill")

@@ -64,7 +64,7 @@ export interface paths {
                         "application/json": components["schemas"]["Checks"];
                     };
                 };
-                /** @description A number that is none, or out of range */
+                /** @description A number that is not whole, or out of range */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -156,7 +156,7 @@ export interface paths {
                         "application/json": components["schemas"]["Mistake"];
                     };
                 };
-                /** @description The report cannot be read now */
+                /** @description The report cannot be read at the moment */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -203,7 +203,7 @@ export interface paths {
                         "application/json": components["schemas"]["Hours"];
                     };
                 };
-                /** @description A number that is none, or out of range */
+                /** @description A number that is not whole, or out of range */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -265,7 +265,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What runs now */
+        /** Current state */
         get: {
             parameters: {
                 query?: never;
@@ -275,7 +275,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description What runs now */
+                /** @description Current state */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -300,7 +300,7 @@ export interface components {
     schemas: {
         /**
          * Alert
-         * @description An alert that fires, as Alertmanager tells it.
+         * @description A firing alert, from Alertmanager.
          */
         Alert: {
             /** Description */
@@ -321,7 +321,7 @@ export interface components {
         };
         /**
          * Card
-         * @description A release in full. `measured` and `text` are null where the release was published without.
+         * @description A release in full. `measured` is null without a reference, and `text` without a card text.
          */
         Card: {
             /** Base Model */
@@ -370,7 +370,7 @@ export interface components {
         };
         /**
          * Checks
-         * @description Drift checks, the newest first.
+         * @description Drift checks, newest first.
          */
         Checks: {
             /** Checks */
@@ -392,7 +392,7 @@ export interface components {
         };
         /**
          * Database
-         * @description The log's size in bytes and the rows of its tables (estimates on Postgres).
+         * @description Size of the log in bytes, and the rows of its tables (estimates on Postgres).
          */
         Database: {
             /** Bytes */
@@ -404,7 +404,7 @@ export interface components {
         };
         /**
          * DriftCheck
-         * @description A row of `drift_reports`; the page of a check with a `report_uri` is at /api/drift/ID/report.
+         * @description A row of `drift_reports`; the report of a check with a `report_uri` is at /api/drift/ID/report.
          */
         DriftCheck: {
             /**
@@ -439,8 +439,8 @@ export interface components {
         };
         /**
          * DriftStatistic
-         * @description One test of a check. The difference matters from `effect_floor` on and counts as no chance when `p_value` is not
-         *     above `threshold`; None stands for what was not finite.
+         * @description One test of a check. The difference matters from `effect_floor`, and is significant when `p_value` is not above
+         *     `threshold`. Values that were NaN or infinite are null.
          */
         DriftStatistic: {
             /**
@@ -475,7 +475,7 @@ export interface components {
              * @default null
              */
             note?: string | null;
-            /** @description Meaning of the result for the verdict, derived here because rows of the log do not hold it. */
+            /** @description Meaning of the result for the verdict. */
             readonly outcome: components["schemas"]["Outcome"];
             /**
              * P Adjusted
@@ -494,7 +494,7 @@ export interface components {
             primary?: boolean;
             /**
              * Size
-             * @description The effect in units of its floor: it matters from 1 on.
+             * @description Effect in units of its floor; it matters from 1.
              */
             readonly size: number;
             /**
@@ -504,7 +504,7 @@ export interface components {
             threshold?: number | null;
             /**
              * Title
-             * @description The test's name for people.
+             * @description Title of the test.
              */
             readonly title: string;
             /**
@@ -515,7 +515,7 @@ export interface components {
         };
         /**
          * Examples
-         * @description The texts of a check's window that look newest. `withheld` says why there are none to show, where so.
+         * @description Texts of a check's window that look newest; without texts, `withheld` holds the reason.
          */
         Examples: {
             /** Check */
@@ -533,7 +533,7 @@ export interface components {
         };
         /**
          * FeedbackAccuracy
-         * @description The share of right answers among the last day's predictions with a true label.
+         * @description Share of right answers among the last day's predictions with a true label.
          */
         FeedbackAccuracy: {
             accuracy: components["schemas"]["Interval"];
@@ -544,7 +544,7 @@ export interface components {
         };
         /**
          * Hour
-         * @description Predictions of one hour (its start, UTC) and their average confidence.
+         * @description Number of predictions in the hour that starts at `hour` (UTC), and their average confidence.
          */
         Hour: {
             /** Average Confidence */
@@ -559,7 +559,7 @@ export interface components {
         };
         /**
          * Hours
-         * @description Hours with predictions, the oldest first.
+         * @description Hours with predictions, oldest first.
          */
         Hours: {
             /** Hours */
@@ -579,8 +579,8 @@ export interface components {
         };
         /**
          * JobState
-         * @description A component's Jobs: Unix seconds of the newest end of each kind, how many run, whether the newest ended one
-         *     failed.
+         * @description State of a component's Jobs: Unix seconds of the last success and failure, the number of running pods, and
+         *     whether the last finished Job failed.
          */
         JobState: {
             /**
@@ -608,7 +608,7 @@ export interface components {
         };
         /**
          * Measured
-         * @description How the release answers its reference: rows that were held out, so training has not seen them.
+         * @description Accuracy of the release on its reference: held-out rows that training has not seen.
          */
         Measured: {
             accuracy: components["schemas"]["Interval"];
@@ -622,7 +622,7 @@ export interface components {
         };
         /**
          * Mistake
-         * @description What was wrong and what would be right.
+         * @description Error message with a remedy.
          */
         Mistake: {
             /** Error */
@@ -630,7 +630,7 @@ export interface components {
         };
         /**
          * NewText
-         * @description A logged text, cut after 600 characters; `novelty` above 1 is farther from the reference than 95 % of its own.
+         * @description A logged text, cut after 600 characters; `novelty` above 1 is farther away than 95 % of the reference rows.
          */
         NewText: {
             /** Label */
@@ -649,7 +649,7 @@ export interface components {
         };
         /**
          * NewTexts
-         * @description Texts of the last check's window that look new; null before the first check, or before they were read.
+         * @description Texts of the last check's window that look new; null before the first check, and until they have been read.
          */
         NewTexts: {
             examples: components["schemas"]["Examples"] | null;
@@ -678,7 +678,7 @@ export interface components {
         };
         /**
          * Release
-         * @description A release of the store. `created` is ISO 8601 in UTC, `train_seconds` those of the optimiser.
+         * @description A release in the store. `created` is ISO 8601 in UTC; `train_seconds` counts the optimiser's time.
          */
         Release: {
             accuracy: components["schemas"]["Interval"] | null;
@@ -696,14 +696,14 @@ export interface components {
         };
         /**
          * ReleaseCard
-         * @description The champion's card; null before the first promotion, or before it was read.
+         * @description The champion's card; null before the first promotion, and until the card has been read.
          */
         ReleaseCard: {
             card: components["schemas"]["Card"] | null;
         };
         /**
          * Releases
-         * @description Releases and the audit trail of promotions, the newest first.
+         * @description Releases and the audit trail of promotions, newest first.
          */
         Releases: {
             /** Promotions */
@@ -713,7 +713,7 @@ export interface components {
         };
         /**
          * ReliabilityBin
-         * @description Rows of near-equal confidence: how sure the model was on average, and how often it was right.
+         * @description Rows of similar confidence: their mean confidence, and the share of right answers.
          */
         ReliabilityBin: {
             accuracy: components["schemas"]["Interval"];
@@ -735,9 +735,9 @@ export interface components {
         };
         /**
          * Status
-         * @description What runs, and whether the monitor's sources can be read (`read_at`: Unix seconds of each one's last reading).
+         * @description Current state, and which of the monitor's sources can be read (`read_at`: Unix seconds of the last read).
          *
-         *     `alerts` is null where no Alertmanager is asked.
+         *     `alerts` is null without an Alertmanager.
          */
         Status: {
             /** Alerts */
@@ -761,7 +761,7 @@ export interface components {
         };
         /**
          * Traffic
-         * @description The last 24 hours' predictions; means and percentiles (milliseconds) are null where there is none.
+         * @description Predictions of the last 24 hours; the mean and the percentiles (milliseconds) are null without predictions.
          */
         Traffic: {
             /** By Label */

@@ -1,4 +1,4 @@
-"""Labelled feedback becomes files that a training can read, each label once."""
+"""Labelled feedback is exported to files for a training, each label once."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ def settings(url: str, releases: str) -> DriftSettings:
 
 
 def label(url: str, row: PredictionRecord, true_label: str, at: datetime) -> None:
-    """As a server whose clock says `at` keeps it."""
+    """Store a label as a server does whose clock shows `at`."""
 
     async def work() -> None:
         async with connected(parse_url(url)) as connection:
@@ -43,7 +43,7 @@ def label(url: str, row: PredictionRecord, true_label: str, at: datetime) -> Non
 
 
 def logged(url: str, texts: list[str | None], **changes: object) -> list[PredictionRecord]:
-    """Predictions with these texts, alternately labelled positive and negative by people."""
+    """Log predictions with these texts, and label them positive and negative in turn."""
     rows = [record(NOW - timedelta(minutes=60 - n), text=text, **changes) for n, text in enumerate(texts)]
     write(url, rows)
     for n, row in enumerate(rows):
@@ -76,19 +76,19 @@ def test_the_file(url: str, tmp_path: Path) -> None:
     assert all(NOW - HOUR < at <= datetime.now(UTC) for at in table["at"].to_pylist())
 
 
-def test_each_label_is_written_once_and_a_new_one_too(url: str, tmp_path: Path) -> None:
+def test_each_label_is_written_once_and_a_changed_label_again(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
     rows = logged(url, ["good", "bad"])
     export(settings(url, releases), END, OURS)
     for end in (END, END + HOUR):
-        assert export(settings(url, releases), end, OURS) == "no feedback is new, so none was exported"
+        assert export(settings(url, releases), end, OURS) == "no feedback was exported: none is new"
     assert len(files(releases)) == 1
     add_feedback(url, rows[0].id, "negative", None)
     assert export(settings(url, releases), END + HOUR, OURS).startswith("exported 1")
     assert exported(releases) == [("good", 1), ("bad", 0), ("good", 0)]
 
 
-def test_a_label_that_comes_a_week_after_its_prediction_is_exported(url: str, tmp_path: Path) -> None:
+def test_a_label_given_a_week_after_its_prediction_is_exported(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
     old = record(NOW - 7 * DAY, text="a week ago")
     write(url, [old])
@@ -98,14 +98,14 @@ def test_a_label_that_comes_a_week_after_its_prediction_is_exported(url: str, tm
     assert exported(releases) == [("a week ago", 0)]
 
 
-def test_no_gap_where_a_commit_is_late_or_checks_did_not_run(url: str, tmp_path: Path) -> None:
-    """A label is stamped before it is committed, by whichever server's clock; checks may pause for days."""
+def test_late_commits_and_paused_checks_leave_no_gap(url: str, tmp_path: Path) -> None:
+    """A label has the time of its server's clock and is committed later; checks may pause for days."""
     releases = str(tmp_path / "releases")
     rows = [record(NOW - 20 * DAY + n * HOUR, text=f"{n}") for n in range(5)]
     write(url, rows)
     label(url, rows[0], "positive", NOW - 15 * DAY)
     export(settings(url, releases), NOW - 15 * DAY + HOUR, OURS)
-    label(url, rows[1], "positive", NOW - 15 * DAY - HOUR)  # committed after the export, stamped before it
+    label(url, rows[1], "positive", NOW - 15 * DAY - HOUR)  # committed after the export, with an earlier time
     label(url, rows[2], "positive", NOW - 10 * DAY)  # no check ran for days
     label(url, rows[3], "positive", NOW - HOUR)
     label(url, rows[4], "positive", NOW + HOUR)  # given after the check's end
@@ -116,8 +116,8 @@ def test_no_gap_where_a_commit_is_late_or_checks_did_not_run(url: str, tmp_path:
     assert len(files(releases)) == 3
 
 
-def test_no_gap_where_a_checks_clock_was_fast(url: str, tmp_path: Path) -> None:
-    """Its file has a stamp in the future; labels given meanwhile are exported, before that time and after it."""
+def test_a_check_with_a_fast_clock_leaves_no_gap(url: str, tmp_path: Path) -> None:
+    """Its file has a stamp in the future; labels given meanwhile are exported before and after that time."""
     releases = str(tmp_path / "releases")
     rows = [record(NOW - 20 * DAY + n * HOUR, text=f"{n}") for n in range(5)]
     write(url, rows)
@@ -131,7 +131,7 @@ def test_no_gap_where_a_checks_clock_was_fast(url: str, tmp_path: Path) -> None:
     label(url, rows[4], "positive", NOW - HOUR)
     assert export(settings(url, releases), NOW, OURS).startswith("exported 2 ")
     assert exported(releases) == [(f"{n}", 1) for n in range(5)]
-    assert export(settings(url, releases), NOW, OURS).startswith("no feedback is new")
+    assert export(settings(url, releases), NOW, OURS).startswith("no feedback was exported")
 
 
 def test_labels_of_other_models_are_left_out(url: str, tmp_path: Path) -> None:
@@ -145,25 +145,25 @@ def test_labels_of_other_models_are_left_out(url: str, tmp_path: Path) -> None:
 def test_into_a_bucket(url: str, s3_uri: str) -> None:
     logged(url, ["good", "bad"])
     assert export(settings(url, s3_uri), END, OURS) == f"exported 2 labelled texts to {s3_uri}/sentiment/feedback"
-    assert export(settings(url, s3_uri), END, OURS).startswith("no feedback is new")
+    assert export(settings(url, s3_uri), END, OURS).startswith("no feedback was exported")
 
 
 def test_without_feedback_or_texts_nothing_is_written(url: str, tmp_path: Path) -> None:
     releases = str(tmp_path / "releases")
-    assert export(settings(url, releases), END, OURS).startswith("no feedback is new")
+    assert export(settings(url, releases), END, OURS).startswith("no feedback was exported")
     logged(url, [None, None])
     assert "LOG_TEXT=hash" in export(settings(url, releases), END, OURS)
     assert files(releases) == []
 
 
-def test_a_store_that_takes_nothing_is_named(url: str, tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_named(url: str, tmp_path: Path) -> None:
     logged(url, ["good"])
     (tmp_path / "file").write_text("")
     with pytest.raises(DriftError, match=r"feedback cannot be (written to|read from) .*; check RELEASES_URI"):
         export(settings(url, f"{tmp_path}/file"), END, OURS)
 
 
-def test_a_file_that_is_not_one_of_feedback_is_named(url: str, tmp_path: Path) -> None:
+def test_a_file_without_feedback_is_named(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "releases/sentiment/feedback"
     folder.mkdir(parents=True)
     (folder / f"{NOW:%Y%m%dT%H%M%SZ}-0123456789ab.parquet").write_text("no Parquet")

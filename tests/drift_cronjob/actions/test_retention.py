@@ -1,4 +1,4 @@
-"""Only what checks have written goes, and only after its days."""
+"""Old files of checks are removed after their days, and no other files."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ def named(form: str, days_ago: float, now: datetime = NOW) -> str:
 
 
 @given(st.floats(0, 2000), st.integers(1, 400))
-def test_a_file_goes_after_its_days(days_ago: float, keep: int) -> None:
+def test_a_file_is_old_after_its_days(days_ago: float, keep: int) -> None:
     whole = round(days_ago * 86_400) / 86_400  # names hold whole seconds
     for form in (REPORT, FEEDBACK):
         assert is_old(named(form, whole), NOW, keep) == (whole > keep)
@@ -33,22 +33,22 @@ def test_a_file_goes_after_its_days(days_ago: float, keep: int) -> None:
 
 
 @given(st.text(max_size=60) | st.from_regex(r"drift-[0-9]{8}T[0-9]{6}[0-9]{3}Z-[0-9a-f]{8}\\.html", fullmatch=True))
-def test_any_name_is_taken(name: str) -> None:
+def test_any_name_is_accepted(name: str) -> None:
     assert is_old(name, NOW, 90) in (True, False)
 
 
 @pytest.mark.parametrize(
     "name", ["index.html", "drift-20200101.html", "a-" + named(REPORT, 900), "20200101T000000Z.parquet"]
 )
-def test_files_of_others_stay(name: str) -> None:
+def test_other_files_stay(name: str) -> None:
     assert not is_old(name, NOW, 1)
 
 
-def test_they_go_from_folders_and_buckets(store_uri: str) -> None:
+def test_old_files_are_removed_from_folders_and_buckets(store_uri: str) -> None:
     now = datetime.now(UTC)
     folders = {"reports": (REPORT, BESIDE), "sentiment/feedback": (FEEDBACK,)}
     settings = DriftSettings(releases_uri=store_uri, report_dir=f"{store_uri}/reports", keep_days=30)
-    assert remove_old(settings) is None  # neither folder is there
+    assert remove_old(settings) is None  # neither folder exists
     filesystem, base = fsspec.core.url_to_fs(store_uri, use_listings_cache=False)
     for folder, forms in folders.items():
         filesystem.makedirs(f"{base}/{folder}", exist_ok=True)

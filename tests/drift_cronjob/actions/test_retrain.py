@@ -1,4 +1,4 @@
-"""When a drift verdict starts a training, and when it does not."""
+"""A drift verdict starts a training, unless one runs or the cool-down applies."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,10 +28,10 @@ def training(hours_ago: float, *, ended: bool = True, by_drift: bool = True) -> 
         ([training(23, by_drift=False)], None),
         ([training(100, ended=False)], "is running"),
         ([training(1, ended=False, by_drift=False)], "is running"),
-        ([training(50), training(1)], "not before 2026-11-02 11:00"),
+        ([training(50), training(1)], "the next may start at 2026-11-02 11:00"),
     ],
 )
-def test_one_training_at_a_time_and_one_a_cooldown(known: list[Training], against: str | None) -> None:
+def test_one_training_at_a_time_and_one_per_cooldown(known: list[Training], against: str | None) -> None:
     found = reason_against(known, NOW, DAY)
     assert found is None if against is None else against in (found or "")
 
@@ -41,7 +41,7 @@ def test_the_order_of_jobs_does_not_matter(known: list[Training]) -> None:
     assert (reason_against(known, NOW, DAY) is None) == (reason_against(known[::-1], NOW, DAY) is None)
 
 
-def test_the_job_is_the_cron_jobs_own_with_a_label_of_what_started_it() -> None:
+def test_the_job_comes_from_the_cron_job_with_a_label_of_its_trigger() -> None:
     template = {"metadata": {"labels": {"app.kubernetes.io/component": "training"}}, "spec": {"backoffLimit": 3}}
     cron_job = {"metadata": {"name": "sentiment-training", "uid": "u"}, "spec": {"jobTemplate": template}}
     made = _job(cron_job, NOW, DAY)
@@ -58,7 +58,7 @@ def test_the_job_outlives_the_cooldown_that_it_remembers(ttl: int, kept: int) ->
     assert template["spec"] == {"ttlSecondsAfterFinished": ttl}
 
 
-def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_cluster_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = kube_config.write(tmp_path / "config", f"http://127.0.0.1:{kube_config.closed_port()}")
     kube_config.use(monkeypatch, found)
     with pytest.raises(DriftError, match=r"no training was started from .*refused; check"):

@@ -53,7 +53,7 @@ def verdict_on(reference: Sample, window: Sample, rng: np.random.Generator, feed
     return decide(judge(battery.statistics, ALPHA))
 
 
-def test_like_data_alarms_no_more_often_than_stated() -> None:
+def test_similar_data_alarms_no_more_often_than_stated() -> None:
     """200 resplits of one pool; 16 alarms are the 95 % point of 200 checks that alarm with probability 0.05."""
     rng = np.random.default_rng(2024)
     pool = make_pool(rng, 6_000)
@@ -66,17 +66,17 @@ def test_like_data_alarms_no_more_often_than_stated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
-    [({"words": 18.0}, "much shorter"), ({"topic": 2.0}, "a classifier tells texts from the reference's")],
+    ("change", "reason"),
+    [({"words": 18.0}, "much shorter"), ({"topic": 2.0}, "a classifier distinguishes the window's texts")],
 )
-def test_foreign_traffic_is_drift_and_named(change: dict[str, float], told: str) -> None:
+def test_foreign_traffic_is_drift_with_its_reason(change: dict[str, float], reason: str) -> None:
     rng = np.random.default_rng(1)
     decision = verdict_on(make_pool(rng, 1000), make_pool(rng, 300, **change), rng)
     assert decision.verdict is Verdict.DRIFT
-    assert told in decision.reason
+    assert reason in decision.reason
 
 
-def test_wrong_answers_are_drift_though_texts_are_alike() -> None:
+def test_wrong_answers_to_similar_texts_are_drift() -> None:
     rng = np.random.default_rng(2)
     reference, window = make_pool(rng, 1000), make_pool(rng, 400)
     battery = run_battery(DESCRIPTORS, reference, window, np.arange(150) < 105, BatteryLimits(), rng)
@@ -85,13 +85,13 @@ def test_wrong_answers_are_drift_though_texts_are_alike() -> None:
     assert decision.evidence[0].name == "feedback_accuracy"
 
 
-def test_many_rows_do_not_turn_a_trifle_into_drift() -> None:
+def test_many_rows_do_not_turn_a_small_difference_into_drift() -> None:
     rng = np.random.default_rng(3)
     decision = verdict_on(make_pool(rng, 8_000), make_pool(rng, 12_000, words=178.0), rng)
     assert decision.verdict is Verdict.STABLE
 
 
-def test_rows_without_descriptors_or_sketches_are_left_out_and_said() -> None:
+def test_rows_without_descriptors_or_sketches_are_left_out_with_a_reason() -> None:
     rng = np.random.default_rng(4)
     reference, window = make_pool(rng, 400), make_pool(rng, 200)
     window.sketch[:180] = np.nan

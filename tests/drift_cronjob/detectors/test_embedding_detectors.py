@@ -38,7 +38,7 @@ def test_a_shifted_mean_is_found(detector: Detector) -> None:
         assert found.effect > 0.1
 
 
-def test_only_mmd_sees_a_changed_spread() -> None:
+def test_only_mmd_detects_a_changed_spread() -> None:
     rng = np.random.default_rng(6)
     wider = [(cloud(rng, 400), cloud(rng, 400, spread=1.6)) for _ in range(5)]
     assert all(maximum_mean_discrepancy(*pair, 199, rng).p_value < 0.01 for pair in wider)
@@ -70,7 +70,7 @@ def test_mmd_agrees_with_its_definition() -> None:
     assert maximum_mean_discrepancy(x, y, 9, rng).value == pytest.approx(expected, abs=1e-5)
 
 
-def test_mmds_p_value_agrees_with_kernels_computed_anew() -> None:
+def test_mmd_s_p_value_agrees_with_recomputed_kernels() -> None:
     rng = np.random.default_rng(10)
     x, y = rng.normal(size=(30, 4)), rng.normal(0.35, 1, size=(20, 4))
     pooled = np.concatenate([x, y])
@@ -94,7 +94,7 @@ def test_equal_rows_show_nothing(detector: Detector) -> None:
 
 
 @BOTH
-def test_rows_are_capped_and_too_few_refused(detector: Detector) -> None:
+def test_rows_are_capped_and_too_few_rows_are_refused(detector: Detector) -> None:
     rng = np.random.default_rng(0)
     found = detector(cloud(rng, 300), cloud(rng, 200), 19, rng, max_rows=150)
     assert (found.n_reference, found.n_window) == (150, 150)

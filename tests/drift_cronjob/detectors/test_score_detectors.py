@@ -27,7 +27,7 @@ def scores(rng: np.random.Generator, sure: float) -> dict[str, Statistic]:
     return {statistic.name: statistic for statistic in found}
 
 
-def test_like_scores_show_little() -> None:
+def test_similar_scores_show_little() -> None:
     found = scores(np.random.default_rng(1), 2.5)
     assert min(statistic.p_value for statistic in found.values()) > 0.02
     assert found["margin"].effect < 0.1
@@ -57,7 +57,7 @@ def test_estimated_accuracy_is_right_for_another_mix_of_texts() -> None:
     assert abs(np.mean(errors)) < 0.01
 
 
-def test_constant_scores_are_no_division_by_zero() -> None:
+def test_constant_scores_do_not_divide_by_zero() -> None:
     ones = np.ones(50)
     margin, confidence, fall = score_drift(ones, ones, ones, ones, ones, 19, np.random.default_rng(0))
     assert (margin.effect, confidence.effect, fall.effect) == (0.0, 0.0, 0.0)
@@ -71,7 +71,7 @@ def labels(rng: np.random.Generator, rows: int, share: float, right: float = 0.9
 
 
 def test_label_shift_estimates_the_true_share() -> None:
-    """The 95 % interval of black-box shift estimation holds the true share about that often."""
+    """The 95 % interval of black-box shift estimation contains the true share about that often."""
     rng = np.random.default_rng(5)
     covered = 0
     for _ in range(300):
@@ -83,7 +83,7 @@ def test_label_shift_estimates_the_true_share() -> None:
     assert 0.91 <= covered / 300 <= 0.99
 
 
-def test_label_shift_is_found_and_told() -> None:
+def test_label_shift_is_found_with_its_shares() -> None:
     rng = np.random.default_rng(6)
     truth, answers = labels(rng, 1000, 0.5)
     found = label_shift(truth, answers, labels(rng, 500, 0.75)[1])
@@ -93,7 +93,7 @@ def test_label_shift_is_found_and_told() -> None:
     assert label_shift(truth, answers, labels(rng, 500, 0.5)[1]).p_value > 0.01
 
 
-def test_no_estimate_from_a_model_that_guesses_or_one_class() -> None:
+def test_a_guessing_model_or_a_single_class_gives_no_estimate() -> None:
     rng = np.random.default_rng(7)
     truth, guesses = labels(rng, 2000, 0.5, right=0.5)
     assert estimated_positive_share(truth, guesses, guesses) is None
@@ -118,7 +118,7 @@ def test_feedback_alarms_at_most_as_often_as_stated() -> None:
     assert np.mean(np.array(p) <= 0.05) <= 0.08
 
 
-def test_descriptors_tell_what_changed_in_plain_words() -> None:
+def test_descriptors_describe_the_change_in_plain_words() -> None:
     rng = np.random.default_rng(9)
     long, short = rng.poisson(173, (300, 1)) * 1.0, rng.poisson(18, (200, 1)) * 1.0
     tags_before, tags_now = rng.poisson(0.4, (300, 1)) * 1.0, np.zeros((200, 1))
@@ -139,6 +139,6 @@ def test_descriptors_tell_what_changed_in_plain_words() -> None:
 def test_equal_confidences_are_not_called_a_rise() -> None:
     confidence = np.linspace(0.7, 1.0, 60)
     margins, right, rng = np.linspace(-2, 2, 60), np.ones(60), np.random.default_rng(0)
-    for shift, said in ((0.0001, "about as sure of its answers as in"), (-0.05, "less sure"), (0.05, "more sure")):
+    for shift, wording in ((0.0001, "about as sure of its answers as in"), (-0.05, "less sure"), (0.05, "more sure")):
         statistics = score_drift(margins, margins, confidence - 0.1, confidence - 0.1 + shift, right, 19, rng)
-        assert said in next(s.note for s in statistics if s.name == "confidence")
+        assert wording in next(s.note for s in statistics if s.name == "confidence")

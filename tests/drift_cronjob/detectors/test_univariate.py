@@ -1,4 +1,4 @@
-"""Statistics against scipy, p-values against exact enumeration and against their law under the null."""
+"""Statistics against scipy; p-values against exact enumeration and their distribution under the null."""
 
 from itertools import combinations
 
@@ -46,7 +46,7 @@ def test_p_values_approach_exact_enumeration_under_ties(kind: Kind) -> None:
 def test_p_values_are_uniform_under_the_null(kind: Kind) -> None:
     rng = np.random.default_rng(7)
     p = [compare([Contrast(kind, rng.normal(size=60), rng.normal(size=40))], 199, rng)[0].p_value for _ in range(400)]
-    jittered = np.array(p) - rng.random(400) / 200  # p-values stand on a grid of 1/200
+    jittered = np.array(p) - rng.random(400) / 200  # p-values lie on a grid of 1/200
     assert kstest(jittered, "uniform").pvalue > 0.001
 
 
@@ -70,7 +70,7 @@ def test_a_shift_is_found_and_only_in_its_column() -> None:
     quiet, loud, rise = compare([same, moved, higher], 999, rng)
     assert quiet.p_value > 0.05
     assert loud.p_value == pytest.approx(0.001)
-    assert rise.p_value > 0.99  # one-sided: a higher window is no fall
+    assert rise.p_value > 0.99  # one-sided: a higher window is not a fall
 
 
 def test_constant_columns_show_nothing() -> None:

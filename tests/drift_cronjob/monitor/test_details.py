@@ -38,7 +38,7 @@ def settings(tmp_path: Path, tiny_release: tuple[str, str]) -> MonitorSettings:
 def log_texts(
     settings: MonitorSettings, release: str, texts: list[str], *, keep: bool = True, moved: float = 0.0
 ) -> None:
-    """Log texts as the release sees them, their sketches moved by so much."""
+    """Log texts as the server does, with their sketches shifted by `moved`."""
     folder = ReleaseStore(settings.releases_uri).fetch("sentiment", release, settings.cache_dir)
     scores = Scorer.load(folder / "serving", threads=1).score(texts)
     sketches = (sketch(scores.embedding) + moved).astype("<f2")
@@ -65,7 +65,7 @@ def check_of(settings: MonitorSettings, release: str) -> DriftCheck:
     return DriftCheck(id=1, **asdict(row))
 
 
-def test_the_card_holds_what_the_release_says_and_how_it_answers(settings, tiny_release) -> None:
+def test_the_card_has_the_manifest_and_the_figures(settings, tiny_release) -> None:
     card = details.card(settings, tiny_release[1])
     assert (card.id, card.base_model, card.max_tokens) == (tiny_release[1], "scratch-tiny", 64)
     assert card.text == "# A release for tests\n"
@@ -77,7 +77,7 @@ def test_the_card_holds_what_the_release_says_and_how_it_answers(settings, tiny_
     assert sum(part.rows for part in card.measured.slices[:4]) == 120
 
 
-def test_the_cards_figures_are_those_that_training_measures(settings, tiny_release) -> None:
+def test_the_card_s_figures_equal_the_training_s(settings, tiny_release) -> None:
     store = ReleaseStore(settings.releases_uri)
     manifest = store.manifest("sentiment", tiny_release[1])
     reference = details.reference_of(store, "sentiment", tiny_release[1], settings.cache_dir)
@@ -105,7 +105,7 @@ def test_novelty_is_one_where_the_reference_ends() -> None:
     assert 0.02 < (novelty(reference, alike) > 1).mean() < 0.09
     foreign = alike + 3
     assert (novelty(reference, foreign) > 1).mean() > 0.99
-    with pytest.raises(ValueError, match="neighbours"):
+    with pytest.raises(ValueError, match="the reference has 5 rows; novelty needs more than 5"):
         novelty(reference[:5], alike)
 
 
@@ -122,17 +122,17 @@ def test_texts_of_a_new_kind_are_shown_first(settings, tiny_release) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keep", "changes", "why"),
+    ("keep", "changes", "reason"),
     [(False, {}, "LOG_TEXT=hash"), (True, {"show_texts": False}, "MONITOR_SHOW_TEXTS")],
 )
-def test_texts_that_may_not_be_shown_are_not(settings, tiny_release, keep, changes, why) -> None:
+def test_texts_that_must_not_be_shown_are_withheld(settings, tiny_release, keep, changes, reason) -> None:
     log_texts(settings, tiny_release[1], make_texts(12)[0], keep=keep)
     found = details.examples(settings.model_copy(update=changes), check_of(settings, tiny_release[1]))
     assert found.texts == []
-    assert why in str(found.withheld)
+    assert reason in str(found.withheld)
 
 
-def test_the_watch_reads_them_once(settings, tiny_release, monkeypatch) -> None:
+def test_the_watch_reads_card_and_examples_once(settings, tiny_release, monkeypatch) -> None:
     log_texts(settings, tiny_release[1], make_texts(12)[0])
     number = add_check(settings, tiny_release[1])
     watch = Watch(settings)
@@ -148,28 +148,28 @@ def test_the_watch_reads_them_once(settings, tiny_release, monkeypatch) -> None:
 
 @pytest.fixture
 def alertmanager() -> Iterator[tuple[str, list[object]]]:
-    said: list[object] = []
+    answer: list[object] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert self.path.startswith("/api/v2/alerts?active=true")
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(said).encode())
+            self.wfile.write(json.dumps(answer).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", said
+    yield f"http://127.0.0.1:{server.server_port}", answer
     server.shutdown()
     server.server_close()
 
 
-def test_alerts_that_fire(settings, alertmanager) -> None:
-    url, said = alertmanager
-    said += [
+def test_firing_alerts(settings, alertmanager) -> None:
+    url, answer = alertmanager
+    answer += [
         {
             "labels": {"alertname": name, "severity": "warning"},
             "annotations": {"summary": "Drift was found.", "runbook_url": "https://docs.example/x.md"},
@@ -183,7 +183,7 @@ def test_alerts_that_fire(settings, alertmanager) -> None:
     assert found is not None
     assert [alert.name for alert in found] == ["SentimentLatencyP95", "SentimentDrift"]
     assert (found[0].summary, found[0].description) == ("Drift was found.", "")
-    said[:] = [{"labels": {}}]
+    answer[:] = [{"labels": {}}]
     with pytest.raises(DriftError, match="ALERTMANAGER_URL"):
         details.alerts(url)
     watch.read()

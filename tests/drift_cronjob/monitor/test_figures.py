@@ -1,4 +1,4 @@
-"""From what the sources say to the monitor's figures: plain data, no source needed."""
+"""The monitor's figures, computed from plain data without a source."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ REPORT = "drift-20260504T120000123Z-0a1b2c3d"
 
 
 def job(component: str, ended: str | None = None, at: datetime = NOW, active: int = 0) -> dict[str, object]:
-    """A Job as the Kubernetes API gives it."""
+    """A Job as the Kubernetes API returns it."""
     conditions = [{"type": ended, "status": "True", "lastTransitionTime": at.isoformat()}] if ended else None
     labels = {"app.kubernetes.io/component": component}
     return {"metadata": {"name": "x", "labels": labels}, "status": {"active": active, "conditions": conditions}}
@@ -36,7 +36,7 @@ def test_a_component_without_jobs_has_an_empty_state() -> None:
     assert job_states([{"metadata": {"name": "someone's"}}]) == [JobState(component=name) for name in COMPONENTS]
 
 
-def test_the_newest_ended_job_decides() -> None:
+def test_the_last_finished_job_decides() -> None:
     hour = timedelta(hours=1)
     failed, well = job("drift", "Failed", NOW - hour), job("drift", "Complete", NOW)
     for jobs in ([failed, well], [well, failed]):
@@ -63,7 +63,7 @@ def test_ends_of_deleted_jobs_are_remembered(
     assert kept.active == 1
 
 
-def test_the_last_hours_are_hours_and_not_entries() -> None:
+def test_recent_counts_hours_and_not_entries() -> None:
     hours = [
         Hour(hour=NOW.replace(minute=0) - timedelta(hours=n), predictions=1, average_confidence=1) for n in (0, 1, 30)
     ]

@@ -1,4 +1,4 @@
-"""The monitor over a real store and a real log: metrics, JSON, reports, and sources that go away."""
+"""The monitor over a real store and a real log: metrics, JSON, reports, unavailable sources."""
 
 import json
 import os
@@ -39,7 +39,7 @@ ESTIMATE = Statistic("estimated_accuracy", "performance", 0.81, 0.5, 0.0, 400, 2
 
 
 class System:
-    """A watch over a log of its own and the shared tiny release."""
+    """A watch over a separate log and the shared tiny release."""
 
     def __init__(self, folder: Path, release: tuple[str, str]) -> None:
         self.folder, (self.releases, self.release_id) = folder, release
@@ -156,7 +156,7 @@ def test_the_json(system: System) -> None:
     assert len(system.json(f"/api/hourly?hours={HOURS}")["hours"]) == 3
 
 
-def test_the_hours_are_those_of_the_view(system: System) -> None:
+def test_the_hours_match_the_database_view(system: System) -> None:
     import sqlite3
 
     write(system.url, [record(NOW - timedelta(minutes=17 * n), probability=0.5 + n / 100) for n in range(40)])
@@ -170,7 +170,7 @@ def test_the_hours_are_those_of_the_view(system: System) -> None:
         write(system.url, [record(NOW, probability=0.6)])
 
 
-def test_every_answer_is_as_the_document_says(system: System) -> None:
+def test_every_answer_matches_the_openapi_document(system: System) -> None:
     system.check()
     write(system.url, [record(NOW)])
     system.watch.read()
@@ -192,28 +192,28 @@ def test_a_bad_number_is_named(system: System, query: str) -> None:
     assert system.client.post("/api/drift").status_code == 405
 
 
-def test_a_report_is_shown_and_no_other_file(system: System) -> None:
+def test_only_reports_can_be_read(system: System) -> None:
     (system.folder / f"{REPORT}.html").write_text("<!doctype html><p>the report")
     (system.folder / f"{REPORT}-evidently.html").write_text("<html>drawn")
     (system.folder / "drift-20260504T120000124Z-0a1b2c3d.html").write_text("secrets")
-    there = system.check(report_uri=f"{system.folder}/{REPORT}.html")
+    written = system.check(report_uri=f"{system.folder}/{REPORT}.html")
     removed = system.check(report_uri=f"{system.folder}/{REPORT[:-1]}e.html")
     foreign = system.check(report_uri=f"{system.folder}/predictions.db")
     disguised = system.check(report_uri=f"{system.folder}/drift-20260504T120000124Z-0a1b2c3d.html")
     without = system.check()
     system.watch.read()
-    page = system.client.get(f"/api/drift/{there}/report")
+    page = system.client.get(f"/api/drift/{written}/report")
     assert (page.status_code, page.text) == (200, "<!doctype html><p>the report")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "sandbox" in page.headers["content-security-policy"]
-    beside = system.client.get(f"/api/drift/{there}/{REPORT}-evidently.html")
+    beside = system.client.get(f"/api/drift/{written}/{REPORT}-evidently.html")
     assert (beside.status_code, beside.text) == (200, "<html>drawn")
     for number in (foreign, without, 10_000):
         assert system.client.get(f"/api/drift/{number}/report").status_code == 404
-    for path in (f"{there}/predictions.db", f"{there}/..%2F..%2Fpredictions.db", f"{there}/%2Fetc%2Fpasswd"):
+    for path in (f"{written}/predictions.db", f"{written}/..%2F..%2Fpredictions.db", f"{written}/%2Fetc%2Fpasswd"):
         assert system.client.get(f"/api/drift/{path}").status_code == 404
     assert "was removed" in system.client.get(f"/api/drift/{removed}/report").json()["error"]
-    assert "is no report" in system.client.get(f"/api/drift/{disguised}/report").json()["error"]
+    assert "is not a report" in system.client.get(f"/api/drift/{disguised}/report").json()["error"]
 
 
 def test_figures_outlive_their_source(system: System, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_figures_outlive_their_source(system: System, tmp_path: Path) -> None:
     database = tmp_path / "predictions.db"
     database.rename(tmp_path / "away.db")
     releases.rename(tmp_path / "away")
-    (tmp_path / "releases").write_text("no folder")
+    (tmp_path / "releases").write_text("not a folder")
     read_at = {name: system.watch.figures.read_at[name] for name in ("store", "database", "traffic")}
     system.watch.read()
     assert not database.exists()
@@ -242,7 +242,7 @@ def test_figures_outlive_their_source(system: System, tmp_path: Path) -> None:
     assert (system.metrics()["ml_monitor_up", "database"], system.metrics()["ml_monitor_up", "store"]) == (1, 1)
 
 
-def test_a_source_that_hangs_holds_up_nothing_else(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_that_hangs_delays_no_other(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     monkeypatch.setattr(watching, "HANGING_SECONDS", 0.2)
     monkeypatch.setattr("drift_cronjob.monitor.sources.StoreSource.releases", lambda _: released.wait(250) and [])
@@ -258,7 +258,7 @@ def test_a_source_that_hangs_holds_up_nothing_else(system: System, monkeypatch: 
         system.watch.stop()
 
 
-def test_a_row_that_is_no_check_costs_only_itself(system: System) -> None:
+def test_a_malformed_row_is_left_out(system: System) -> None:
     system.check(statistics=[{"effect": 1.0}])
     system.check(statistics=[{"name": "margin", "effect": None, "new": [1]}])
     system.watch.read()
@@ -310,6 +310,6 @@ def test_the_command(system: System, start: Callable[..., "subprocess.Popen[str]
         wait_until(answers, 60)
     finally:
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=30)[1]
+        output = process.communicate(timeout=30)[1]
     assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in said
+    assert "Traceback" not in output

@@ -1,4 +1,4 @@
-"""The titles of the report's pictures: the tests' own sentences."""
+"""Titles of the report's pictures: the sentences of the tests."""
 
 from drift_cronjob.report import titles
 from drift_cronjob.statistics.statistic import Statistic
@@ -9,7 +9,7 @@ def _statistic(name: str, note: str, effect: float = 0.5, p_value: float = 0.001
     return Statistic(name, "data", 0.5, p_value, effect, 100, 100, note, effect_floor=0.1, threshold=0.05)
 
 
-def test_a_pictures_title_is_its_tests_sentence() -> None:
+def test_a_picture_is_titled_by_its_test_s_sentence() -> None:
     statistics = [
         _statistic("margin", "Margins lie lower"),
         _statistic("confidence", "Less sure"),
@@ -22,13 +22,15 @@ def test_a_pictures_title_is_its_tests_sentence() -> None:
     assert titles.traffic_title(statistics) == "37 % positive"
     assert titles.accuracy_title(statistics) == "70 % by confidence"
     assert titles.accuracy_title([*statistics, _statistic("feedback_accuracy", "60 % by labels")]) == "60 % by labels"
-    assert titles.embeddings_title([*statistics, _statistic("embedding_classifier", "Told apart")]) == "Told apart"
+    assert (
+        titles.embeddings_title([*statistics, _statistic("embedding_classifier", "Distinguished")]) == "Distinguished"
+    )
 
 
-def test_what_chance_explains_is_called_so() -> None:
+def test_a_difference_within_chance_is_marked() -> None:
     by_chance = _statistic("margin", "The margins have a median of 0.5", p_value=0.4)
-    said = titles.scores_title([by_chance, _statistic("confidence", "Less sure")])
-    assert said == "Within chance: the margins have a median of 0.5. Less sure"
+    title = titles.scores_title([by_chance, _statistic("confidence", "Less sure")])
+    assert title == "Within chance: the margins have a median of 0.5. Less sure"
 
 
 def test_descriptors_are_counted_where_they_matter() -> None:
@@ -38,8 +40,8 @@ def test_descriptors_are_counted_where_they_matter() -> None:
     small, chance = _statistic("html_tags", "", effect=0.05), _statistic("html_tags", "", p_value=0.4)
     other = _statistic("margin", "Not a descriptor", effect=5)
     for quiet in (small, chance):
-        said = titles.descriptors_title([chars, words, quiet, other], names)
-        assert said == "2 of 3 descriptors of the texts changed so much that it matters. The most: Texts are shorter"
+        title = titles.descriptors_title([chars, words, quiet, other], names)
+        assert title == "2 of 3 descriptors of the texts changed enough to matter. Largest change: Texts are shorter"
         assert titles.descriptors_title([quiet], names).startswith("None of 1 descriptors")
 
 

@@ -15,7 +15,7 @@ def test_adjusted_p_values_agree_with_scipy(p_values: list[float]) -> None:
 
 
 @given(p_lists, st.sampled_from([0.01, 0.05, 0.2]))
-def test_the_cut_selects_what_the_adjusted_p_values_select(p_values: list[float], level: float) -> None:
+def test_the_cut_and_the_adjusted_p_values_agree(p_values: list[float], level: float) -> None:
     p = np.array(p_values)
     adjusted = benjamini_hochberg(p)
     clear = np.abs(adjusted - level) > 1e-9  # at the boundary itself rounding may go either way
@@ -30,6 +30,6 @@ def test_a_known_example() -> None:
 
 
 @pytest.mark.parametrize("bad", [[0.5, 1.2], [-0.1], [float("nan")], [[0.1, 0.2]]])
-def test_what_is_no_p_value_is_refused(bad: list[float]) -> None:
+def test_values_that_are_not_p_values_are_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="p-values"):
         benjamini_hochberg(bad)

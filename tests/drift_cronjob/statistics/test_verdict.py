@@ -36,7 +36,7 @@ def test_one_finding_among_quiet_tests(name: str, p_value: float, size: float, v
         assert [found.name for found in decision.evidence] == [name]
 
 
-def test_the_plainest_reasons_come_first_and_the_rest_are_counted() -> None:
+def test_the_plainest_reasons_come_first_and_the_others_are_counted() -> None:
     names = ("embedding_mmd", "margin", "words", "feedback_accuracy", "embedding_classifier")
     found = [statistic(name, 0.0001, size) for name, size in zip(names, (9.0, 4.0, 2.0, 3.0, 1.2), strict=True)]
     decision = decide(judge(found, 0.05))
@@ -52,7 +52,7 @@ def test_drift_is_not_hidden_by_side_evidence() -> None:
     assert "digit_share" not in decision.reason
 
 
-def test_stable_says_why() -> None:
+def test_a_stable_verdict_has_a_reason() -> None:
     assert "None of 3 tests" in decide(judge([statistic(f"q{i}", 0.5, 1) for i in range(3)], 0.05)).reason
     assert "too small to matter" in decide(judge([statistic("words", 0.0001, 0.1)], 0.05)).reason
 
