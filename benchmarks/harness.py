@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine's description, a server process, result files and their tables."""
+"""Common parts of the benchmarks: the machine's description, a server process, result files and their tables."""
 
 import csv
 import gzip
@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict[str, Any]:
-    """What a figure depends on: processor, cores, memory, Python, thread counts asked for."""
+    """Conditions that a figure depends on: processor, cores, memory, Python, requested thread counts."""
     model = platform.processor()
     features: list[str] = []
     if (cpuinfo := Path("/proc/cpuinfo")).exists():

@@ -40,8 +40,8 @@ def report(url: str, form: str) -> dict[str, Any]:
         command.append("--preset=desktop")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        sys.exit(f"error: Lighthouse failed on {url}: {said[-1] if said else 'no word'}")
+        output = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        sys.exit(f"error: Lighthouse failed on {url}: {output[-1] if output else 'no output'}")
     made: dict[str, Any] = json.loads(done.stdout)
     return made
 

@@ -58,8 +58,8 @@ def _roofline(document: Document) -> str:
     peak = document["int8_peak"]
     keys = ["load", "mean_tokens", "texts_per_second", "forward_pass_p50_ms", "forward_pass_p95_ms", "gops"]
     lines = [[*(row[key] for key in keys), _share(row["share_of_int8_peak"])] for row in document["bare_engine"]]
-    said = f"The machine's int8 peak: {peak['gops']:,} GOPS ({peak['kernel']}, {peak['shape']})"
-    return f"{said}.\n\n" + markdown([*(key.replace("_", " ") for key in keys), "share of the peak"], lines)
+    summary = f"The machine's int8 peak: {peak['gops']:,} GOPS ({peak['kernel']}, {peak['shape']})"
+    return f"{summary}.\n\n" + markdown([*(key.replace("_", " ") for key in keys), "share of the peak"], lines)
 
 
 _OPEN = (
@@ -84,8 +84,8 @@ def side_by_side(document: Document) -> str:
     ]
     if rows := document["open_loop"]:
         seconds, budget = rows[0]["seconds"], rows[0]["budget_ms"]
-        said = f"Open loop for {seconds:g} s; goodput is what was answered within twice {budget:g} ms:\n\n"
-        parts.append(said + _pivot(rows, _OPEN, "server"))
+        summary = f"Open loop for {seconds:g} s; goodput is what was answered within twice {budget:g} ms:\n\n"
+        parts.append(summary + _pivot(rows, _OPEN, "server"))
     return "\n".join(parts)
 
 
@@ -104,10 +104,10 @@ def one_client(document: Document) -> str:
         ]
         for row in rows
     ]
-    said = f"{document['threads']} threads, {document['shown']}; turns of {document['seconds']:g} s each, "
-    said += "the bare engine and the server on the same texts, the client's own time included:\n\n"
+    summary = f"{document['threads']} threads, {document['shown']}; turns of {document['seconds']:g} s each, "
+    summary += "the bare engine and the server on the same texts, the client's own time included:\n\n"
     heads = ["load", "tokens", "forward pass p50, ms", "latency p50, ms", "over the pass, ms", "turns", "requests"]
-    return said + markdown(heads, lines)
+    return summary + markdown(heads, lines)
 
 
 def footprint(document: Document) -> str:
@@ -196,16 +196,16 @@ def log_cost(document: Document) -> str:
         lines.append([*line, lost, row["p95_ms_off"], row["p95_ms_on"], added, row["failed"]])
     headers = ["load", "clients", "pairs", "requests/s without", "with the log", "lost"]
     alone = document["postgres"]
-    said = (
+    summary = (
         f"Into Postgres in isolation: {alone['rows_per_second']:,} rows/s ({alone['rows']:,} rows with texts of "
         f"{alone['mean_text_bytes']:,} bytes on average, commits flushed to disk; {alone['lost']} lost).\n"
     )
-    said += "".join(
+    summary += "".join(
         f"CPU time of a row ({row['load']}, {row['rows_per_second']} rows/s): {row['request_us']} µs of its request, "
         f"{row['writer_us']} of the writer's thread, {row['postgres_us']} of Postgres.\n"
         for row in document["cpu_per_row"]
     )
-    return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + said
+    return markdown([*headers, "p95 ms without", "with", "added", "failed"], lines) + "\n" + summary
 
 
 def http_parsers(document: Document) -> str:
@@ -235,7 +235,7 @@ def http_parsers(document: Document) -> str:
 
 
 def _by_way(rows: Sequence[Document], ways: Sequence[str], key: str) -> list[str]:
-    """What each way did of the rows of one load: texts a second and the share of the peak, or another figure."""
+    """Each way's result in the rows of one load: texts a second and the share of the peak, or another figure."""
     found = {row["way"]: row for row in rows}
     if key != "texts_per_second":
         return [_cell(found[way][key]) for way in ways]
@@ -252,7 +252,7 @@ def gpu(document: Document) -> str:
     batches: dict[tuple[str, int], list[Document]] = {}
     for row in document["by_batch"]:
         batches.setdefault((row["load"], row["texts"]), []).append(row)
-    said = (
+    summary = (
         f"{card['name']} ({card['memory_gib']} GiB, CUDA {card['cuda']}, torch {document['torch']}), "
         f"{document['release']['base_model']} in bf16; the card's peak by products of {peak['size']} x {peak['size']}: "
         f"{peak['tflops']:,} TFLOPS. {document['rounds']} rounds of {document['seconds']:g} s. "
@@ -268,7 +268,7 @@ def gpu(document: Document) -> str:
     closed = [[_cell(row[key]) for key in keys] for row in server["closed_loop"]]
     return "\n".join(
         [
-            said,
+            summary,
             f"Texts/s (share of the peak), batches of {document['max_batch_tokens']:,} tokens:\n",
             markdown(["load", "tokens", *ways], throughput),
             "One text, p50 in ms:\n",
@@ -295,11 +295,11 @@ def int8(document: Document) -> str:
         ("same label", f"{agreement['value']:.2%} ({agreement['low']:.2%} to {agreement['high']:.2%})"),
         ("largest difference of P(positive)", beside["largest_probability_difference"]),
     ]
-    said = (
+    summary = (
         "The same release on processors of AVX2 (emulated, with OpenVINO's kernels for these) beside this one. "
         f"A server refuses a release whose golden answers differ by more than {release['golden_tolerance']}.\n\n"
     )
     keys = ["cpu", "golden_difference", "texts", "largest_difference", "mean_difference", "other_labels"]
     others = [[row[key] for key in keys] for row in document["other_cpus"]]
     made = markdown([f"{release['base_model']}, {release['max_tokens']} tokens", "openvino-int8"], rows)
-    return made + ("\n" + said + markdown([key.replace("_", " ") for key in keys], others) if others else "")
+    return made + ("\n" + summary + markdown([key.replace("_", " ") for key in keys], others) if others else "")

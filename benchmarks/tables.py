@@ -92,7 +92,7 @@ FAULTS = {
     "postgres_stopped": "Postgres gone for {seconds:.0f} s",
     "disk_full": "journal's disk full for {seconds:.0f} s",
     "disk_full_postgres_stopped": "the same, Postgres gone",
-    "server_sigterm": "server told to end",
+    "server_sigterm": "server ended by SIGTERM",
 }
 
 
@@ -111,7 +111,7 @@ def faults(document: Document) -> str:
 
 def _killed(document: Document) -> str:
     flush, held = (round(document[name] * 1000) for name in ("flush_seconds", "held_seconds"))
-    said = (
+    summary = (
         "`kill -9` takes the rows that were answered and stood in memory only. There a row waits for others, "
         f"{flush} ms at most, and while the rows before it are written: by an insert, whose rows go to the journal "
         f"after {held} ms, or by a sync of the journal's disk.\n\n"
@@ -123,7 +123,7 @@ def _killed(document: Document) -> str:
     rows.append(["slowest sync of the journal's disk, ms", *(kills["slowest_sync_ms"] for kills in states.values())])
     each = [", ".join(str(kill["rows_lost"]) for kill in figures["each"]) for figures in states.values()]
     rows.append(["rows lost by each kill", *each])
-    return said + markdown(["server killed", *(f"Postgres {state}" for state in states)], rows)
+    return summary + markdown(["server killed", *(f"Postgres {state}" for state in states)], rows)
 
 
 def drift(_: Document) -> str:
@@ -136,9 +136,9 @@ def page(document: Document) -> str:
     keys = [key for key in document["views"][0] if key != "failed_audits"]
     rows = [[row[key] for key in keys] for row in document["views"]]
     failed = sorted({name for row in document["views"] for name in row["failed_audits"]})
-    said = f"Lighthouse {document['lighthouse']}, medians of {document['runs']} runs; `mobile` is a slowed phone. "
-    said += f"Audits of accessibility and good practice that failed: {', '.join(failed) or 'none'}.\n\n"
-    return said + markdown([key.replace("_", " ") for key in keys], rows)
+    summary = f"Lighthouse {document['lighthouse']}, medians of {document['runs']} runs; `mobile` is a slowed phone. "
+    summary += f"Audits of accessibility and good practice that failed: {', '.join(failed) or 'none'}.\n\n"
+    return summary + markdown([key.replace("_", " ") for key in keys], rows)
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
@@ -187,17 +187,17 @@ def conformance() -> str:
         return ""
     heads = [name if name == "ours" else f"{name} {each['server']['version']}" for name, each in documents.items()]
     parts = ["## Open Inference Protocol\n"]
-    for basis, said in BASES.items():
+    for basis, summary in BASES.items():
         columns = [document["summary"][basis] for document in documents.values()]
         groups = dict.fromkeys(group for column in columns for group in column["groups"])
         rows = [[group, *(_counts(column["groups"].get(group, {})) for column in columns)] for group in groups]
         rows.append(["all", *(_counts(column["total"]) for column in columns)])
-        parts.append(f"{said}\n\n" + markdown(["checks passed", *heads], rows))
+        parts.append(f"{summary}\n\n" + markdown(["checks passed", *heads], rows))
     return "\n".join(parts)
 
 
 def fuzzing() -> str:
-    """What the fuzzer tried, and what it found."""
+    """The fuzzer's cases and findings."""
     path = RESULTS / "fuzz.json"
     if not path.exists():
         return ""

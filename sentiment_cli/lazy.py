@@ -56,7 +56,7 @@ class LazyCommand:
             command.help = whole_paragraphs(command.help or "")
         return group if self.command is None else group.commands[self.command]
 
-    def stand_in(self, name: str) -> TyperCommand:
+    def placeholder(self, name: str) -> TyperCommand:
         """Build the command's entry in the list of commands, without an import."""
         return TyperCommand(name, help=self.help, rich_help_panel=self.panel)
 
@@ -70,13 +70,13 @@ def whole_paragraphs(text: str) -> str:
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands stand in `table`; only the one that is called (or asked for its help) is imported."""
+    """A group whose commands `table` lists; only the command that runs (or shows its help) is imported."""
 
     table: ClassVar[dict[str, LazyCommand]] = {}
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {name: command.stand_in(name) for name, command in self.table.items()}
+        self.commands = {name: command.placeholder(name) for name, command in self.table.items()}
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.table)
@@ -97,7 +97,7 @@ class LazyGroup(TyperGroup):
 
 @contextmanager
 def _extra_named(command: str, extra: str) -> Iterator[None]:
-    """Turn a missing third-party module into the line that installs it; the absence of our own modules stays a bug."""
+    """Name the command that installs a missing third-party module; a missing module of this project stays a bug."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The one look of everything that people are shown: the page's light palette, for pictures and HTML reports.
+"""Colours and fonts of every picture and report: the page's light palette, for pictures and HTML reports.
 
 Plain data, so that a program that draws nothing loads no drawing library.
 """

@@ -36,7 +36,7 @@ def _session() -> Any:
 
 
 def open_store(uri: str, patience: Patience = Patience()) -> tuple[Any, str]:
-    """The file system of an address and the path in it; nothing is asked of a server yet.
+    """The file system of an address and the path in it; no server is contacted yet.
 
     Args:
         uri: a folder, `s3://bucket/prefix`, or another address that fsspec knows.
@@ -62,7 +62,7 @@ def open_store(uri: str, patience: Patience = Patience()) -> tuple[Any, str]:
 def put_file(filesystem: Any, path: str, content: bytes) -> None:
     """Write a whole file or none."""
     if "file" not in filesystem.protocol:
-        filesystem.pipe_file(path, content)  # an object appears when all of it is there
+        filesystem.pipe_file(path, content)  # an object appears once it is complete
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -199,7 +199,7 @@ def test_rooms_import_only_rooms_below_them(package: str) -> None:
             continue
         own = _room(module)
         if own not in layer and not (own == "__init__" and package not in layer):
-            wrong.append(f"{path.relative_to(ROOT)}: the room {own!r} stands in no layer of {package}; give it a place")
+            wrong.append(f"{path.relative_to(ROOT)}: the room {own!r} is in no layer of {package}; give it a place")
             continue
         for line, name in _ours(path):
             other = _room(name)
@@ -215,7 +215,7 @@ def test_rooms_import_only_rooms_below_them(package: str) -> None:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     circles = [sorted(circle) for circle in _circles(_graph())]
-    assert not circles, f"circles of imports: {circles}; move the types that they share into a module of their own"
+    assert not circles, f"circles of imports: {circles}; move the types that they share into a separate module"
 
 
 def test_plain_rooms_reach_no_heavy_library() -> None:

@@ -1,4 +1,4 @@
-"""What a package imports is declared, what is declared is locked, and the lock suits every build of torch; actions are pinned."""
+"""Imports are declared, declarations are locked, the lock suits every build of torch, and actions are pinned."""
 
 import ast
 import re

@@ -64,7 +64,7 @@ def tally(draw: Callable[[], tuple[Sample, Sample]], repeats: int, rng: np.rando
 
 
 def false_alarms(pool: Sample, rows: int, splits: int, rng: np.random.Generator) -> dict[str, Any]:
-    """A/A: one pool is split anew each time into a reference and a window of `rows` rows."""
+    """A/A: one pool is split again each time into a reference and a window of `rows` rows."""
 
     def draw() -> tuple[Sample, Sample]:
         order = rng.permutation(len(pool))
@@ -114,7 +114,7 @@ def fill_log(url: str, release_id: str, pool: Sample, texts: list[str], rows: in
                 source="v2-rest",
                 client=None,
                 text=texts[row],
-                text_hash=f"{number:064x}",  # each copy counts as a text of its own: the size is what is measured
+                text_hash=f"{number:064x}",  # each copy counts as a separate text: only the size matters here
                 descriptors=dict(zip(DESCRIPTORS, pool.descriptors[row].tolist(), strict=True)),
                 sketch=sketches[row].tobytes(),
             )
@@ -127,7 +127,7 @@ def fill_log(url: str, release_id: str, pool: Sample, texts: list[str], rows: in
 
 
 def measured(command: list[str], environment: dict[str, str], scratch: Path) -> dict[str, Any]:
-    """Run a drift check as a process of its own: its outcome, seconds and peak resident memory."""
+    """Run a drift check as a separate process; return its outcome, seconds and peak resident memory."""
     with (scratch / "out").open("w+") as out, (scratch / "err").open("w+") as err:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=err)
@@ -149,7 +149,7 @@ def measured(command: list[str], environment: dict[str, str], scratch: Path) -> 
 def large_window(
     releases_uri: str, release_id: str, pool: Sample, texts: list[str], rows: int, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """What `python -m drift_cronjob check` takes on a window of `rows` rows, without and with its report."""
+    """Time and memory of `python -m drift_cronjob check` on a window of `rows` rows, without and with its report."""
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         url = f"sqlite:///{folder}/log.db"
         logged = fill_log(url, release_id, pool, texts, rows, rng)
@@ -170,7 +170,7 @@ def tables(document: dict[str, Any]) -> str:
         "# Drift detection\n\n",
         f"{host['cpu']}, {host['cores']} cores, {host['measured']}; release {document['release_id']}, reference and "
         f"like traffic from {document['reference_data']} ({document['pool_rows']:,} rows).\n\n",
-        "## False alarms\n\nOne pool, split anew each time into a reference and a window.\n\n",
+        "## False alarms\n\nOne pool, split again each time into a reference and a window.\n\n",
         markdown(
             ["rows a side", "checks", "drift", "95 % interval", "warning", "seconds a check"],
             [

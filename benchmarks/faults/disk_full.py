@@ -1,4 +1,4 @@
-"""The disk of the journal is full under load: a small file system of its own, filled by a file.
+"""The disk of the journal is full under load: a small file system for it alone, filled by a file.
 
 While Postgres takes rows the journal is not needed; while Postgres is away rows have to wait in memory.
 """
@@ -33,12 +33,12 @@ class SmallDisk:
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(self.folder)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-            said = "" if done.returncode == 0 else done.stderr.strip() or f"mount ended with {done.returncode}"
+            reason = "" if done.returncode == 0 else done.stderr.strip() or f"mount ended with {done.returncode}"
         except OSError as error:
-            said = str(error)
-        if said:
+            reason = str(error)
+        if reason:
             self.folder.rmdir()
-            raise NoSmallDisk(said.splitlines()[0])
+            raise NoSmallDisk(reason.splitlines()[0])
         return self
 
     def fill(self) -> None:

@@ -19,7 +19,7 @@ from disk_full import NoSmallDisk, disk_full
 from harness import machine, read_texts, save
 from kit.postgres import Postgres
 from scene import Scene, console
-from server_ended import POSTGRES, flush_seconds, killed, told_to_end
+from server_ended import POSTGRES, flush_seconds, killed, terminated
 
 from model_release import ReleaseStore
 from prediction_log.ingest.writer import HELD_SECONDS
@@ -41,7 +41,7 @@ def measure(scene: Scene, options: argparse.Namespace) -> dict[str, Any]:
         "postgres_stopped": _measured(database_gone, scene, options.seconds),
         "disk_full": _measured(disk_full, scene, options.full_seconds, "there"),
         "disk_full_postgres_stopped": _measured(disk_full, scene, options.full_seconds, "away"),
-        "server_sigterm": _measured(told_to_end, scene),
+        "server_sigterm": _measured(terminated, scene),
         "server_killed": {state: _measured(killed, scene, options.kills, state) for state in POSTGRES},
     }
 

@@ -1,6 +1,6 @@
-"""What the faults share: a release, a real Postgres, clients that keep what they were answered, the account of it.
+"""The scene that the faults share: a release, a real Postgres, clients that keep their answers, and the tally of them.
 
-Every answered prediction returns its id. After a fault each id must stand in the log exactly once.
+Every answered prediction returns its id. After a fault the log must hold each id exactly once.
 """
 
 import random
@@ -73,7 +73,7 @@ class Scene:
 
 @dataclass
 class Tally:
-    """What the clients saw: ids answered, with the moment of each; failures; calls refused before they were taken.
+    """The clients' record: ids answered, with the moment of each; failures; calls refused before they were taken.
 
     Moments are `time.monotonic()`.
     """
@@ -102,13 +102,13 @@ def _client(
             answer = client.predict([rng.choice(texts)])[0]
             tally.answered[str(answer.prediction_id)] = time.monotonic()
         except ServerAnswer as error:
-            said = str(error)
+            message = str(error)
             # A closed port or a 503 of a server that drains: nothing was taken, a client goes to the next replica.
-            if "no server answers" in said or "UNAVAILABLE" in said or "503" in said:
+            if "no server answers" in message or "UNAVAILABLE" in message or "503" in message:
                 tally.refused += 1
                 time.sleep(0.05)
             else:
-                tally.failed.append((time.monotonic(), said))
+                tally.failed.append((time.monotonic(), message))
         tally.slowest_ms = max(tally.slowest_ms, (time.monotonic() - started) * 1000)
     client.close()
 
@@ -168,7 +168,7 @@ def wait_until(happened: Callable[[], bool], what: str, seconds: float = SETTLE_
 
 
 def settle(server: ServerProcess) -> None:
-    """Wait until the server holds no row any more, in memory or in its journal."""
+    """Wait until the server no longer holds a row, in memory or in its journal."""
 
     def settled() -> bool:
         gauges = log_gauges(server)
@@ -193,5 +193,5 @@ def account(tally: Tally, ids: list[str]) -> dict[str, Any]:
         "rows_lost": len(tally.answered.keys() - set(ids)),
         "rows_twice": len(ids) - len(set(ids)),
         "slowest_answer_ms": round(tally.slowest_ms),
-        "first_failures": [said for _, said in tally.failed[:3]],
+        "first_failures": [message for _, message in tally.failed[:3]],
     }

@@ -1,4 +1,4 @@
-"""The server ends under load: told to (SIGTERM), or killed (SIGKILL) with Postgres there, away, or frozen.
+"""The server ends under load: by SIGTERM, or killed (SIGKILL) with Postgres present, gone, or frozen.
 
 A killed process loses what only its memory held. Each lost row has an age: how long before the kill it was answered.
 With Postgres away that is also a matter of the disk: while the journal syncs some rows, the next ones wait.
@@ -43,10 +43,10 @@ class SyncWatch(Sampler):
             self.slowest_ms = max(self.slowest_ms, (time.monotonic() - started) * 1000)
 
 
-def told_to_end(scene: Scene) -> dict[str, Any]:
+def terminated(scene: Scene) -> dict[str, Any]:
     """Rows lost when a server gets SIGTERM."""
     url = scene.database()
-    with scene.server(url, "told-to-end") as server, scene.load(server) as tally:
+    with scene.server(url, "terminated") as server, scene.load(server) as tally:
         time.sleep(LOAD_SECONDS)
         console.print("SIGTERM to the server under load")
         started = time.monotonic()
@@ -56,7 +56,7 @@ def told_to_end(scene: Scene) -> dict[str, Any]:
 
 
 def _kill(scene: Scene, url: str, name: str, before: Callable[[], None]) -> tuple[Tally, float]:
-    """What the clients saw of a server that is killed, and the moment of the kill."""
+    """Kill a server; return its clients' tally and the moment of the kill."""
     with scene.server(url, name) as server, scene.load(server) as tally:
         time.sleep(LOAD_SECONDS)
         before()

@@ -52,7 +52,7 @@ def build_there(checkout: Path, texts: Path, work: Path, base: str) -> None:
 
 
 def recipe_of(checkout: Path, side: str, here: Setting) -> Recipe:
-    """The checkout's server with a log of its own, whose tables the server makes itself."""
+    """The checkout's server with its own log, whose tables the server makes itself."""
     work = (here.runs / side).absolute()
     made = ours(here.model, work, DATABASE_URL=f"sqlite:///{work}/{side}.db", PYTHONPATH=str(checkout))
     model_dir = str(here.model.model_dir.absolute())

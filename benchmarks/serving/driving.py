@@ -20,7 +20,7 @@ LATE_PROBE_SECONDS = 1.0  # a kubelet's own limit, unless a probe sets another
 
 @dataclass
 class Seen:
-    """What a generator saw in one run, or in several of the same kind put together.
+    """A generator's record of one run, or of several of the same kind together.
 
     Attributes:
         outcomes: (index of the text, latency in seconds, status) of each request of the window.
@@ -50,7 +50,7 @@ class Seen:
 
 
 def drive(recipe: Recipe, load: Load, seconds: float, **plan: Any) -> Seen:
-    """Run the generator in a process of its own; `plan` holds more fields of `load.Plan`."""
+    """Run the generator in a separate process; `plan` holds more fields of `load.Plan`."""
     plan = {
         "port": recipe.port,
         "path": INFER,

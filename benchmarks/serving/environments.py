@@ -1,4 +1,4 @@
-"""Environments of the peers: each in a virtual environment of its own, made once and kept until its packages change."""
+"""Environments of the peers: each in a separate virtual environment, made once and kept until its packages change."""
 
 import os
 import subprocess
@@ -45,8 +45,8 @@ def make(name: str, folder: Path, requirements: Sequence[str] | None = None) -> 
 def _run(name: str, command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise Skipped(f"{name}: its environment cannot be made: {said[-1] if said else command[:4]}")
+        output = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise Skipped(f"{name}: its environment cannot be made: {output[-1] if output else command[:4]}")
 
 
 def thread_settings(threads: int = 0) -> dict[str, str]:

@@ -58,7 +58,7 @@ async def _one(port: int, head: bytes, size: int, outcomes: Counter[str]) -> Non
         reader, writer = await _connect(port)
         outcome = "held"
         writer.write(head)
-        with contextlib.suppress(ConnectionError):  # an answer may stand before the reset
+        with contextlib.suppress(ConnectionError):  # an answer may arrive before the reset
             await _send(writer, size)
         outcome = await _ended(reader)
     except ConnectionError:

@@ -55,7 +55,7 @@ class FullSize:
 
     @property
     def model_dir(self) -> Path:
-        """What a predictor of int8 loads: `serving/` where that is the default variant, else the root."""
+        """The folder that a predictor of int8 loads: `serving/` where that is the default variant, else the root."""
         return self.root / "serving" if self.manifest.default_variant == INT8 else self.root
 
     def operations(self, tokens: int) -> int:

@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 
 def engine_rows(here: Setting, options: argparse.Namespace) -> list[Row]:
-    """What `gpu_engine` measures in a process of its own, row by row as it comes."""
+    """Yield the rows that `gpu_engine` measures in a separate process, as they come."""
     plan = gpu_engine.Plan(
         model_dir=str(here.model.root),
         device=options.device,

@@ -2,7 +2,7 @@
 
     python benchmarks/serving/gpu_engine.py < plan.json > outcome.json
 
-It runs in a process of its own, so that the card's memory is free again for a server. All ways lie in it at once and
+It runs in a separate process, so that the card's memory is free again for a server. All ways lie in it at once and
 take turns by rounds, each beginning with another, so that a card that warms up and clocks down slows all of them. What
 is timed is `Engine.forward`: padding, copies to the card and back, and the wait for the answer, as a server pays them.
 """
@@ -43,7 +43,7 @@ COMPARED = 16  # texts of each load
 
 @dataclass
 class Plan:
-    """What to measure.
+    """Plan of a measurement.
 
     Attributes:
         model_dir: the release's root.
@@ -66,7 +66,7 @@ class Plan:
 
 
 def card(device: torch.device) -> dict[str, Any] | None:
-    """What a figure depends on of the card; None on a CPU."""
+    """Properties of the card that a figure depends on; None on a CPU."""
     if device.type != "cuda":
         return None
     found = torch.cuda.get_device_properties(device)

@@ -3,10 +3,10 @@
     python benchmarks/serving/http_parsers.py
 
 Uvicorn's class on h11, its class on httptools, and ours (`sentiment_common/http`), each on asyncio's loop and on
-uvloop. All six servers run at once, each in a process of its own (`parser_app.py`). One of them is asked at a time, by
-one client with a blocking socket on one connection. A round asks every server, and each round begins with another one.
-The CPU time is the server's own, user and system. The kernel counts it in hundredths of a second, so a round has
-thousands of requests.
+uvloop. All six servers run at once, each in a separate process (`parser_app.py`). One of them receives requests at a
+time, from one client with a blocking socket on one connection. A round asks every server, and each round begins with
+another one. The CPU time is the server's own, user and system. The kernel counts it in hundredths of a second, so a
+round has thousands of requests.
 """
 
 import argparse

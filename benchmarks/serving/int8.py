@@ -43,7 +43,7 @@ def answers(scorer: Scorer, texts: list[str]) -> np.ndarray:
 
 
 def here(release: Path, texts: list[str]) -> dict[str, Any]:
-    """What this processor answers: the largest difference from the golden answers, and P(positive) of the texts."""
+    """This processor's answers: the largest difference from the golden answers, and P(positive) of the texts."""
     scorer = Scorer.load(release, variant=INT8)
     golden = read_golden(release / "serving/golden.json")
     difference = replay(scorer, golden, tolerance=1.0)
@@ -54,7 +54,7 @@ def emulated(cpu: str, release: Path, texts: list[str]) -> dict[str, Any]:
     """`here` in a process that believes to run on QEMU's model `cpu`.
 
     Raises:
-        CalledProcessError: it failed; what it said stands on stderr.
+        CalledProcessError: it failed; its output is on stderr.
     """
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "texts.json"
@@ -96,13 +96,13 @@ def other_cpus(cpus: list[str], release: Path, texts: list[str], threshold: floa
     found = []
     for cpu in cpus:
         console.print(f"{len(texts)} texts and the golden ones as on {cpu}")
-        said = emulated(cpu, release, texts)
-        theirs = np.array(said["probabilities"])
+        answers = emulated(cpu, release, texts)
+        theirs = np.array(answers["probabilities"])
         found.append(
             {
                 "cpu": cpu,
                 "texts": len(texts),
-                "golden_difference": round(said["golden_difference"], 4),
+                "golden_difference": round(answers["golden_difference"], 4),
                 "largest_difference": round(float(np.abs(theirs - mine).max()), 4),
                 "mean_difference": round(float(np.abs(theirs - mine).mean()), 5),
                 "other_labels": int(np.sum((theirs >= threshold) != (mine >= threshold))),

@@ -2,11 +2,11 @@
 
     python benchmarks/serving/load.py < plan.json > outcome.json
 
-It shares the machine's cores with the server, so a request costs it some tens of microseconds and no thread. It tells
-the share of a core that it took, and in the open loop how late it sent. Closed loop: each connection sends its next
-request when it has its answer. Open loop: requests come at random times (Poisson) whatever the server does; latency
-counts from the time at which a request was to be sent, so a server that stalls cannot hide it. Probes are a kubelet's:
-a new connection each.
+It shares the machine's cores with the server, so a request costs it some tens of microseconds and no thread. It
+reports the share of a core that it took, and in the open loop how late it sent. Closed loop: each connection sends
+its next request when it has its answer. Open loop: requests come at random times (Poisson) whatever the server does;
+latency counts from the time at which a request was to be sent, so a server that stalls cannot hide it. Probes are a
+kubelet's: a new connection each.
 """
 
 import json
@@ -20,7 +20,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-GONE, TIMED_OUT, NO_ROOM = 0, -1, -2  # what stands in place of an HTTP status
+GONE, TIMED_OUT, NO_ROOM = 0, -1, -2  # in place of an HTTP status
 READ_BYTES = 1 << 16
 IDLE_SECONDS = 0.05
 RETRY_SECONDS = 0.05
@@ -28,11 +28,11 @@ RETRY_SECONDS = 0.05
 
 @dataclass
 class Plan:
-    """What to do; times in seconds.
+    """Plan of a run; times in seconds.
 
     Attributes:
         bodies: bodies of POST requests to `path`, sent in this order, again from the first when they are used up.
-        expect: what stands in the body of every right answer.
+        expect: text that the body of every right answer contains.
         clients: connections of the closed loop; 0 for the open loop.
         rate: requests a second of the open loop.
         warm: how long the load runs before anything counts.
@@ -101,7 +101,7 @@ def receive(connection: socket.socket) -> tuple[int, bytes, float]:
 
 
 class _Connection:
-    """A socket, the request that is under way on it and what has come of its answer."""
+    """A socket, the request in progress on it and the received part of its answer."""
 
     __slots__ = ("body", "closing", "due", "inbox", "index", "outbox", "probe", "sock")
 

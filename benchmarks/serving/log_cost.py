@@ -1,4 +1,4 @@
-"""What the prediction log costs: requests/s and p95 with and without it, in pairs, and a row's CPU time by place.
+"""The prediction log's cost: requests/s and p95 with and without it, in pairs, and a row's CPU time by place.
 
     python benchmarks/serving/log_cost.py --texts reviews.csv.gz
 
@@ -139,13 +139,13 @@ def rows_per_second(url: str, spill: Path, texts: list[str], rows: int) -> dict[
         time.sleep(0.002)
     seconds = time.perf_counter() - started
     writer.close()
-    told = writer.stats()
+    stats = writer.stats()
     return {
         "rows": rows,
         "mean_text_bytes": round(float(np.mean([len(text.encode()) for text in texts]))),
         "rows_per_second": round(rows / seconds),
-        "spilled": told.spilled,
-        "lost": told.lost,
+        "spilled": stats.spilled,
+        "lost": stats.lost,
     }
 
 

@@ -1,4 +1,4 @@
-"""What one client waits for beyond the bare forward pass of its text.
+"""The time that one client waits beyond the bare forward pass of its text.
 
     python benchmarks/serving/one_client.py --texts reviews.csv.gz
 

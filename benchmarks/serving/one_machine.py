@@ -59,9 +59,9 @@ def _client(
     while (start := time.perf_counter()) < end:
         connection.request("POST", INFER, rng.choice(bodies), {"Content-Type": "application/json"})
         response = connection.getresponse()
-        said = response.read()
+        body = response.read()
         if response.status != 200:
-            failed.append(f"{response.status} {said[:200]!r}")
+            failed.append(f"{response.status} {body[:200]!r}")
         latencies.append(time.perf_counter() - start)
 
 

@@ -1,8 +1,8 @@
-"""What no server can exceed here: the bare int8 engine in a loop on the same texts, and the machine's int8 peak.
+"""Limits that no server can exceed here: the bare int8 engine in a loop on the same texts, and the machine's int8 peak.
 
     python benchmarks/serving/roofline.py < plan.json > outcome.json
 
-It runs in a process of its own, as a server would, with the same engine threads. The bare loop is told the texts as
+It runs in a separate process, as a server would, with the same engine threads. The bare loop gets the texts as
 tokens and answers nobody: `length_batches` puts all of them in batches of near-equal length under the server's token
 budget, and once more in batches of at most as many texts as there are clients. A server whose clients each wait for an
 answer never sees more at a time, so that is its own bound; the other is the machine's.
@@ -34,7 +34,7 @@ PEAK_SECONDS = 1.0
 
 @dataclass
 class Plan:
-    """What to measure: each load's texts, for `seconds` in batches of each kind and `seconds` one at a time."""
+    """Plan of a measurement: each load's texts, for `seconds` in batches of each kind and `seconds` one at a time."""
 
     model_dir: str
     variant: str

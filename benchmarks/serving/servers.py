@@ -1,8 +1,8 @@
-"""The servers that are measured side by side, each started with one call and asked over V2 REST.
+"""The servers that are measured side by side, each started with one call and queried over V2 REST.
 
-Peers run as their documentation starts them, with every core that we have. Those on PyPI get an environment of their
-own (`environments`). KServe's huggingfaceserver is not on PyPI: HUGGINGFACESERVER_DIR names a virtual environment in
-which `python -m huggingfaceserver` runs. A peer that cannot be had is left out, and the run says why in one line.
+Peers run as their documentation starts them, with every core that we have. Peers on PyPI get separate
+environments (`environments`). KServe's huggingfaceserver is not on PyPI: HUGGINGFACESERVER_DIR names a virtual
+environment in which `python -m huggingfaceserver` runs. An unavailable peer is left out, with the reason in one line.
 """
 
 import contextlib
@@ -82,8 +82,8 @@ class Running:
         url = f"http://127.0.0.1:{self.recipe.port}{self.recipe.ready_path}"
         while time.perf_counter() < end:
             if self.process.poll() is not None:
-                said = self.log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-                raise Skipped(f"{self.recipe.name}: ended with {self.process.returncode}: {said[-1][:200]}")
+                lines = self.log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+                raise Skipped(f"{self.recipe.name}: ended with {self.process.returncode}: {lines[-1][:200]}")
             try:
                 with urllib.request.urlopen(url, timeout=1) as answer:
                     if answer.status == 200:
@@ -248,7 +248,7 @@ def start(name: str, model: FullSize, work: Path) -> Running:
 
 
 def startable(names: Sequence[str], model: FullSize, work: Path) -> tuple[list[str], dict[str, str]]:
-    """Those of `names` that start here, after one start of each; and why the others do not."""
+    """Start each of `names` once; return the names that start here, and why the others do not."""
     good, skipped = [], {}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""What the serving benchmarks have in common: their options, the release and the loads made from these."""
+"""Common parts of the serving benchmarks: their options, the release and the loads made from these."""
 
 import argparse
 import shutil

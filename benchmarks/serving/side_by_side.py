@@ -7,7 +7,7 @@ The peers are vanilla transformers, MLServer and KServe's huggingfaceserver.
 Full DistilBERT size, random weights, V2 REST, one text a request. Each round starts one server after the other, in an
 order that turns from round to round, so that the machine's drift falls on all; the bare int8 engine and the machine's
 int8 peak take their turn like a server. Nothing else may run on the machine. The load generator's own share of a core
-stands beside each figure. The open loop follows: each server is sent three times what it answered of the mix.
+is beside each figure. The open loop follows: each server is sent three times what it answered of the mix.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Key = tuple[str, str, int]  # server, load, clients
 
 
 def bare_engine(model: FullSize, loads: Sequence[Load], clients: list[int], seconds: float) -> dict[str, Any]:
-    """`roofline.measure` in a process of its own, with the server's own threads and token budget."""
+    """`roofline.measure` in a separate process, with the server's own threads and token budget."""
     budget = int(ServerSettings.model_fields["max_batch_tokens"].default)
     texts = {load.name: load.texts for load in loads}
     plan = roofline.Plan(str(model.model_dir), INT8, budget, seconds, texts, clients)

@@ -1,8 +1,8 @@
-"""What a user first writes: a transformers pipeline behind FastAPI, here with V2's request and answer.
+"""A user's first server: a transformers pipeline behind FastAPI, here with V2's request and answer.
 
     MODEL_DIR=folder PORT=8000 python benchmarks/serving/vanilla_app.py
 
-It runs in an environment of its own and imports nothing of ours. A plain `def` handler runs in FastAPI's pool of
+It runs in a separate environment and imports nothing of ours. A plain `def` handler runs in FastAPI's pool of
 threads, so that the event loop is free for probes.
 """
 

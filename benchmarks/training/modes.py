@@ -3,7 +3,7 @@
     python benchmarks/training/modes.py --mode quick --train train.csv.gz --test test.csv.gz --base minilm
 
 Runs `sentiment train` as a user does (own process), promotes the release, and reads the figures from its manifest.
-With `--release ID` it reads those of a release that is there already, of a demo on one's own rows, say.
+With `--release ID` it reads those of an existing release, for example of a demo on your rows.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 
 Both start from the same weights and take the same rows, in turns within one process. Ours: rows of like length
 together, padded to the longest, bf16 where the CPU has it. Stock: rows as they come, each padded to 512 tokens, fp32.
-With --rows both are also trained on that many rows with the same settings, end with their last weights, and are asked
+With --rows both are also trained on that many rows with the same settings, end with their last weights, and answer
 the same test rows. Stock needs the package `accelerate`.
 """
 
@@ -47,7 +47,7 @@ class Timing:
 
 
 def recipe(base: Base, epochs: int, seed: int) -> Recipe:
-    """What both sides train with; stock takes the same numbers."""
+    """Settings of both sides; stock takes the same numbers."""
     return Recipe(
         epochs=epochs,
         batch_size=BATCH,
@@ -183,7 +183,7 @@ def measure_accuracy(base: Base, train: Rows, test: Rows, arguments: argparse.Na
 
 
 def _side(name: str, trained: list[tuple[Any, list[float]]], asked: TokenisedRows, bf16: bool) -> dict[str, Any]:
-    """Means over the seeds; the accuracies of each, since one training of so few steps tells little."""
+    """Means over the seeds; the accuracies of each, since one training of so few steps shows little."""
     accuracies = [validate(model, asked, bf16).accuracy for model, _ in trained]
     return {
         "side": name,

@@ -8,7 +8,7 @@ from functools import partial
 
 from sentiment_cli.errors import first_line
 
-LIMIT_SECONDS = 60.0  # the services have shorter limits of their own; this one catches a hang
+LIMIT_SECONDS = 60.0  # the services have shorter limits; this one catches a hang
 
 
 class State(StrEnum):

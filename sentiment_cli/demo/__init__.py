@@ -1,1 +1,1 @@
-"""The whole loop on one machine: each program is a process of its own, as in production."""
+"""The whole loop on one machine: each program is a separate process, as in production."""

@@ -147,7 +147,7 @@ def training_environment(settings: DemoSettings, folder: Path) -> dict[str, str]
 
 
 def train(settings: DemoSettings, place: Place, record: DemoRecord, stage: Stage) -> None:
-    """Train in a process of its own, then read the published release from the store."""
+    """Train in a separate process, then read the published release from the store."""
     from model_release import ReleaseStore
 
     environment = place.environment | training_environment(settings, place.folder)
@@ -267,7 +267,7 @@ def expectations(record: DemoRecord) -> list[Expectation]:
             f"{record.rows_logged} rows, {record.texts_sent} texts",
         ),
         Expectation(
-            "traffic of its own kind raises no alarm", verdicts.get("like") in {"stable", "warning"}, verdicts["like"]
+            "traffic of the same kind raises no alarm", verdicts.get("like") in {"stable", "warning"}, verdicts["like"]
         ),
         Expectation("foreign traffic is detected", verdicts.get("foreign") == "drift", verdicts["foreign"]),
     ]

@@ -51,7 +51,7 @@ class DemoSettings(Settings):
 
     @field_validator("train_data", "test_data", mode="before")
     @classmethod
-    def _blank_is_none(cls, value: object) -> object:
+    def _blank_as_missing(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ TITLES = {
     "promote": "promote it to champion",
     "serve": "start the server",
     "agree": "ask by REST JSON, REST binary, gRPC, /predict",
-    "like": "send traffic of its own kind",
+    "like": "send traffic of the same kind",
     "foreign": "send foreign traffic",
     "log": "count the prediction log",
     "drift-like": "check drift on its own kind",

@@ -35,7 +35,7 @@ def _watch(programs: "dict[str, subprocess.Popen[str]]", server: HttpServer, end
 
 
 def _first_end(programs: "dict[str, subprocess.Popen[str]]") -> int:
-    """Print and return the exit code of a program that ended by itself; 0 while all run."""
+    """Print and return the exit code of a program that ended without a signal from here; 0 while all run."""
     for name, program in programs.items():
         code = program.poll()
         if code is not None:

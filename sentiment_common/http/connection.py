@@ -94,7 +94,7 @@ class Connection(RequestParser, asyncio.Protocol):
         self._parser = None  # type: ignore[assignment]  # it refers to this object
 
     def eof_received(self) -> bool:
-        """Go on for a client that sent its request and ended its sending side at once; any other has left."""
+        """Answer a client that sent its request and then closed its sending side; any other client has left."""
         if self._ending or self._running is None or self._reading is not Reading.NOTHING or self._secure:
             return False
         if self.door.is_past(self._completed_at):

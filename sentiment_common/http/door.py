@@ -44,7 +44,7 @@ class Door:
         self, limits: HttpLimits, on_refusal: Callable[[int], None] = lambda _: None, origins: Collection[str] = ()
     ) -> None:
         self.limits = limits
-        self.on_refusal = on_refusal  # takes the status of each answer that the HTTP layer gives by itself
+        self.on_refusal = on_refusal  # receives the status of each answer that comes from the HTTP layer
         self.origins = origins  # whose pages may read answers; `*` for all
         self.guests: set[Guest] = set()
         self.refused: set[Guest] = set()  # over the limit, until their refusal has arrived

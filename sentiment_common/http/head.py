@@ -34,7 +34,7 @@ def framing(version: str, fields: Fields) -> Framing:
         if name == b"host":
             hosts += 1
             if not _HOST.fullmatch(value):
-                raise Refusal(400, "Host is not a host name with an optional port; send the name that was asked")
+                raise Refusal(400, "Host is not a host name with an optional port; send the name in the URL")
         elif name == b"content-length":
             length = int(value)  # the parser lets only one through, of digits
         elif name == b"transfer-encoding":
@@ -77,7 +77,7 @@ def split_target(target: bytes) -> tuple[str, bytes, bytes]:
     """Path, path as sent, and query of a request's target in origin, absolute or asterisk form.
 
     Raises:
-        Refusal: the target is none of these.
+        Refusal: the target has another form.
     """
     if target[:1] == b"/" and b"#" not in target:
         raw, _, query = target.partition(b"?")

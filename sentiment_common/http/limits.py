@@ -16,7 +16,7 @@ class HttpLimits:
     head_time: float = 20.0
     body_time: float = 60.0
     body: int = 8 << 20
-    """One request body, which the application checks; here it decides what is said of a body that cannot fit."""
+    """One request body, which the application checks; here it selects the refusal of a body that cannot fit."""
     bodies: int = 64 << 20
     """All request bodies in memory at once."""
     streams: bool = False

@@ -1,11 +1,11 @@
-"""Answers that the HTTP layer gives by itself: JSON like every other error, and the connection ends with them."""
+"""Answers of the HTTP layer: JSON like every other error; the connection closes after each."""
 
 import http
 import json
 from collections.abc import Collection, Iterable
 
 JSON = b"application/json"
-INTERNAL = "internal error; the server's log says more"  # what a client is told of a fault of ours
+INTERNAL = "internal error; the server's log says more"  # a client's answer after a bug here
 NO_MEMORY = "the bodies of other requests fill the memory that there is for them; send it again later"
 
 

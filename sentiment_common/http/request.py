@@ -1,4 +1,4 @@
-"""What an application may ask about its request beyond ASGI; under another server the answers are neutral."""
+"""Facts about a request beyond ASGI; neutral values under another server."""
 
 import time
 from collections.abc import MutableMapping
@@ -28,7 +28,7 @@ def refusal(scope: Scope) -> Refusal | None:
 
 
 def claim(scope: Scope, size: int) -> bool:
-    """Count bytes of memory that the body took beyond those received; False where there is none left for them.
+    """Count bytes of memory that the body took beyond those received; False if no memory is left for them.
 
     They are given back with the end of the request. Any thread may claim.
     """

@@ -1,4 +1,4 @@
-"""Routing that every server of ours shares: HEAD wherever GET is, no redirects, and JSON for what is not there."""
+"""Routing of all our servers: HEAD wherever GET is, no redirects, and JSON for unknown paths and methods."""
 
 import json
 from http import HTTPStatus
@@ -36,7 +36,7 @@ class CanonicalPaths:
 
 
 class HeadAsGet:
-    """Answer HEAD with the headers of GET, for applications that do not do so by themselves."""
+    """Answer HEAD with the headers of GET, for applications that do not do so."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -58,7 +58,7 @@ def allowed(methods: str) -> str:
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
-    """`{"error": "..."}` that names the method and the path, for a path or a method that is not there."""
+    """`{"error": "..."}` that names the method and the path, for an unknown path or method."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     headers = dict(getattr(error, "headers", None) or {})
     reason = _REASONS.get(status, HTTPStatus(status).phrase)

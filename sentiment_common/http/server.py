@@ -68,7 +68,7 @@ class HttpServer(uvicorn.Server):
         """
         Args:
             signals: whether SIGTERM and SIGINT are uvicorn's.
-            on_refusal: takes the status of each answer that the HTTP layer gives by itself.
+            on_refusal: receives the status of each answer that comes from the HTTP layer.
             origins: origins whose pages may read those answers (CORS).
         """
         connections = fit_connections(max_connections=limits.connections)["max_connections"]

@@ -12,8 +12,8 @@ class HttpSettings(Settings):
     """How long an idle HTTP connection stays open. Longer than the load balancer in front keeps its own: 60 s for AWS's
     ALB, 600 s for Google Cloud's; a shorter time gives 502 there."""
     connection_age_seconds: float = Field(300.0, ge=0, le=604_800)
-    """After this time, give or take a tenth, a client is asked to connect again, so that clients reach new replicas;
-    0 for never. REST says it with `Connection: close` on an answer, gRPC with GOAWAY."""
+    """After this time, give or take a tenth, the server asks a client to connect again, so that clients reach new
+    replicas; 0 for never. REST does so by `Connection: close` on an answer, gRPC by GOAWAY."""
     max_connections: int = Field(1000, ge=16, le=100_000)
     """HTTP connections at once. One more closes the connection that has been idle longest; where none is idle, it gets
     503."""

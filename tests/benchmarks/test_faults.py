@@ -88,7 +88,7 @@ def test_the_table_shows_every_fault_and_what_was_left_out(module) -> None:
         "server_killed": {"there": killed(module), "away": killed(module)},
     }
     shown = module("tables").faults(document)
-    assert "| 4 clients | Postgres gone for 30 s | server told to end |" in shown
+    assert "| 4 clients | Postgres gone for 30 s | server ended by SIGTERM |" in shown
     assert "| rows twice | 1 | 1 |" in shown
     assert shown.count("Left out: no mount.") == 1
     assert "| oldest lost row, ms before the kill | 100 | 100 |" in shown

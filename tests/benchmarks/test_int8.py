@@ -64,7 +64,7 @@ def test_it_compares_all_texts_and_asks_the_other_processor(tmp_path: Path, monk
     assert "| texts | 200 |" in shown and shown.count("| 7 |") == 2
 
 
-def test_differences_are_told_in_probability_and_labels(monkeypatch, tmp_path: Path) -> None:
+def test_differences_are_reported_in_probability_and_labels(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     program = serving_module("int8")
     given = {"golden_difference": 0.0, "probabilities": [0.2, 0.49, 0.9, 0.6]}

@@ -34,9 +34,9 @@ def test_an_answer_in_pieces_is_one_answer():
     assert {status for _, _, status in seen["outcomes"]} == {200}
 
 
-def test_refusals_errors_and_answers_without_outputs_are_told_apart():
-    said = [http(200), http(503), http(200, b'{"error":"x"}'), http(500, b"oh")]
-    with server(lambda number, _: [said[number % 4]]) as port:
+def test_refusals_errors_and_answers_without_outputs_are_counted_apart():
+    answers = [http(200), http(503), http(200, b'{"error":"x"}'), http(500, b"oh")]
+    with server(lambda number, _: [answers[number % 4]]) as port:
         seen = run(port, clients=1)
     assert {status for _, _, status in seen["outcomes"]} == {200, 503, load.GONE, 500}
     assert len(seen["first_failures"]) == 3
@@ -91,7 +91,7 @@ def test_requests_that_are_never_answered_time_out():
     assert all(latency >= 0.1 for _, latency, status in seen["outcomes"] if status == load.TIMED_OUT)
 
 
-def test_probes_have_connections_of_their_own_and_are_counted_apart():
+def test_probes_have_separate_connections_and_are_counted_apart():
     with server(lambda *_: [http(200)]) as port:
         seen = run(port, clients=1, probe_every=0.05)
     assert len(seen["probes"]) >= 3

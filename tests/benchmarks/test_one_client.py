@@ -1,4 +1,4 @@
-"""One client's turns: which text each latency belongs to, and what is told of a turn."""
+"""One client's turns: which text each latency belongs to, and a turn's figures."""
 
 import importlib
 import time
@@ -34,7 +34,7 @@ class Engine:
         time.sleep(SECONDS[batch[0].ids[0]])
 
 
-def test_every_latency_is_that_of_its_own_text(one_client: Any) -> None:
+def test_every_latency_belongs_to_its_text(one_client: Any) -> None:
     def answer(_: int, body: bytes) -> list[bytes]:
         time.sleep(SECONDS[int(body)] + SERVED_SECONDS_MORE)
         return [http(200)]
@@ -58,7 +58,7 @@ def test_a_turn_counts_the_texts_that_both_sides_had(one_client: Any) -> None:
     assert (row["turns"], row["requests"], row["forward_pass_p50_ms"]) == (5, 20, 20.0)
 
 
-def test_a_failure_is_told(one_client: Any) -> None:
+def test_a_failure_is_reported(one_client: Any) -> None:
     with server(lambda *_: [http(503, b"busy")]) as port, pytest.raises(RuntimeError, match="12: 503 busy"):
         recipe = SimpleNamespace(port=port, body=lambda text: text)
         one_client.served_half(recipe, one_client.Load("12", ["1"], [1]), [0], 0.1)

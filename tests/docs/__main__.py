@@ -14,12 +14,12 @@ def is_run(fence: Fence) -> bool:
 
 
 def commands(fence: Fence) -> int:
-    """Commands in a fence: its lines but for comments, blank ones and those that go on a line; a Python fence is one."""
+    """Commands in a fence: its lines without comments, blank lines and continuation lines; a Python fence counts as one."""
     if fence.language == "python":
         return 1
     lines = [line.strip() for line in fence.code.splitlines()]
-    told = [line for line in lines if line and not line.startswith("#")]
-    return sum(1 for before, line in zip(["", *told], told, strict=False) if not before.endswith("\\"))
+    lines = [line for line in lines if line and not line.startswith("#")]
+    return sum(1 for before, line in zip(["", *lines], lines, strict=False) if not before.endswith("\\"))
 
 
 def summary(of: Iterable[Path]) -> str:
@@ -40,10 +40,10 @@ def table() -> str:
     """A line for each page, then the sum."""
     rows = ["commands  marked  page"]
     for page in pages():
-        told = [fence for fence in fences(page) if fence.runnable]
-        if told:
-            ran = sum(commands(fence) for fence in told if is_run(fence))
-            rows.append(f"{ran:8}  {sum(map(commands, told)) - ran:6}  {page.relative_to(ROOT)}")
+        runnable = [fence for fence in fences(page) if fence.runnable]
+        if runnable:
+            ran = sum(commands(fence) for fence in runnable if is_run(fence))
+            rows.append(f"{ran:8}  {sum(map(commands, runnable)) - ran:6}  {page.relative_to(ROOT)}")
     return "\n".join([*rows, summary(pages())])
 
 

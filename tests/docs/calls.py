@@ -1,4 +1,4 @@
-"""Programs that stand before the real ones on a page's PATH and record how each call ended.
+"""Programs that precede the real ones on a page's PATH and record how each call ended.
 
 The shell alone hides most failures: `curl -s` ends with 0 whatever the status, a pipe ends as its last command does,
 and `|| true` ends with 0.

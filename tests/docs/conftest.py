@@ -24,7 +24,7 @@ def triton_python() -> Path | None:
 
 @pytest.fixture(scope="session")
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Stand:
-    """Two releases of random weights, the second one champion; a log of its own kind of texts; rows to train on."""
+    """Two releases of random weights, the second one champion; a log of texts of the same kind; rows to train on."""
     from kit.drift_systems import System
 
     from model_release import ReleaseStore, Scorer

@@ -10,7 +10,7 @@ _ID = re.compile(r"^[0-9a-f-]{8,36}$")
 
 
 def differs(shown: str, language: str, printed: str) -> str | None:
-    """What is shown and was not printed; None where all was.
+    """The shown lines that were not printed; None if all were.
 
     Args:
         shown: the page's text. In `text`, `…` stands for anything, and a line of it alone for any lines; in `json` the

@@ -1,7 +1,7 @@
 """Fences of a Markdown page, and the marks on the line before them that say how they are run.
 
 <!-- needs: cluster -->     not run here, for want of what is named (several: with commas between); see REASONS
-<!-- background -->         does not end by itself: left running for the page's later fences
+<!-- background -->         keeps running: left in the background for the page's later fences
 <!-- exit: 1 -->            is expected to end with that code
 <!-- status: 400, 404 -->   its requests by curl are answered so, in this order; without the mark all are to be 2xx
 <!-- output -->             on a fence of `text` or `json`: what the fence above it prints
@@ -23,7 +23,7 @@ REASONS = {
     "node": "Node.js and the page's packages",
     "long": "more than about ten seconds",
     "own": "what only the reader has",
-    "tritonclient": "tritonclient's own environment",  # run where that is there
+    "tritonclient": "tritonclient's own environment",  # run where that exists
 }
 # What may not be run unmarked, since it would act on more than the page's own folder.
 OUTWARD = re.compile(
@@ -36,7 +36,7 @@ _OPEN = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<language>[^\s`{]*)")
 
 
 class BadMark(Exception):
-    """A fence whose mark, or language, is none that is known; the message names page, line and what would be right."""
+    """A fence with an unknown mark or language; the message names page, line and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def parse(page: Path, text: str) -> list[Fence]:
     """The fences of a page's text in their order.
 
     Raises:
-        BadMark: a fence cannot be told to be run or not.
+        BadMark: it is unclear whether to run a fence.
     """
     found, open_, before = [], None, ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -129,7 +129,7 @@ def _made(page: Path, one: _Open) -> Fence:
             return Fence(**vars(plain) | {"output": True})
         case _:
             raise BadMark(
-                f"{place}: the mark {marked['text']!r} is none of `needs: REASON` (of {', '.join(REASONS)}), "
+                f"{place}: the mark {marked['text']!r} is not one of `needs: REASON` (of {', '.join(REASONS)}), "
                 "`background`, `exit: CODE`, `status: STATUS`, or `output` on a fence of text or json"
             )
     if not plain.runnable:

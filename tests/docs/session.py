@@ -1,4 +1,4 @@
-"""One page's commands, run as a reader runs them: in one shell, from top to bottom, in a folder of their own."""
+"""One page's commands, run as a reader runs them: in one shell, from top to bottom, in a separate folder."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from .fences import ROOT, Fence
 PORTS = {8080: "HTTP_PORT", 8081: "GRPC_PORT", 8088: "PAGE_PORT", 8090: "MONITOR_PORT"}
 SECONDS = 150
 _PLACE = re.compile(r"\b(localhost|127\.0\.0\.1):(" + "|".join(map(str, PORTS)) + r")\b")
-# What a fence in the background has to answer before the page goes on.
+# Addresses that a background fence must answer before the page continues.
 _READY = {
     r"\bsentiment serve\b": (8080, "/v2/health/ready"),
     r"\bserve\b.*--ui\b": (8088, "/"),
@@ -33,7 +33,7 @@ _READY = {
 
 @dataclass(frozen=True)
 class Stand:
-    """What a page's commands find: a store of two releases, a log, rows.
+    """The surroundings of a page's commands: a store of two releases, a log, rows.
 
     Attributes:
         folder: its `var/`, `reviews.csv` and `held_out.csv` are copied for each page.
@@ -59,7 +59,7 @@ class Session:
         self._programs = self.folder / ".venv/bin"
         self._make_programs()
         shutil.copytree(stand.folder, self.folder, dirs_exist_ok=True)
-        (self.folder / "var/demo").symlink_to(".")  # the demo leaves the same names in a folder of its own
+        (self.folder / "var/demo").symlink_to(".")  # the demo leaves the same names in a separate folder
 
     def _make_programs(self) -> None:
         """An environment of the page's own: nothing can be installed into the real one, and its calls are recorded."""
@@ -74,7 +74,7 @@ class Session:
         (self._programs / "activate").write_text(f"PATH={shlex.quote(str(self._programs))}:$PATH\n", "utf-8")
 
     def environment(self) -> dict[str, str]:
-        """The reader's own, with this checkout's programs, quiet, on ports of their own, and kept from all else."""
+        """The reader's environment with this checkout's programs, quiet, on separate ports, and without anything else."""
         ports = {name: str(self._ports[port]) for port, name in PORTS.items()}
         fixed = {
             "PATH": f"{self._programs}:{os.environ['PATH']}",

@@ -77,7 +77,7 @@ def test_outputs_follow_commands(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_commands_name_what_is_there(name: str) -> None:
+def test_commands_name_existing_things(name: str) -> None:
     page, found = ROOT / name, []
     for fence in fences(page):
         if fence.runnable:
@@ -186,7 +186,7 @@ def test_calls_are_judged(made: list[Call], exit_code: int, statuses: tuple[int,
     assert unexpected(made, exit_code, statuses) == found
 
 
-def test_a_failing_command_is_told(session: Callable[[], Session]) -> None:
+def test_a_failing_command_is_reported(session: Callable[[], Session]) -> None:
     page = ROOT / "README.md"
     code = [
         Fence(page, 1, "sh", "A=x\n"),

@@ -17,10 +17,10 @@ def test_links_are_found() -> None:
     assert not {"l.md", "o.md"} & set(links(text))
 
 
-def test_broken_links_are_told() -> None:
+def test_broken_links_are_reported() -> None:
     text = "# X\n[a](#x) [b](#no) [c](nothing.md) [d](../../outside.md) [e](kubernetes.md#no) [f](https://x.example)"
-    told = [line.partition(":")[0] for line in broken(ROOT / "docs/eks.md", text)]
-    assert told == ["#no", "nothing.md", "../../outside.md", "kubernetes.md#no"]
+    reported = [line.partition(":")[0] for line in broken(ROOT / "docs/eks.md", text)]
+    assert reported == ["#no", "nothing.md", "../../outside.md", "kubernetes.md#no"]
 
 
 def test_anchors_are_the_forges() -> None:

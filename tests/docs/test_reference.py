@@ -43,7 +43,7 @@ def sources() -> Iterator[Path]:
 
 
 def variables_read() -> Iterator[tuple[str, str]]:
-    """(variable, file) of what is read from `environment()` by a name that stands in the code."""
+    """(variable, file) of what is read from `environment()` by a literal name."""
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name: ast.expr | None = None
@@ -57,13 +57,13 @@ def variables_read() -> Iterator[tuple[str, str]]:
                 yield name.value, str(path.relative_to(ROOT))
 
 
-def test_every_settings_class_is_told() -> None:
-    told = {one for section in settings_reference.SECTIONS for one in section.settings}
-    bases = {base.__name__ for one in told for base in one.__mro__ if issubclass(base, Settings)}
+def test_every_settings_class_is_documented() -> None:
+    documented = {one for section in settings_reference.SECTIONS for one in section.settings}
+    bases = {base.__name__ for one in documented for base in one.__mro__ if issubclass(base, Settings)}
     assert set(settings_classes()) == bases
 
 
-def test_every_variable_that_is_read_is_told() -> None:
+def test_every_variable_that_is_read_is_documented() -> None:
     found = dict(variables_read())
     assert {"KUBECONFIG", "HOSTNAME"} <= found.keys(), "the search finds nothing"
     assert {name: where for name, where in found.items() if name not in settings_reference.variables()} == {}
@@ -79,10 +79,10 @@ def variables_named() -> Iterator[tuple[str, str]]:
                     yield name, str(path.relative_to(ROOT))
 
 
-def test_every_variable_that_a_text_names_is_told() -> None:
-    found, told = dict(variables_named()), settings_reference.variables()
+def test_every_variable_that_a_text_names_is_documented() -> None:
+    found, documented = dict(variables_named()), settings_reference.variables()
     assert {"MLFLOW_TRACKING_TOKEN", "NO_PROXY", "PGHOST"} <= found.keys(), "the search finds nothing"
-    assert {name for name in found if not any(fnmatch.fnmatch(name, each) for each in told)} == set()
+    assert {name for name in found if not any(fnmatch.fnmatch(name, each) for each in documented)} == set()
 
 
 def metrics_declared() -> set[str]:
@@ -116,7 +116,7 @@ def test_a_setting_without_words_is_refused() -> None:
 
 
 def test_bounds_and_defaults_are_put_in_words() -> None:
-    class Told(Settings):
+    class Documented(Settings):
         count: int | None = Field(None, validation_alias="A_COUNT", gt=0, le=9000)
         """How
         many."""
@@ -127,7 +127,7 @@ def test_bounds_and_defaults_are_put_in_words() -> None:
         needed: bool
         """Whether."""
 
-    rows = list(settings_reference.rows_of(Told))
+    rows = list(settings_reference.rows_of(Documented))
     assert [tuple(row) for row in rows] == [
         ("A_COUNT", "whole number, > 0, ≤ 9,000", "", "How many."),
         ("SHARE", "number, ≥ 0.01, < 1,000", "`0.5`", "Which part."),

@@ -32,7 +32,7 @@ def test_every_page_is_built(site: Path) -> None:
         assert (site / page).with_suffix(".html").is_file()
 
 
-def test_no_other_host_is_asked(site: Path) -> None:
+def test_no_other_host_is_contacted(site: Path) -> None:
     loaded = {found[0] for page in site.rglob("*.html") for found in _LOADED.finditer(page.read_text("utf-8"))}
     assert {tag for tag in loaded if 'rel="canonical"' not in tag} == set()
     for page in site.rglob("*.html"):

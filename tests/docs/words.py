@@ -1,4 +1,4 @@
-"""Commands that are not run: do they at least parse, and name what is there?"""
+"""Check commands that are not run: they must parse and name existing things."""
 
 import functools
 import re
@@ -34,7 +34,7 @@ def make_targets() -> frozenset[str]:
 
 
 def syntax_error(fence: Fence) -> str | None:
-    """What the shell, or Python, does not understand of a fence."""
+    """Return the syntax errors of the shell, or of Python, in a fence."""
     if fence.language == "python":
         try:
             compile(fence.code, fence.place, "exec")
@@ -57,7 +57,7 @@ def requests(code: str) -> list[str]:
 
 
 def problems(code: str) -> list[str]:
-    """What the commands of some shell code name that is not there."""
+    """Return the missing things that the commands of some shell code name."""
     return [problem for words in _calls(code) for problem in _wrong(words)]
 
 
@@ -69,7 +69,7 @@ def _calls(code: str) -> Iterator[list[str]]:
         lexer.whitespace_split, lexer.commenters = True, "#"
         try:
             words = list(lexer)
-        except ValueError:  # a quote that goes on in the next line: `bash -n` has looked at it
+        except ValueError:  # a quote that continues in the next line: `bash -n` has looked at it
             continue
         call: list[str] = []
         for before, word in zip(["", *words], [*words, ";"], strict=True):

@@ -35,8 +35,8 @@ def run(*command: str | Path, timeout: float = 600, stdin: str | None = None, ch
         [str(part) for part in command], cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=timeout
     )
     if check and done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
-        raise Failed(f"{' '.join(str(part) for part in command)} ended with {done.returncode}:\n{said}")
+        output = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
+        raise Failed(f"{' '.join(str(part) for part in command)} ended with {done.returncode}:\n{output}")
     return done.stdout
 
 
@@ -68,10 +68,10 @@ def objects(kind: str, selector: str = "") -> list[dict[str, Any]]:
 
 
 def wait_for(question: Callable[[], T | None], what: str, seconds: float = 300, every: float = 2) -> T:
-    """The first answer that is not None or False; a command that fails meanwhile is asked again.
+    """Return the first answer that is not None or False; a command that fails meanwhile is retried.
 
     Raises:
-        Failed: there was none in time; the last failure is named.
+        Failed: no such answer arrived in time; names the last failure.
     """
     last: Exception | None = None
     end = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""What is broken on purpose, and what a caller of the Service notices of it."""
+"""Faults made on purpose, and their effect on a caller of the Service."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def steady_load(seconds: float) -> Iterator[dict[str, Any]]:
         console.print(f"  {failure}")
     found.update(result)
     expected = before + int(result["rows"])
-    with suppress(Failed):  # told as lost rows below
+    with suppress(Failed):  # counted as lost rows below
         wait_for(lambda: predictions() >= expected, "the rows of every answer in Postgres", seconds=180)
     found["rows lost"] = expected - predictions()
     expect(found["failed"] == 0, f"{found['failed']} of {found['answered'] + found['failed']} requests failed")
@@ -141,9 +141,9 @@ def training_pod_deleted() -> dict[str, Any]:
     victim = _delete_once_trained(job)
     steps.job_completed(job, 1200)
     second = wait_for(lambda: (newest := steps.newest_release()) != first and newest, "a second release", 30)
-    said = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={job}", "--tail=-1")
-    expect("goes on after step" in said, f"{job} did not go on from a checkpoint:\n{said[-1000:]}")
+    log = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={job}", "--tail=-1")
+    expect("resumes after step" in log, f"{job} did not resume from a checkpoint:\n{log[-1000:]}")
     one, two = steps.weights_hash(first), steps.weights_hash(second)
     expect(one == two, f"weights differ: {one} undisturbed, {two} resumed")
     pods = [pod["metadata"]["name"] for pod in objects("pods", f"batch.kubernetes.io/job-name={job}")]
-    return {"killed": victim, "went on in": pods, "release": second, "weights": two[:16], "same as undisturbed": True}
+    return {"killed": victim, "resumed in": pods, "release": second, "weights": two[:16], "same as undisturbed": True}

@@ -43,7 +43,7 @@ def stack(account: Account) -> None:
 
 
 def under_load(account: Account) -> None:
-    """What a user of the Service notices of a promotion, a lost pod, a lost database, an upgrade: nothing."""
+    """A user of the Service notices nothing of a promotion, a lost pod, a lost database or an upgrade."""
     with account.step("Under load: a second release is promoted") as found:
         found.update(faults.promotion_under_load())
     with account.step("Under load: rollback") as found:

@@ -94,7 +94,7 @@ def _restricted(container: dict[str, Any]) -> dict[str, Any]:
 
 
 def _receiver() -> dict[str, Any]:
-    """What Alertmanager posts to, and the scripts of our pods."""
+    """Create the receiver of Alertmanager's posts, and the scripts of our pods."""
     scripts = {path.name: path.read_text("utf-8") for path in (HERE / "pods").glob("*.py")}
     labels = {"app": "e2e-receiver"}
     container = {
@@ -184,7 +184,7 @@ def promote(release: str) -> dict[str, Any]:
 
 
 def _rows_file() -> Path:
-    """What the run trains on."""
+    """Write the rows that the run trains on."""
     given = os.environ.get("TRAIN_DATA")
     return Path(given) if given else traffic.SAMPLES
 
@@ -195,7 +195,7 @@ def _predictor() -> str:
 
 
 def serve_and_log() -> dict[str, Any]:
-    """100 calls each way; every prediction id stands in the log; feedback is taken; the documented query answers."""
+    """100 calls each way; the log holds every prediction id; feedback is taken; the documented query answers."""
     (texts, labels), pod = traffic.rows_of(_rows_file(), 200), _predictor()
     with forwarded(pod, 8080) as rest, forwarded(pod, 8081) as rpc:
         ids = traffic.ask_rest(rest, texts[:100]) + traffic.ask_grpc(rpc, texts[100:])
@@ -208,9 +208,9 @@ def serve_and_log() -> dict[str, Any]:
         "WHERE predicted_at >= NOW() - INTERVAL '24 hours' GROUP BY hour"
     )
     expect(bool(hourly), "the hourly query of prediction_logs gives no row")
-    told = int(rows_of("SELECT count(*) FROM feedback")[0][0])
-    expect(told == len(ids), f"{told} of {len(ids)} labels stand in the log")
-    return {"answers": len(ids), "rows": len(ids), "labels": told, "confidence this hour": hourly[-1][2][:6]}
+    labels = int(rows_of("SELECT count(*) FROM feedback")[0][0])
+    expect(labels == len(ids), f"the log holds {labels} of {len(ids)} labels")
+    return {"answers": len(ids), "rows": len(ids), "labels": labels, "confidence this hour": hourly[-1][2][:6]}
 
 
 def _ask_prometheus(port: int, query: str) -> list[Any]:
@@ -250,8 +250,8 @@ def job_completed(name: str, seconds: float) -> None:
         return next((kind for kind in ("Complete", "Failed") if kind in kinds), None)
 
     if wait_for(ended, f"the end of job {name}", seconds) == "Failed":
-        said = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={name}", "--tail=20", check=False)
-        raise Failed(f"job {name} failed:\n{said}")
+        log = kubectl("logs", "--selector", f"batch.kubernetes.io/job-name={name}", "--tail=20", check=False)
+        raise Failed(f"job {name} failed:\n{log}")
 
 
 def _drift_check(name: str) -> dict[str, Any]:
@@ -344,7 +344,7 @@ def footprint() -> dict[str, Any]:
 
 def uninstall() -> dict[str, Any]:
     """Nothing of the chart is left but what it keeps on purpose."""
-    said = run("make", "uninstall", timeout=600)
+    output = run("make", "uninstall", timeout=600)
     kinds = "deployments,statefulsets,pods,services,jobs,cronjobs,inferenceservices,servingruntimes,configmaps,serviceaccounts,roles,rolebindings,networkpolicies"
 
     def gone() -> bool:
@@ -359,13 +359,13 @@ def uninstall() -> dict[str, Any]:
     kept = [
         f"{one['kind']}/{one['metadata']['name']}" for one in objects("secrets,pvc", "app.kubernetes.io/name=sentiment")
     ]
-    unsaid = [one for one in kept if one.split("/")[1] not in said]
-    expect(not unsaid, f"left without a word: {unsaid}")
-    return {"kept, as said": ", ".join(kept) or "nothing"}
+    unnamed = [one for one in kept if one.split("/")[1] not in output]
+    expect(not unnamed, f"left without a word: {unnamed}")
+    return {"kept, as printed": ", ".join(kept) or "nothing"}
 
 
 def tell_state() -> None:
-    """What a reader of the log needs after a failure."""
+    """Print what a reader of the log needs after a failure."""
     for what in ("pods", "jobs", "inferenceservices"):
         shown("kubectl", "--namespace", NAMESPACE, "get", what, check=False)
     shown("kubectl", "--namespace", NAMESPACE, "get", "events", "--sort-by=.lastTimestamp", check=False)

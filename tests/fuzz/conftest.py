@@ -1,4 +1,4 @@
-"""A server of our own to fuzz."""
+"""A server to fuzz."""
 
 from collections.abc import Iterator
 from pathlib import Path

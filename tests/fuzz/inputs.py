@@ -86,5 +86,5 @@ def make_message(rng: random.Random) -> bytes:
         request.parameters["truncation"].string_param = rng.choice(["head", "window", "error", "tail", ""])
     if rng.random() < 0.1:
         request.parameters[rng.choice(["", "explain", "top_k", "é🎬"])].bool_param = True
-    message = request.SerializeToString(deterministic=True)  # maps have no order of their own
+    message = request.SerializeToString(deterministic=True)  # maps have no defined order
     return damage(rng, message) if rng.random() < 0.3 else bytes(message)

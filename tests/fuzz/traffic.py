@@ -60,7 +60,7 @@ def make_request(rng: random.Random) -> tuple[str, str, dict[str, str], bytes]:
 
 
 class Session:
-    """What a run has seen so far."""
+    """A run's tally so far."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -94,7 +94,7 @@ def ask(port: int, data: bytes) -> Answer:
 
 
 class Running:
-    """A server on a thread of its own; `stop` returns once it has ended."""
+    """A server on a separate thread; `stop` returns once it has ended."""
 
     def __init__(self, app: Any, limits: HttpLimits, drain_seconds: float = 10) -> None:
         listener = listen("127.0.0.1", 0)
@@ -126,7 +126,7 @@ def running(app: Any, drain_seconds: float = 10, **limits: Any) -> Iterator[Runn
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with what was asked; some paths do other things."""
+    """Answer with the request's method, path and body; some paths do other things."""
     if scope["path"] == "/fails":
         raise ValueError("on purpose")
     if scope["path"] == "/silent":
@@ -144,14 +144,14 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
             return
         body += message["body"]
         more = message["more_body"]
-    told = {
+    seen = {
         "method": scope["method"],
         "path": scope["path"],
         "query": scope["query_string"].decode(),
         "body": body.decode("latin-1"),
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
     }
-    raw = json.dumps(told).encode()
+    raw = json.dumps(seen).encode()
     fields = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": fields})
     await send({"type": "http.response.body", "body": raw})
@@ -162,7 +162,7 @@ def post(path: bytes, body: bytes, fields: bytes = b"") -> bytes:
     return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (path, HOST, fields, len(body), body)
 
 
-def told(answer: Any) -> tuple[str, str]:
+def path_and_body(answer: Any) -> tuple[str, str]:
     """The path and the body that `echo` has answered with."""
     assert answer.status == 200, answer
     document = json.loads(answer.body)

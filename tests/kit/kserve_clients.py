@@ -20,7 +20,7 @@ def infer_request(
 
 
 def by_rest(protocol: str, ask: Callable[[InferenceRESTClient], Awaitable[Any]]) -> Any:
-    """What `ask` gets of a REST client."""
+    """`ask`'s result of a REST client."""
 
     async def run() -> Any:
         async with InferenceRESTClient(RESTConfig(protocol=protocol)) as client:
@@ -30,7 +30,7 @@ def by_rest(protocol: str, ask: Callable[[InferenceRESTClient], Awaitable[Any]])
 
 
 def by_grpc(target: str, ask: Callable[[InferenceGRPCClient], Awaitable[Any]]) -> Any:
-    """What `ask` gets of a gRPC client."""
+    """`ask`'s result of a gRPC client."""
 
     async def run() -> Any:
         async with InferenceGRPCClient(target) as client:

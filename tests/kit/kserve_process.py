@@ -1,4 +1,4 @@
-"""Programs of KServe's SDK in a process of their own, for tests: a stock `kserve.ModelServer` on free ports."""
+"""Programs of KServe's SDK in a separate process, for tests: a stock `kserve.ModelServer` on free ports."""
 
 import contextlib
 import os

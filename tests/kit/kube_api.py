@@ -43,7 +43,7 @@ def merged(old: Any, change: Any) -> Any:
 
 
 class Served:
-    """An ASGI application on a port of its own, in a thread; by TLS with a certificate's chain and key."""
+    """An ASGI application on a free port, in a thread; by TLS with a certificate's chain and key."""
 
     def __init__(self, app: Starlette, certificate: tuple[Path, Path] | None = None) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 
 class Collector:
-    """What was exported so far: spans as they came, and the attributes of their resources."""
+    """The exports so far: spans as they came, and the attributes of their resources."""
 
     def __init__(self) -> None:
         self.spans: list[Any] = []

@@ -42,7 +42,7 @@ class Server:
     url: str
 
     def new_database(self, template: str | None = None) -> str:
-        """The URL of a database of its own: empty, or a copy of the one at the URL `template`."""
+        """The URL of a new database: empty, or a copy of the one at the URL `template`."""
         name = f"test_{uuid.uuid4().hex}"
         source = "template1" if template is None else make_url(template).database
         self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
@@ -75,7 +75,7 @@ def binaries() -> Path:
     """The folder that holds `initdb`, `pg_ctl` and `postgres`.
 
     Raises:
-        NoPostgres: there are none on this machine.
+        NoPostgres: this machine has no Postgres programs.
     """
     folders = [Path(found).resolve().parent for found in [shutil.which("postgres")] if found]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -89,7 +89,7 @@ def binaries() -> Path:
 
 
 class Postgres(Server):
-    """A server with a data folder of its own on a free port of 127.0.0.1, running between `with` and its end.
+    """A server with a new data folder on a free port of 127.0.0.1, running between `with` and its end.
 
     Postgres refuses to run as root, so root runs it as `postgres` or `nobody`.
 
@@ -147,7 +147,7 @@ class Postgres(Server):
         self._run("pg_ctl", "-D", self._data, "restart", "-m", "fast", "-w", "-l", self._folder / "log.txt")
 
     def drop_certificate(self) -> None:
-        """Offer no TLS any more."""
+        """Stop offering TLS."""
         self.execute("ALTER SYSTEM RESET ssl")
         self._run("pg_ctl", "-D", self._data, "restart", "-m", "fast", "-w", "-l", self._folder / "log.txt")
 
@@ -165,7 +165,7 @@ class Postgres(Server):
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue after `pause`."""
         self._signal(signal.SIGCONT)
 
     def cpu_seconds(self) -> float:
@@ -178,7 +178,7 @@ class Postgres(Server):
                 process.send_signal(number)
 
     def _processes(self) -> list[psutil.Process]:
-        # Not by process group: each of Postgres's processes makes itself the leader of its own.
+        # Not by process group: each of Postgres's processes starts a new group.
         try:
             first = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
             return [first, *first.children(recursive=True)]

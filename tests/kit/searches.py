@@ -1,4 +1,4 @@
-"""Small searches for tests, in this process or as workers of their own: `searches.py STUDY_URI MLFLOW_URI TRIALS`."""
+"""Small searches for tests, in this process or as separate workers: `searches.py STUDY_URI MLFLOW_URI TRIALS`."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""A model server in a process of its own, for tests."""
+"""A model server in a separate process, for tests."""
 
 import contextlib
 import os
@@ -83,7 +83,7 @@ def model_server(model_dir: Path, work: Path, *flags: str, **environment: str) -
 
 
 def run_to_end(model_dir: Path, work: Path, *flags: str, **environment: str) -> tuple[int, str]:
-    """Exit code and output of a server that ends by itself."""
+    """Exit code and output of a server that ends without a signal."""
     server = ModelServer(model_dir, work, *flags, **environment)
     try:
         return server.process.wait(240), server.output

@@ -25,7 +25,7 @@ class StallingStore(ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs to read the bucket `store`."""
+        """Variables that a program needs to read the bucket `store`."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_port}",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -59,7 +59,7 @@ class _Objects(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _head(self) -> bytes | None:
-        """Send the head of the object that is asked for, or a whole 404; its content."""
+        """Send the head of the requested object, or a whole 404; return its content."""
         path = self.server.folder / unquote(urlsplit(self.path).path).removeprefix("/store/")
         content = path.read_bytes() if path.is_file() else None
         self.send_response(404 if content is None else 200)

@@ -30,7 +30,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """What `make_files` writes."""
+    """The files of `make_files`."""
     return make_files(tmp_path_factory.mktemp("rows"))
 
 
@@ -44,7 +44,7 @@ def write_rows(path: Path, texts: list[str], labels: Any) -> str:
 
 
 def make_files(folder: Path) -> tuple[str, str]:
-    """Training rows of which five stand in the test set too, and the test rows."""
+    """Write training rows, five of which are in the test set too, and the test rows."""
     texts, labels = make_texts(140, 1)
     test_texts, test_labels = make_texts(60, 2)
     train = write_rows(folder / "train.csv", texts + test_texts[:5], [*labels, *test_labels[:5]])

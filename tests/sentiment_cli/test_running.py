@@ -42,7 +42,7 @@ def test_many_texts_in_one_request_come_back_in_order(running, transport):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_what_the_server_refuses_is_told_in_its_words(running, transport):
+def test_a_refusal_is_reported_in_the_servers_words(running, transport):
     client = connect(transport, running.url, running.grpc, model="sentiment" if transport == "predict" else "other")
     with pytest.raises(ServerAnswer) as refused:
         client.predict(["x" * 300_000 if transport == "predict" else "a text"])
@@ -52,7 +52,7 @@ def test_what_the_server_refuses_is_told_in_its_words(running, transport):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_no_server_is_told_as_that(transport):
+def test_a_missing_server_is_reported(transport):
     rest, grpc = free_ports(2)
     client = connect(transport, f"http://127.0.0.1:{rest}", f"127.0.0.1:{grpc}")
     with pytest.raises(ServerAnswer, match=r"no server answers there|UNAVAILABLE"):
@@ -142,7 +142,7 @@ def test_doctor_finds_a_running_system_well(running):
     assert done.returncode == 0
 
 
-def test_doctor_names_what_is_broken_and_goes_on(running, tmp_path):
+def test_doctor_names_what_is_broken_and_continues(running, tmp_path):
     shutil.copytree(running.environment["RELEASES_URI"], tmp_path / "store")
     (manifest,) = (tmp_path / "store").glob("sentiment/releases/*/serving/tokenizer.json")
     manifest.write_bytes(b"{}")

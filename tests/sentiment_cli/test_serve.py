@@ -35,7 +35,7 @@ def test_an_unknown_release_is_named_beside_those_there_are(two_releases):
         choose_release(store, "sentiment", "0000beef")
 
 
-def test_without_a_champion_the_next_command_is_told(two_releases, tmp_path):
+def test_without_a_champion_the_next_command_is_shown(two_releases, tmp_path):
     store, _, newer = two_releases
     shutil.copytree(store.base, tmp_path / "store")
     (tmp_path / "store" / "sentiment" / "champion.json").unlink()
@@ -44,7 +44,7 @@ def test_without_a_champion_the_next_command_is_told(two_releases, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", [None, "latest"])
-def test_without_a_release_the_next_command_is_told(tmp_path, wanted):
+def test_without_a_release_the_next_command_is_shown(tmp_path, wanted):
     with pytest.raises(NoChampion, match="sentiment train"):
         choose_release(ReleaseStore(str(tmp_path)), "sentiment", wanted)
 
@@ -69,8 +69,8 @@ def test_the_servers_command_says_which_release_it_must_be(two_releases, tmp_pat
     store, champion, _ = two_releases
     settings = load_settings(http_port=9000, grpc_port=9001)
     command = server_command(plan(store, "sentiment", None, None), tmp_path, settings, None)
-    told = dict(zip(command[3::2], command[4::2], strict=True))
-    assert told == {
+    options = dict(zip(command[3::2], command[4::2], strict=True))
+    assert options == {
         "--model_name": "sentiment",
         "--model_dir": str(tmp_path),
         "--release_id": champion,

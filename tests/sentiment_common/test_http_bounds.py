@@ -23,7 +23,7 @@ GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 class App:
-    """Reads the body and answers its length; `/hold` waits until it is released; tells what became of requests."""
+    """Reads the body and answers its length; `/hold` waits until it is released; records the end of each request."""
 
     def __init__(self) -> None:
         self.release = threading.Event()

@@ -145,14 +145,14 @@ def test_a_client_that_takes_nothing_is_dropped(app, fields):
 # ------------------------------------------------------------------------------------------------ the end of the server
 
 
-def test_a_refusal_that_lingers_does_not_hold_up_the_servers_end(app, caplog):
+def test_a_refusal_that_lingers_does_not_delay_the_servers_end(app, caplog):
     with running(app, linger=NEVER, drain_seconds=600) as server, wire(server.port, b"NONSENSE\r\n\r\n") as one:
         assert one.answer().status == 400 and one.ended()
         server.stop()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_client_that_takes_nothing_does_not_hold_up_the_servers_end(app, monkeypatch):
+def test_a_client_that_takes_nothing_does_not_delay_the_servers_end(app, monkeypatch):
     monkeypatch.setattr(connection, "DRAIN_STALL_SECONDS", 0.3)
     with (
         running(app, answer_stall=NEVER, drain_seconds=600) as server,

@@ -11,7 +11,7 @@ import pytest
 import uvicorn.server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kit.http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
+from kit.http_wire import H2C, HOST, Running, ask, echo, path_and_body, post, running, wire
 
 from sentiment_common.http.connection import MAX_PIPELINED
 
@@ -109,14 +109,14 @@ def test_white_space_around_a_value_is_not_part_of_it(server):
     answer = ask(server.port, b"GET / HTTP/1.1\r\n" + HOST + b"X-API-Key: \t a key \t\r\nEmpty: \t \r\n\r\n")
     assert json.loads(answer.body)["headers"] == [["host", "a.example"], ["x-api-key", "a key"], ["empty", ""]]
     with_length = b"POST /1 HTTP/1.1\r\n" + HOST + b"Content-Length: 2 \t\r\n\r\nab"
-    assert told(ask(server.port, with_length)) == ("/1", "ab")
+    assert path_and_body(ask(server.port, with_length)) == ("/1", "ab")
 
 
 def test_trailers_are_no_header_fields(server):
     request = b"POST /1 HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: 1\r\n\r\n"
     with wire(server.port, request + b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n") as one:
         first, second = one.answer(), one.answer()
-    assert told(first) == ("/1", "a") and told(second) == ("/2", "")
+    assert path_and_body(first) == ("/1", "a") and path_and_body(second) == ("/2", "")
     assert b"trailer" not in first.body + second.body
 
 
@@ -168,15 +168,15 @@ def test_where_the_bytes_are_cut_changes_nothing(server, cuts):
         one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start, end in pairwise(places):
             one.send(REQUESTS[start:end])
-        answers = [told(one.answer()) for _ in range(4)]
+        answers = [path_and_body(one.answer()) for _ in range(4)]
     assert answers == [("/1", "body of the first"), ("/2", ""), ("/3", "abcdefg"), ("/4", "x" * 50)]
 
 
-def test_a_client_that_waits_for_100_is_asked_for_its_body(server):
+def test_a_client_that_waits_for_100_gets_it(server):
     head = b"POST /1 HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with wire(server.port, head) as one:
         assert one.answer().status == 100
-        assert told(one.send(b"ab").answer()) == ("/1", "ab")
+        assert path_and_body(one.send(b"ab").answer()) == ("/1", "ab")
     with wire(server.port, head.replace(b"POST /1", b"POST /unread")) as one:
         answer = one.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
@@ -223,7 +223,7 @@ def test_head_has_no_body(server):
 def test_a_client_that_ends_its_sending_side_is_answered(server):
     with wire(server.port, post(b"/1", b"ab") + post(b"/2", b"cd")) as one:
         one.socket.shutdown(socket.SHUT_WR)
-        assert [told(one.answer()), told(one.answer())] == [("/1", "ab"), ("/2", "cd")]
+        assert [path_and_body(one.answer()), path_and_body(one.answer())] == [("/1", "ab"), ("/2", "cd")]
         assert one.ended()
 
 
@@ -231,7 +231,7 @@ def test_nothing_is_read_behind_a_last_request(server):
     first = b"GET /1 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
     with wire(server.port, first + b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n") as one:
         answer = one.answer()
-        assert (told(answer), answer.headers["connection"]) == (("/1", ""), "close")
+        assert (path_and_body(answer), answer.headers["connection"]) == (("/1", ""), "close")
         assert one.ended()
 
 
@@ -246,7 +246,7 @@ def test_a_small_body_that_nobody_read_leaves_the_connection(server):
     with wire(server.port, head) as one:
         answer = one.answer()
         assert answer.status == 200 and "connection" not in answer.headers
-        assert told(one.send(b"abc" + post(b"/2", b"next")).answer()) == ("/2", "next")
+        assert path_and_body(one.send(b"abc" + post(b"/2", b"next")).answer()) == ("/2", "next")
 
 
 def test_uvicorn_takes_our_protocol_class():

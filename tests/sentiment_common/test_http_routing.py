@@ -1,4 +1,4 @@
-"""Routing of each server: HEAD wherever GET is answered, no redirects, JSON for a path or a method that is not there."""
+"""Routing of each server: HEAD wherever GET is answered, no redirects, JSON for an unknown path or method."""
 
 from collections.abc import Iterator
 
@@ -84,7 +84,7 @@ def test_a_post_with_a_slash_at_the_end_is_taken(clients: dict[str, TestClient],
 
 @pytest.mark.parametrize("server", GETS)
 @pytest.mark.parametrize("path", ["/no/such", "/no/such/", "/docs//", "/assets"])
-def test_a_path_that_is_not_there_is_named_in_json(clients: dict[str, TestClient], server: str, path: str) -> None:
+def test_an_unknown_path_is_named_in_json(clients: dict[str, TestClient], server: str, path: str) -> None:
     answer = clients[server].get(f"https://front.example{path}")
     assert answer.status_code == 404 and "location" not in answer.headers
     assert answer.json() == {"error": f"GET {canonical(path)}: no such path"}
@@ -104,7 +104,7 @@ def test_a_path_that_is_not_there_is_named_in_json(clients: dict[str, TestClient
         ("page", "POST", "/", "GET, HEAD"),
     ],
 )
-def test_a_method_that_is_not_there_is_405_with_allow(
+def test_an_unknown_method_is_405_with_allow(
     clients: dict[str, TestClient], server: str, method: str, path: str, allow: str
 ) -> None:
     answer = clients[server].request(method, path)

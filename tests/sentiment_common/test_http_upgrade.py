@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.http_wire import H2C, HOST, Running, ask, echo, post, running, told, wire
+from kit.http_wire import H2C, HOST, Running, ask, echo, path_and_body, post, running, wire
 
 WEBSOCKET = (
     b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
@@ -38,13 +38,13 @@ def test_an_upgrade_offer_is_ignored_and_its_request_answered(server, offer):
     ]
     expected = [("/1", inner.decode()), ("/2", "abcde"), ("/3", ""), ("/4", ""), ("/5", "last")]
     with wire(server.port, b"".join(requests)) as pipelined:
-        assert [told(pipelined.answer()) for _ in requests] == expected
+        assert [path_and_body(pipelined.answer()) for _ in requests] == expected
     with wire(server.port) as one_by_one:
-        assert [told(one_by_one.send(request).answer()) for request in requests] == expected
+        assert [path_and_body(one_by_one.send(request).answer()) for request in requests] == expected
     with wire(server.port) as slowly:
         for number in requests[0]:
             slowly.send(bytes([number]))
-        assert told(slowly.answer()) == expected[0]
+        assert path_and_body(slowly.answer()) == expected[0]
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_an_upgrade_offer_is_ignored_and_its_request_answered(server, offer):
 )
 @pytest.mark.parametrize("cut", [0, 1, 6], ids=["at once", "in two", "body alone"])
 def test_an_upgrade_offer_of_a_last_request_is_answered_too(server, head, cut, caplog):
-    """What follows it is not read, be it in the same bytes or later."""
+    """Bytes after it are not read, in the same packet or later."""
     request = head + b"Content-Length: 5\r\n\r\nhello"
     following = b"GET /2 HTTP/1.1\r\n" + HOST + b"\r\n"
     with wire(server.port, request[: len(request) - cut]) as one:
         answer = one.send(request[len(request) - cut :] + following).answer()
-        assert (told(answer), answer.headers["connection"]) == (("/1", "hello"), "close")
+        assert (path_and_body(answer), answer.headers["connection"]) == (("/1", "hello"), "close")
         assert one.ended()
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -70,7 +70,7 @@ def test_an_upgrade_offer_of_a_last_request_is_answered_too(server, head, cut, c
 def test_an_upgrade_offer_of_a_last_request_may_have_chunks(server):
     head = b"POST /1 HTTP/1.1\r\n" + HOST + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n"
     chunks = b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-    assert told(ask(server.port, head + chunks)) == ("/1", "hello")
+    assert path_and_body(ask(server.port, head + chunks)) == ("/1", "hello")
     broken = ask(server.port, head + b"Transfer-Encoding: chunked\r\n\r\nz\r\n")
     assert broken.status == 400 and "RFC 9112" in broken.error
 

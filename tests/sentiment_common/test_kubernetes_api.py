@@ -37,14 +37,14 @@ def test_a_broken_kubeconfig_is_named(content: bytes, tmp_path: Path, monkeypatc
     path = tmp_path / "config"
     path.write_bytes(content)
     kube_config.use(monkeypatch, path)
-    with pytest.raises(NoCluster, match="no cluster: ") as told:
+    with pytest.raises(NoCluster, match="no cluster: ") as raised:
         connect()
-    assert str(path) in str(told.value) and "KUBECONFIG" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(path) in str(raised.value) and "KUBECONFIG" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", [".", "missing"])
-def test_a_kubeconfig_that_is_no_file_is_named(
+def test_a_kubeconfig_that_is_not_a_file_is_named(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kube_config.use(monkeypatch, tmp_path / name)
@@ -77,11 +77,11 @@ def _refusal(body: str | None, reason: str = "Forbidden") -> ApiException:
         (config.ConfigException("no context"), "no context"),
     ],
 )
-def test_a_refusal_is_told_in_the_servers_words(error: Exception, words: str) -> None:
+def test_a_refusal_is_reported_in_the_servers_words(error: Exception, words: str) -> None:
     assert reason_of(error) == words
 
 
-def test_silence_is_told_without_the_library_s_names() -> None:
+def test_silence_is_reported_without_the_library_s_names() -> None:
     from urllib3 import PoolManager
     from urllib3.exceptions import HTTPError
 

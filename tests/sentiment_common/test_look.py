@@ -32,7 +32,7 @@ def test_the_palette_is_the_pages_light_theme() -> None:
     assert f"--ink: {look.INK};" in look.stylesheet()
 
 
-def test_colours_can_be_read_and_told_apart_without_their_hue() -> None:
+def test_colours_are_legible_and_distinct_without_their_hue() -> None:
     assert min(_contrast(colour, "#ffffff") for colour in (look.INK, look.SOFT, look.POSITIVE, look.NEGATIVE)) >= 4.5
     assert _contrast(look.MEASURED, look.COMPARED) >= 3
 

@@ -1,4 +1,4 @@
-"""A container that does not run is told in the cluster's or its own last words."""
+"""A container that does not run is reported in the cluster's words or its own last line."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_container_that_is_just_being_made_is_in_no_trouble(reason: str) -> No
     assert trouble_of({}) is None
 
 
-def test_a_crash_is_told_in_the_containers_last_words() -> None:
+def test_a_crash_is_reported_by_the_containers_last_line() -> None:
     status = {
         "initContainerStatuses": [container("first", state={"terminated": {"exitCode": 0, "reason": "Completed"}})],
         "containerStatuses": [
@@ -63,7 +63,7 @@ def test_a_crash_is_told_in_the_containers_last_words() -> None:
         ({"exitCode": 1, "reason": "Error", "message": " \n"}, "exit code 1"),
     ],
 )
-def test_a_container_that_said_nothing(ended: dict[str, Any], words: str) -> None:
+def test_a_container_without_output(ended: dict[str, Any], words: str) -> None:
     assert last_words(container(state={"terminated": ended})) == words
     assert last_words(container(lastState={"terminated": ended}, state={"running": {}})) == words
     assert last_words(container(state={"running": {}})) == ""

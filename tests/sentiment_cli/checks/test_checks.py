@@ -64,7 +64,7 @@ def test_a_wrong_version_and_a_missing_package_are_named():
     assert wrong[1] == "surely-not-there is missing"
 
 
-def test_the_processor_memory_and_disk_are_told(tmp_path):
+def test_the_processor_memory_and_disk_are_reported(tmp_path):
     for found in (machine.check_openvino(), machine.check_memory(), machine.check_disk(tmp_path / "not" / "there")):
         assert found.state in {State.OK, State.WARN}
         assert found.found
@@ -94,7 +94,7 @@ def test_a_store_without_releases_and_one_without_champion(tmp_path, tiny_releas
     assert unpromoted.remedy == f"sentiment promote {release_id}"
 
 
-def test_an_unreachable_store_is_told_with_its_variable():
+def test_an_unreachable_store_is_reported_with_its_variable():
     found = services.check_releases("ftp-but-not-really://host/path", "sentiment")
     assert found.state is State.FAIL
     assert "RELEASES_URI" in found.found + found.remedy
@@ -204,7 +204,7 @@ def test_rows_that_wait_in_the_journal(tmp_path):
         assert server.check_spill(view, tmp_path).state is state
 
 
-def test_a_database_that_is_not_there_not_reachable_or_not_migrated(tmp_path):
+def test_a_database_that_is_missing_unreachable_or_not_migrated(tmp_path):
     absent = services.check_database(f"sqlite:///{tmp_path}/none.db")
     assert absent.state is State.WARN
     assert not (tmp_path / "none.db").exists()

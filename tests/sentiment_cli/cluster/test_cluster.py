@@ -1,4 +1,4 @@
-"""`--cluster` against an API server: Jobs are made and followed, the namespace is looked at, refusals are told."""
+"""`--cluster` against an API server: Jobs are made and followed, the namespace is examined, refusals are reported."""
 
 import json
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def finished(code: int) -> Object:
     return {"terminated": {"exitCode": code}}
 
 
-def test_a_job_is_the_cron_jobs_with_arguments_and_variables_of_its_own(api: KubeApi) -> None:
+def test_a_job_is_the_cron_jobs_with_its_own_arguments_and_variables(api: KubeApi) -> None:
     job = started(api, ["promote", "3f"], PROMOTED_BY="ana", KEPT="2")
     made = api.objects[JOBS][job.name]
     (container,) = made["spec"]["template"]["spec"]["containers"]
@@ -109,7 +109,7 @@ def test_a_job_without_arguments_keeps_the_cron_jobs(api: KubeApi) -> None:
     assert made["spec"]["template"]["spec"]["containers"][0]["args"] == ["--help"]
 
 
-def test_no_cron_job_is_told_with_the_names_that_were_looked_for(api: KubeApi) -> None:
+def test_a_missing_cron_job_is_reported_with_the_wanted_names(api: KubeApi) -> None:
     with pytest.raises(ClusterError, match=r"no CronJob sentiment-training in the namespace ns.*--release-name"):
         ClusterJob(HERE, "training").start([], {})
 
@@ -120,12 +120,12 @@ def test_a_job_is_followed_to_its_end(api: KubeApi, code: int) -> None:
     api.put(PODS, of_job(job, "a", "Succeeded", finished(code)))
     api.logs["a"] = "first\nsecond: größer\nlast without an end"
     end(api, job)
-    said: list[str] = []
-    assert job.follow(said.append) == code
-    assert said == ["first", "second: größer", "last without an end"]
+    lines: list[str] = []
+    assert job.follow(lines.append) == code
+    assert lines == ["first", "second: größer", "last without an end"]
 
 
-def test_each_attempt_is_told_once_and_the_last_ones_code_counts(api: KubeApi) -> None:
+def test_each_attempt_is_shown_once_and_the_last_ones_code_counts(api: KubeApi) -> None:
     job = started(api)
     for at, name, code in (("2026-01-01T00:00:00Z", "z", 1), ("2026-01-01T00:01:00Z", "a", 0)):
         attempt = of_job(job, name, "Failed", finished(code))
@@ -133,8 +133,8 @@ def test_each_attempt_is_told_once_and_the_last_ones_code_counts(api: KubeApi) -
         api.put(PODS, attempt)
         api.logs[name] = f"{name}\n"
     end(api, job)
-    said: list[str] = []
-    assert (job.follow(said.append), said) == (0, ["z", "a"])
+    lines: list[str] = []
+    assert (job.follow(lines.append), lines) == (0, ["z", "a"])
 
 
 def test_a_job_that_failed_without_a_pod_fails(api: KubeApi) -> None:
@@ -158,28 +158,28 @@ def test_a_pod_that_will_not_start_ends_the_waiting(api: KubeApi, reason: str, w
         job.follow(print)
 
 
-def test_a_job_that_is_removed_meanwhile_is_told(api: KubeApi) -> None:
+def test_a_job_that_is_removed_meanwhile_is_reported(api: KubeApi) -> None:
     job = started(api)
     del api.objects[JOBS][job.name]
     with pytest.raises(ClusterError, match="was removed while it ran"):
         job.follow(print)
 
 
-def test_a_refusal_is_told_in_the_servers_words(api: KubeApi) -> None:
+def test_a_refusal_is_reported_in_the_servers_words(api: KubeApi) -> None:
     api.refuse("GET", 403)
     with pytest.raises(ClusterError, match=r"making a Job.*refused with 403; ask for the right"):
         ClusterJob(HERE, "training").start([], {})
 
 
-def test_a_server_that_does_not_answer_is_told_with_the_remedy(
+def test_a_server_that_does_not_answer_is_reported_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = f"http://127.0.0.1:{kube_config.closed_port()}"
     kube_config.use(monkeypatch, kube_config.write(tmp_path / "kubeconfig", url))
     connect()
-    with pytest.raises(ClusterError, match="kubectl config current-context") as told:
+    with pytest.raises(ClusterError, match="kubectl config current-context") as raised:
         ClusterJob(HERE, "training").start([], {})
-    assert url in str(told.value) and "Pool" not in str(told.value) and not caplog.records
+    assert url in str(raised.value) and "Pool" not in str(raised.value) and not caplog.records
 
 
 @pytest.fixture
@@ -197,13 +197,13 @@ def _pods(api: KubeApi) -> list[Object]:
     return list(api.objects.get(PODS, {}).values())
 
 
-def test_the_monitor_is_asked_through_its_pod(api: KubeApi, figures: Figures) -> None:
+def test_the_monitor_is_queried_through_its_pod(api: KubeApi, figures: Figures) -> None:
     found = monitor.status(_pods(api), "ns")
     assert found["champion"] == CHAMPION and found["up"] == {"store": True}
     assert ("CONNECT", f"{PODS}/watch/portforward") in api.asked
 
 
-def test_a_monitor_that_cannot_be_asked_is_told(api: KubeApi, figures: Figures) -> None:
+def test_an_unreachable_monitor_is_reported(api: KubeApi, figures: Figures) -> None:
     with pytest.raises(MonitorAway, match="no monitor is ready"):
         monitor.status([pod("watch", "Pending", labels={"app.kubernetes.io/component": "monitor"})], "ns")
     with pytest.raises(MonitorAway, match="no monitor is ready"):
@@ -247,7 +247,7 @@ def test_a_namespace_that_is_well(api: KubeApi, figures: Figures) -> None:
     assert code == 0 and {check["state"] for check in checks.values()} == {"ok"}
 
 
-def test_a_release_that_is_not_the_stores_champion_is_told(api: KubeApi, figures: Figures) -> None:
+def test_a_release_that_is_not_the_stores_champion_is_reported(api: KubeApi, figures: Figures) -> None:
     install(api, OTHER)
     code, checks = doctor()
     assert code == 1 and f"the champion is {CHAMPION}" in checks["served release"]["found"]
@@ -266,7 +266,7 @@ def test_a_promotion_by_a_training_is_not_advised_to_be_undone(api: KubeApi, fig
     assert code == 0 and checks["served release"]["state"] == "ok"
 
 
-def test_without_a_monitor_nothing_is_said_of_the_champion(api: KubeApi) -> None:
+def test_without_a_monitor_the_champion_is_not_judged(api: KubeApi) -> None:
     install(api, OTHER)
     code, checks = doctor()
     assert code == 0 and checks["champion"]["state"] == "skip" and "no monitor is ready" in checks["champion"]["found"]
@@ -303,19 +303,19 @@ def test_warnings_and_words_of_pods_reach_the_person(api: KubeApi, figures: Figu
     assert "there is no bucket nope" in checks["training"]["found"]
 
 
-def test_a_namespace_without_the_chart_is_told(api: KubeApi) -> None:
+def test_a_namespace_without_the_chart_is_reported(api: KubeApi) -> None:
     code, checks = doctor("--release-name", "other")
     assert code == 1 and "other-sentiment-" in checks["chart"]["found"]
 
 
-def test_a_cluster_without_kserve_is_told(api: KubeApi, figures: Figures) -> None:
+def test_a_cluster_without_kserve_is_reported(api: KubeApi, figures: Figures) -> None:
     api.put(CONFIG_MAPS, {"metadata": {"name": "sentiment-environment"}})
     code, checks = doctor()
     assert code == 1 and "install-kserve" in checks["kserve"]["remedy"]
     assert checks["served release"]["state"] == "fail"  # the store has a champion, and nothing serves it
 
 
-def test_rights_that_are_missing_are_told(api: KubeApi) -> None:
+def test_missing_rights_are_reported(api: KubeApi) -> None:
     api.refuse("GET", 403)
     with pytest.raises(ClusterError, match=r"looking at the namespace ns: .*ask for the right"):
         doctor()

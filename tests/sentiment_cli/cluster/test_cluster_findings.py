@@ -1,4 +1,4 @@
-"""What `doctor --cluster` says of a namespace's objects: each mistake of a person ends in a sentence and a remedy."""
+"""Findings of `doctor --cluster` on a namespace's objects: a sentence and a remedy for each user error."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,19 +173,19 @@ FAILED = ("Failed", "Job has reached the specified backoff limit")
 COMPLETE = ("Complete", "")
 
 
-def test_a_failed_job_is_told_in_its_pods_words() -> None:
+def test_a_failed_job_is_reported_in_its_pods_words() -> None:
     (check,) = findings.jobs([job(FAILED)], [pod("Failed", ended(), owner="Job")], "ns")
     assert check.state is State.FAIL and check.name == "training"
     assert "the bucket nope does not exist" in check.found and "backoff limit" in check.found
     assert "Traceback" not in check.found and check.remedy == "kubectl -n ns logs job/j"
 
 
-def test_a_failed_job_without_pods_is_told_in_the_clusters_words() -> None:
+def test_a_failed_job_without_pods_is_reported_in_the_clusters_words() -> None:
     (check,) = findings.jobs([job(("Failed", "Job was active longer than specified deadline"))], [], "ns")
     assert check.found.endswith("failed: Job was active longer than specified deadline")
 
 
-def test_the_last_attempt_of_a_job_is_the_one_that_is_told() -> None:
+def test_the_last_attempt_of_a_job_is_reported() -> None:
     first, last = pod("Failed", ended(1, "first"), owner="Job"), pod("Failed", ended(1, "last"), owner="Job")
     last["metadata"]["creationTimestamp"] = ago(1)
     for order in ([first, last], [last, first]):
@@ -193,7 +193,7 @@ def test_the_last_attempt_of_a_job_is_the_one_that_is_told() -> None:
         assert ": last (" in check.found
 
 
-def test_a_job_that_tries_again_is_told_with_why() -> None:
+def test_a_job_that_retries_is_reported_with_the_reason() -> None:
     (check,) = findings.jobs([job()], [pod("Failed", ended(), owner="Job")], "ns")
     assert check.state is State.WARN and "another follows" in check.found and "bucket nope" in check.found
 

@@ -47,21 +47,21 @@ def test_the_whole_loop(alone, data, tmp_path):
     folder = tmp_path / "demo"
     done = alone("demo", "--folder", str(folder), **SMALL, **data)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((folder / "summary.json").read_text())
-    assert told["outcome"] == "ok"
-    assert {stage["outcome"] for stage in told["stages"]} == {"done"}
-    assert all(each["met"] for each in told["expectations"])
-    assert {each["transport"] for each in told["transports"]} == {"rest-json", "rest-binary", "grpc", "predict"}
-    assert [each["verdict"] for each in told["drift"]] == ["stable", "drift"]
-    assert all(Path(each["report"]).is_file() for each in told["drift"])
-    assert told["peak_mib"] > 100
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["outcome"] == "ok"
+    assert {stage["outcome"] for stage in summary["stages"]} == {"done"}
+    assert all(each["met"] for each in summary["expectations"])
+    assert {each["transport"] for each in summary["transports"]} == {"rest-json", "rest-binary", "grpc", "predict"}
+    assert [each["verdict"] for each in summary["drift"]] == ["stable", "drift"]
+    assert all(Path(each["report"]).is_file() for each in summary["drift"])
+    assert summary["peak_mib"] > 100
 
     with sqlite3.connect(folder / "predictions.db") as database:
         (rows,) = database.execute("SELECT count(*) FROM prediction_logs").fetchone()
         (reports,) = database.execute("SELECT count(*) FROM drift_reports").fetchone()
-    assert rows == told["rows_logged"] == told["texts_sent"]
+    assert rows == summary["rows_logged"] == summary["texts_sent"]
     assert reports == 2
-    assert told["release_id"] in done.stdout
+    assert summary["release_id"] in done.stdout
     assert "sentiment status" in done.stdout
     assert not (tmp_path / "predictions.db").exists()  # all of it stays in the demo's folder
 
@@ -76,12 +76,12 @@ def test_a_stage_that_fails_is_named_with_its_reason_and_its_log(alone, data, tm
     assert "'perhaps'" in done.stdout
     assert f"{folder}/logs/train.log" in done.stdout.replace("\n", "")
     assert "Traceback" not in done.stdout + done.stderr
-    told = json.loads((folder / "summary.json").read_text())
-    assert told["outcome"] == "failed"
-    assert [stage["outcome"] for stage in told["stages"]][:3] == ["done", "failed", "not reached"]
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["outcome"] == "failed"
+    assert [stage["outcome"] for stage in summary["stages"]][:3] == ["done", "failed", "not reached"]
 
 
-def test_a_file_that_is_not_there_is_named(alone, data, tmp_path):
+def test_a_missing_file_is_named(alone, data, tmp_path):
     done = alone(
         "demo", "--folder", str(tmp_path / "demo"), **SMALL, **(data | {"TEST_DATA": str(tmp_path / "none.csv")})
     )

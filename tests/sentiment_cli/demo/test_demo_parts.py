@@ -124,14 +124,14 @@ def test_a_transport_that_answers_otherwise_is_seen():
     assert found.labels_agree
 
 
-def test_a_programs_failure_is_told_in_its_last_words(tmp_path):
+def test_a_programs_failure_is_reported_by_its_last_line(tmp_path):
     log = tmp_path / "log"
     with pytest.raises(processes.ProgramFailed, match=r"exit code 1:\n(.*\n)*.*No module named not_there"):
         processes.run_program(["not_there"], os.environ, log, expected=(0,))
     assert "not_there" in log.read_text()
 
 
-def test_a_programs_lines_are_told_as_they_come(tmp_path):
+def test_a_programs_lines_are_shown_as_they_come(tmp_path):
     lines = []
     done = processes.run_program(["platform"], os.environ, tmp_path / "log", on_line=lines.append)
     assert done.code == 0
@@ -144,7 +144,7 @@ def test_last_words_leave_out_colours_and_progress_that_was_overwritten():
     assert processes.last_words(text, 1) == "step 2"
 
 
-def test_a_server_that_ends_at_once_is_told_with_its_words(tmp_path):
+def test_a_server_that_ends_at_once_is_reported_with_its_output(tmp_path):
     server = processes.ServerProcess(
         dict(os.environ) | {"RELEASES_URI": str(tmp_path / "none")}, tmp_path / "log", *processes.free_ports(2)
     )
@@ -205,47 +205,47 @@ def test_blank_variables_are_as_good_as_none(monkeypatch):
     assert DemoSettings().own_reviews
 
 
-def test_a_failed_stage_is_told_and_the_rest_stays_unreached():
+def test_a_failed_stage_is_reported_and_the_rest_stays_unreached():
     console = Console(file=io.StringIO(), width=120)
-    told = record.DemoRecord("now", stages.new_stages())
+    account = record.DemoRecord("now", stages.new_stages())
     with memory.MemoryWatch() as watch:
-        runner = stages.Stages(told, console, watch)
+        runner = stages.Stages(account, console, watch)
         with runner.stage("data") as stage:
             stage.describe("all well")
         with pytest.raises(stages.StageFailed, match=r"stage `train`.*disk"), runner.stage("train") as stage:
             stage.log(data.Path("logs/train.log"))
             raise CliError("no space on the disk")
-    told.error = "stage `train` failed"
-    outcomes = Counter(stage.outcome for stage in told.stages)
-    assert outcomes == {"done": 1, "failed": 1, "not reached": len(told.stages) - 2}
-    show_account(told, data.Path("var/demo"), console)
+    account.error = "stage `train` failed"
+    outcomes = Counter(stage.outcome for stage in account.stages)
+    assert outcomes == {"done": 1, "failed": 1, "not reached": len(account.stages) - 2}
+    show_account(account, data.Path("var/demo"), console)
     text = console.file.getvalue()
     assert "The demo failed." in text
     assert "Logs: logs/train.log" in text
 
 
 def test_a_bug_is_not_put_in_a_users_words():
-    told = record.DemoRecord("now", stages.new_stages())
+    account = record.DemoRecord("now", stages.new_stages())
     with memory.MemoryWatch() as watch:
-        runner = stages.Stages(told, Console(file=io.StringIO()), watch)
+        runner = stages.Stages(account, Console(file=io.StringIO()), watch)
         with pytest.raises(ZeroDivisionError), runner.stage("data"):
             _ = 1 / 0
-    assert told.stages[0].outcome == "failed"
+    assert account.stages[0].outcome == "failed"
 
 
 def test_the_summary_is_the_record(tmp_path):
-    told = record.DemoRecord("now", stages.new_stages(), outcome="ok")
-    told.drift.append(record.DriftRecord("like", "stable", "stable", "no difference", 300, "report.html", 1.0))
-    told.write(tmp_path / "summary.json")
+    account = record.DemoRecord("now", stages.new_stages(), outcome="ok")
+    account.drift.append(record.DriftRecord("like", "stable", "stable", "no difference", 300, "report.html", 1.0))
+    account.write(tmp_path / "summary.json")
     read = json.loads((tmp_path / "summary.json").read_text())
     assert read["drift"][0]["verdict"] == "stable"
     assert [stage["name"] for stage in read["stages"]] == list(stages.TITLES)
-    assert any("report.html" in line for line in next_commands(told, tmp_path))
+    assert any("report.html" in line for line in next_commands(account, tmp_path))
 
 
 def test_what_to_type_next_is_quoted_for_the_shell(tmp_path):
-    told = record.DemoRecord("now", stages.new_stages(), outcome="ok")
-    told.drift.append(record.DriftRecord("like", "stable", "stable", "", 300, "/my prüf dir/report.html", 1.0))
-    typed = [shlex.split(line) for line in next_commands(told, tmp_path / "my demo")]
+    account = record.DemoRecord("now", stages.new_stages(), outcome="ok")
+    account.drift.append(record.DriftRecord("like", "stable", "stable", "", 300, "/my prüf dir/report.html", 1.0))
+    typed = [shlex.split(line) for line in next_commands(account, tmp_path / "my demo")]
     assert typed[0][1] == f"RELEASES_URI={tmp_path}/my demo/releases"
     assert typed[-1][1:] == ["/my prüf dir/report.html"]

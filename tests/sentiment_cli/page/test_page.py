@@ -35,13 +35,13 @@ def built(tmp_path: Path) -> Path:
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was asked, a slow path after a second."""
+    """Answers with the request's parts, on a slow path after a second."""
 
     def do_GET(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
         time.sleep("slow" in self.path)
-        said = {"method": self.command, "path": self.path, "body": self.rfile.read(size).decode()}
-        raw = json.dumps(said | {"host": self.headers["Host"]}).encode()
+        seen = {"method": self.command, "path": self.path, "body": self.rfile.read(size).decode()}
+        raw = json.dumps(seen | {"host": self.headers["Host"]}).encode()
         self.send_response(429 if "busy" in self.path else 200)
         self.send_header("Retry-After", "7")
         self.send_header("Content-Length", str(len(raw)))
@@ -107,7 +107,7 @@ def test_a_body_is_passed_on_with_any_method(client: TestClient, method: str) ->
     assert client.request(method, "/v2/models/a").json()["body"] == ""
 
 
-def test_a_server_that_is_away_is_told_as_502(client: TestClient) -> None:
+def test_an_unreachable_server_is_a_502(client: TestClient) -> None:
     away = client.get("/api/status")
     assert away.status_code == 502
     assert "monitor does not answer" in away.json()["error"]
@@ -160,8 +160,8 @@ def test_serve_ui_starts_all_three_and_ends_them(tiny_release: tuple[str, str], 
 
     try:
         wait_for(lambda: answers("/health") and answers("/api/status"), "the page's servers", 120)
-        told = httpx.post(f"{url}/predict", json={"text": "a warm film"}, trust_env=False).json()
-        assert told["release_id"] == tiny_release[1]
+        answer = httpx.post(f"{url}/predict", json={"text": "a warm film"}, trust_env=False).json()
+        assert answer["release_id"] == tiny_release[1]
         assert "Sentiment" in httpx.get(url, trust_env=False).text
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, output.read_text()
