@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -56,15 +56,7 @@ def compare_samples(reference: Sample, traffic: Traffic, settings: DriftSettings
     if len(reference) < settings.min_rows:
         remedy = "Train with more held-out rows, or lower --min-rows."
         return Battery([]), not_enough(len(reference), settings.min_rows, "texts in the release's reference", remedy)
-    limits = BatteryLimits(
-        alpha=settings.alpha,
-        permutations=settings.permutations,
-        max_rows=settings.max_rows,
-        classifier_rows=settings.classifier_rows,
-        kernel_rows=settings.kernel_rows,
-        min_rows=settings.min_rows,
-        min_feedback=settings.min_feedback,
-    )
+    limits = BatteryLimits(**{field.name: getattr(settings, field.name) for field in fields(BatteryLimits)})
     rng = np.random.default_rng(settings.seed)
     battery = run_battery(DESCRIPTORS, reference, traffic.sample, traffic.feedback_correct, limits, rng)
     judged = judge(battery.statistics, settings.alpha)
@@ -116,16 +108,7 @@ def find(settings: DriftSettings, store: ReleaseStore, releases: Collection[str]
     manifest = store.manifest(settings.model_name, release_id)
     reference = reference_sample(fetch_reference(store, manifest, settings.cache_dir), manifest.decision_threshold)
     steps.announce("reading the prediction log")
-    traffic = read_traffic(
-        log,
-        start,
-        end,
-        release_id,
-        releases,
-        max_rows=settings.max_rows,
-        seed=settings.seed,
-        count_repeats=settings.count_repeats,
-    )
+    traffic = read_traffic(settings, log, start, end, release_id, releases)
     steps.announce("comparing")
     battery, decision = compare_samples(reference, traffic, settings)
     return Findings(manifest, reference, traffic, battery, decision, remarks(traffic, battery), settings.alpha)

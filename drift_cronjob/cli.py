@@ -1,6 +1,6 @@
 """`sentiment drift`: compare the logged traffic with a release's test data."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -58,16 +58,10 @@ def check(
     from drift_cronjob.settings import DriftSettings
     from drift_cronjob.terminal import progress, show, tell, to_json
 
-    options: dict[str, Any] = {
-        "hours": hours,
-        "release": release,
-        "end": end,
-        "min_rows": min_rows,
-        "alpha": alpha,
-        "report_dir": report_dir,
-        "evidently": evidently,
-    }
-    settings = DriftSettings(**{name: value for name, value in options.items() if value is not None})
+    window = {"hours": hours, "end": end, "release": release}
+    settings = DriftSettings.from_options(
+        **window, min_rows=min_rows, alpha=alpha, report_dir=report_dir, evidently=evidently
+    )
     try:
         with progress() as on_step:
             outcome = run_check(settings, on_step, lambda decision: tell(f"verdict: {decision.verdict.value}"))
@@ -98,5 +92,4 @@ def monitor(
     from drift_cronjob.monitor.run import run
     from drift_cronjob.monitor.settings import MonitorSettings
 
-    options: dict[str, Any] = {"host": host, "port": port}
-    run(MonitorSettings(**{name: value for name, value in options.items() if value is not None}))
+    run(MonitorSettings.from_options(host=host, port=port))

@@ -23,8 +23,8 @@ def _address(url: str) -> str:
 ReadUrl = Annotated[str, AfterValidator(_address)]
 
 
-class DriftSettings(Settings):
-    """Settings of a drift check."""
+class SourceSettings(Settings):
+    """Settings of the check and the monitor: the log and the store that both read."""
 
     database_url: str = Field("sqlite:///var/predictions.db", validation_alias="DATABASE_URL")
     """The prediction log: `postgresql://…` or `sqlite:///path`."""
@@ -33,7 +33,19 @@ class DriftSettings(Settings):
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI")
     """Release store: a folder or `s3://bucket/prefix`."""
     model_name: str = Field("sentiment", validation_alias="MODEL_NAME", min_length=1)
-    """The model whose release is checked."""
+    """The model whose releases are checked and shown."""
+    cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
+    """Folder that references and cards of releases are downloaded to."""
+
+    @property
+    def read_url(self) -> str:
+        """Address from which the prediction log is read."""
+        return self.database_read_url or self.database_url
+
+
+class DriftSettings(SourceSettings):
+    """Settings of a drift check."""
+
     release: str | None = Field(None, validation_alias="DRIFT_RELEASE")
     """Id of the release to check, or the start of its id; by default the champion."""
     hours: float = Field(24.0, validation_alias="DRIFT_HOURS", gt=0, le=24 * 366)
@@ -62,8 +74,6 @@ class DriftSettings(Settings):
     """Destination of reports: a folder or `s3://bucket/prefix`; `none` turns reports off."""
     evidently: bool = Field(True, validation_alias="DRIFT_EVIDENTLY")
     """Whether Evidently draws a page beside the report, which takes some seconds and megabytes."""
-    cache_dir: Path = Field(Path("var/cache"), validation_alias="DRIFT_CACHE_DIR")
-    """Folder that the release's reference is downloaded to."""
     keep_days: int = Field(90, validation_alias="DRIFT_KEEP_DAYS", ge=1)
     """Days to keep reports and exported feedback."""
     feedback_export: bool = Field(False, validation_alias="DRIFT_FEEDBACK_EXPORT")
@@ -85,8 +95,3 @@ class DriftSettings(Settings):
         if end > now + _CLOCKS:
             raise ValueError(f"{end:%Y-%m-%dT%H:%M:%SZ} is in the future (it is {now:%Y-%m-%dT%H:%M:%SZ}); {_REMEDY}")
         return end
-
-    @property
-    def read_url(self) -> str:
-        """Address from which windows and feedback are read."""
-        return self.database_read_url or self.database_url

@@ -2,7 +2,7 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,10 +22,6 @@ def one_process(workers: int) -> None:
             f"--workers is {workers} and a server is one process, which the engine's threads fill: "
             "leave it out, and give more processors (--engine_threads) or start more replicas"
         )
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -51,17 +47,15 @@ def main(
     from model_server.settings import ServerSettings
 
     one_process(workers)
-    settings = ServerSettings(
-        **_given(
-            model_name=model_name,
-            model_dir=model_dir,
-            release_id=release_id,
-            variant=variant,
-            host=host,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            engine_threads=engine_threads,
-        )
+    settings = ServerSettings.from_options(
+        model_name=model_name,
+        model_dir=model_dir,
+        release_id=release_id,
+        variant=variant,
+        host=host,
+        http_port=http_port,
+        grpc_port=grpc_port,
+        engine_threads=engine_threads,
     )
     set_up(settings.log_format)
 

@@ -28,7 +28,7 @@ def _settings(**options: Any) -> "LogSettings":
     """Read the environment; options that were given (not None) win over it."""
     from prediction_log.settings import LogSettings
 
-    return LogSettings(**{name: value for name, value in options.items() if value is not None})
+    return LogSettings.from_options(**options)
 
 
 @app.command()

@@ -38,9 +38,9 @@ def doctor(
 
     from sentiment_cli.checks.check import State, run_all
     from sentiment_cli.checks.plan import Plan
-    from sentiment_cli.settings import load_settings
+    from sentiment_cli.settings import CliSettings
 
-    settings = load_settings(releases_uri=releases_uri, database_url=database_url)
+    settings = CliSettings.from_options(releases_uri=releases_uri, database_url=database_url)
     target = grpc or f"127.0.0.1:{settings.grpc_port}"
     plan = Plan(settings, url or f"http://127.0.0.1:{settings.http_port}", target)
     console = Console(highlight=False)

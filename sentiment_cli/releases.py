@@ -22,9 +22,9 @@ def releases(
     from rich.table import Table
 
     from model_release import ReleaseStore
-    from sentiment_cli.settings import load_settings
+    from sentiment_cli.settings import CliSettings
 
-    settings = load_settings(releases_uri=releases_uri)
+    settings = CliSettings.from_options(releases_uri=releases_uri)
     store = ReleaseStore(settings.releases_uri)
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, 110)  # one line per row, on a terminal and in a pipe

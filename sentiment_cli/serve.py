@@ -116,9 +116,11 @@ def serve(
     from rich.console import Console
 
     from model_release import ReleaseStore
-    from sentiment_cli.settings import load_settings
+    from sentiment_cli.settings import CliSettings
 
-    settings = load_settings(releases_uri=releases_uri, http_port=http_port, grpc_port=grpc_port, page_port=page_port)
+    settings = CliSettings.from_options(
+        releases_uri=releases_uri, http_port=http_port, grpc_port=grpc_port, page_port=page_port
+    )
     if find_spec("kserve") is None:
         raise ModuleNotFoundError("No module named 'kserve'", name="kserve")
     if ui:

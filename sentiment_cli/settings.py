@@ -1,7 +1,6 @@
 """Settings of the command line, from the environment variables that the programs read too."""
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
@@ -56,11 +55,6 @@ class ClusterSettings(Settings):
 
     namespace: str = Field("sentiment", min_length=1)
     """The namespace of the chart's release."""
-
-
-def load_settings(**options: Any) -> CliSettings:
-    """Read the environment; options other than None take precedence."""
-    return CliSettings(**{name: value for name, value in options.items() if value is not None})
 
 
 def absent_sqlite(url: str) -> Path | None:

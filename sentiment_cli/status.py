@@ -34,9 +34,9 @@ def status(
 
     from sentiment_cli.health import grading
     from sentiment_cli.health.snapshot import grade, own_releases, view_log, view_server
-    from sentiment_cli.settings import load_settings
+    from sentiment_cli.settings import CliSettings
 
-    settings = load_settings(database_url=database_url)
+    settings = CliSettings.from_options(database_url=database_url)
     server = view_server(url or f"http://127.0.0.1:{settings.http_port}")
     releases = own_releases(settings.releases_uri, settings.model_name)
     lines = grade(server, view_log(settings.database_url, hours, releases), hours)

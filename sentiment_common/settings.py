@@ -1,7 +1,7 @@
 """One rule for environment variables: blanks around a value do not count, and an empty variable is not set."""
 
 import os
-from typing import Any
+from typing import Any, Self
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         protected_namespaces=(),
         extra="ignore",
     )
+
+    @classmethod
+    def from_options(cls, **options: Any) -> Self:
+        """Read the environment; options other than None take precedence."""
+        return cls(**{name: value for name, value in options.items() if value is not None})
 
     @classmethod
     def settings_customise_sources(

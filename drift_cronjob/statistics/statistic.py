@@ -28,15 +28,7 @@ def relative_size(effect: float, floor: float) -> float:
 
 
 def outcome_of(size: float, *, significant: bool, primary: bool) -> Outcome:
-    """The outcome of a test whose effect is `size` times its floor.
-
-    | significant | effect | primary test | secondary test |
-    |---|---|---|---|
-    | yes | its floor or more | matters | side evidence |
-    | yes | half its floor or more | small | too small to matter |
-    | yes | less | too small to matter | too small to matter |
-    | no | any | no difference | no difference |
-    """
+    """The outcome of a test whose effect is `size` times its floor."""
     if not significant:
         return Outcome.NO_DIFFERENCE
     if size >= 1:

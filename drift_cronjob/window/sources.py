@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drift_cronjob.errors import DriftError, NothingServed
+from drift_cronjob.settings import DriftSettings
 from drift_cronjob.statistics.statistic import FloatArray
 from drift_cronjob.window.sample import Sample, first_copies
 from model_release import Manifest, ReleaseStore
@@ -134,15 +135,12 @@ def window_sample(window: Window, count_repeats: bool) -> tuple[Sample, npt.NDAr
 
 
 def read_traffic(
+    settings: DriftSettings,
     log: WindowReader,
     start: datetime,
     end: datetime,
     release_id: str,
     releases: Collection[str],
-    *,
-    max_rows: int,
-    seed: int,
-    count_repeats: bool,
 ) -> Traffic:
     """Read a release's window, and the feedback that was given in it.
 
@@ -152,10 +150,10 @@ def read_traffic(
     Raises:
         LogError: the database cannot be reached, or its tables are missing.
     """
-    window = log.read(start, end, release_id=release_id, max_rows=max_rows, seed=seed)
+    window = log.read(start, end, release_id=release_id, max_rows=settings.max_rows, seed=settings.seed)
     by_release = dict(log.summary(start, end).by_release)
     feedback = log.feedback(start, end, release_id)
-    sample, time = window_sample(window, count_repeats)
+    sample, time = window_sample(window, settings.count_repeats)
     others = {other: rows for other, rows in by_release.items() if other in releases and other != release_id}
     foreign = sum(rows for other, rows in by_release.items() if other not in releases)
     return Traffic(

@@ -6,7 +6,7 @@ import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -77,16 +77,10 @@ def demo(
     from sentiment_cli.demo.settings import DemoSettings
     from sentiment_cli.demo.stages import Stages, new_stages
 
-    options: dict[str, Any] = {
-        "train_data": train,
-        "test_data": test,
-        "base_model": base,
-        "mode": mode,
-        "folder": folder,
-        "http_port": http_port,
-        "grpc_port": grpc_port,
-    }
-    settings = DemoSettings(**{name: value for name, value in options.items() if value is not None})
+    ports = {"http_port": http_port, "grpc_port": grpc_port}
+    settings = DemoSettings.from_options(
+        train_data=train, test_data=test, base_model=base, mode=mode, folder=folder, **ports
+    )
     clean_folder(settings.folder, keep)
     console = Console(highlight=False)
     record = DemoRecord(datetime.now(UTC).isoformat(timespec="seconds"), new_stages())

@@ -8,7 +8,7 @@ from kit.factories import make_release
 from model_release import ReleaseNotFound, ReleaseStore
 from sentiment_cli.errors import CliError
 from sentiment_cli.serve import NoChampion, choose_release, plan, server_command
-from sentiment_cli.settings import load_settings
+from sentiment_cli.settings import CliSettings
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_an_unknown_variant_is_named_beside_those_there_are(two_releases):
 
 def test_the_servers_command_says_which_release_it_must_be(two_releases, tmp_path):
     store, champion, _ = two_releases
-    settings = load_settings(http_port=9000, grpc_port=9001)
+    settings = CliSettings.from_options(http_port=9000, grpc_port=9001)
     command = server_command(plan(store, "sentiment", None, None), tmp_path, settings, None)
     options = dict(zip(command[3::2], command[4::2], strict=True))
     assert options == {
