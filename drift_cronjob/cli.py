@@ -21,7 +21,8 @@ def check(
         str | None, typer.Option(help="Id of the release, or the start of its id.", show_default="the champion")
     ] = None,
     end: Annotated[
-        str | None, typer.Option(help="End of the window (ISO 8601, UTC unless it says otherwise).", show_default="now")
+        str | None,
+        typer.Option(help="End of the window (ISO 8601, UTC unless it names an offset).", show_default="now"),
     ] = None,
     min_rows: Annotated[
         int | None, typer.Option(help="Smallest number of different texts for a verdict.", show_default="100")
@@ -56,7 +57,7 @@ def check(
     from drift_cronjob.errors import NothingServed
     from drift_cronjob.outcome import INCOMPLETE
     from drift_cronjob.settings import DriftSettings
-    from drift_cronjob.terminal import progress, show, tell, to_json
+    from drift_cronjob.terminal import print_to_stderr, progress, show, to_json
 
     window = {"hours": hours, "end": end, "release": release}
     settings = DriftSettings.from_options(
@@ -64,7 +65,9 @@ def check(
     )
     try:
         with progress() as on_step:
-            outcome = run_check(settings, on_step, lambda decision: tell(f"verdict: {decision.verdict.value}"))
+            outcome = run_check(
+                settings, on_step, lambda decision: print_to_stderr(f"verdict: {decision.verdict.value}")
+            )
     except NothingServed as error:
         if not exit_zero:
             raise
@@ -75,7 +78,7 @@ def check(
     else:
         show(outcome)
     for problem in outcome.problems:
-        tell(f"not done: {problem}")
+        print_to_stderr(f"not done: {problem}")
     raise typer.Exit((INCOMPLETE if outcome.incomplete else 0) if exit_zero else outcome.exit_code)
 
 

@@ -33,7 +33,7 @@ def progress() -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def tell(line: str) -> None:
+def print_to_stderr(line: str) -> None:
     """Print a line to stderr at once. A closed stderr is ignored, because it must not end the check."""
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")
@@ -71,7 +71,7 @@ def _statistics(outcome: DriftOutcome) -> Table:
 
 def show(outcome: DriftOutcome) -> None:
     """Print the verdict, the tests, the report's address and the actions."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     style = _STYLES[outcome.verdict]
     console.print(
         Panel(Text(outcome.reason), title=Text(outcome.verdict.value, style=f"bold {style}"), border_style=style)

@@ -13,7 +13,7 @@ EVIDENTLY_DAYS = 14  # at four megabytes an hour, these pages would fill a small
 
 
 def is_old(name: str, now: datetime, keep_days: int) -> bool:
-    """Whether a check wrote the file, by its name, more than its days ago; other files are never old."""
+    """Whether a check wrote a file of this name longer ago than the file is kept; other files are never old."""
     found = _REPORT.match(name) or EXPORTED.match(name)
     if not found:
         return False

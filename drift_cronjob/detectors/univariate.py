@@ -84,7 +84,7 @@ def compare(contrasts: Sequence[Contrast], permutations: int, rng: np.random.Gen
     tails and against a change of spread; `wasserstein` is weak for heavy tails.
 
     Raises:
-        ValueError: the row counts differ, a side is empty, or a value is NaN or infinite.
+        ValueError: the row counts differ, one side is empty, or a value is NaN or infinite.
     """
     if not contrasts:
         return []

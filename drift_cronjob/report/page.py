@@ -19,7 +19,7 @@ from sentiment_common.intervals import Interval, wilson
 
 _FAMILIES = (
     ("data", "Data: are the texts like the reference's?"),
-    ("concept", "Concept: does the model answer them alike?"),
+    ("concept", "Concept: does the model score them as before?"),
     ("performance", "Performance: are its answers still right?"),
 )
 _ADVICE = {

@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 def relative_size(effect: float, floor: float) -> float:
-    """The effect in units of its floor: it matters from 1 on."""
+    """The effect in units of its floor: it matters from 1."""
     return effect / floor if floor > 0 else 0.0
 
 

@@ -49,7 +49,7 @@ class Sample:
 
 
 def first_copies(hashes: Sequence[str | None]) -> npt.NDArray[np.intp]:
-    """Return the first row of each text; a row without a hash counts as a separate text.
+    """Return the index of each text's first row; a row without a hash counts as a separate text.
 
     Copies of a text get the same answer, so they are one observation. Counted several times, they would make every
     p-value too small: a client that sends one batch four times would look like drift.

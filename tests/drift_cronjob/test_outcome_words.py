@@ -58,11 +58,13 @@ def test_a_finding_has_one_outcome(
     assert page.count(f'<span class="tag">{word}</span>') == 1
     outcome = DriftOutcome(
         verdict=Verdict.STABLE, reason="As before.", statistics=[found], notes=[], release_id="a" * 16,
-        window_start=NOW, window_end=NOW, rows=200, texts=200, report_path=None, row_id=1, actions=[], problems=[],
+        window_start=NOW, window_end=NOW, rows=200, texts=200, report_path="reports/[1]/x.html", row_id=1, actions=[], problems=[],
         incomplete=False,
     )  # fmt: skip
     show(outcome)
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("Margin"))
+    lines = capsys.readouterr().out.splitlines()
+    assert "report: reports/[1]/x.html" in lines
+    (line,) = (line for line in lines if line.startswith("Margin"))
     assert line.rstrip().endswith(f"  {word}")
     (printed,) = json.loads(to_json(outcome))["statistics"]
     assert printed["outcome"] == word

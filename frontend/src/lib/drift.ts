@@ -6,7 +6,7 @@ export const verdictTone = (verdict: string): Tone => VERDICT_TONE[verdict] ?? "
 
 export const FAMILIES: [string, string][] = [
   ["data", "Data: are the texts like the reference's?"],
-  ["concept", "Concept: does the model answer them alike?"],
+  ["concept", "Concept: does the model score them as before?"],
   ["performance", "Performance: are its answers still right?"],
 ];
 
