@@ -1,4 +1,4 @@
-"""Contract 1: a model release. Its manifest, its content address, its store, and how its answers are computed."""
+"""Contract 1: a model release, with its manifest, content address and store, and the scorer of its answers."""
 
 from model_release.errors import (
     GoldenMismatch,

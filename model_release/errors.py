@@ -8,24 +8,24 @@ class ReleaseError(UserError):
 
 
 class ReleaseNotFound(ReleaseError):
-    """No release has that id or prefix (a release without a root manifest does not exist)."""
+    """No release has this id or prefix; a release without a root manifest does not exist."""
 
 
 class ReleaseCorrupt(ReleaseError):
-    """The content differs from what the manifest promises."""
+    """The content differs from the manifest."""
 
 
 class ReleaseMisplaced(ReleaseError):
-    """The release lies under another model's name than its manifest states."""
+    """The release is stored under another model's name than its manifest states."""
 
 
 class StoreUnreachable(ReleaseError):
-    """The place of the releases cannot be read or written."""
+    """The store cannot be read or written."""
 
 
 class StoreFull(StoreUnreachable):
-    """The place of the releases has no space left, or its quota is used up."""
+    """The store has no space left, or its quota is used up."""
 
 
 class GoldenMismatch(ReleaseError):
-    """The loaded engine answers the golden inputs otherwise than it did when the release was made."""
+    """The loaded engine's answers to the golden inputs differ from the recorded ones."""

@@ -1,4 +1,4 @@
-"""A release on disk: all of it, or its `serving/` part alone, as KServe's initialiser brings it."""
+"""A release on disk: the whole release, or its `serving/` folder alone, as KServe's initialiser downloads it."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from model_release.manifest import MANIFEST, SERVING, EngineVariant, Manifest, v
 
 
 def parts_of(entry: EngineVariant) -> tuple[str, ...]:
-    """Prefixes of the paths that serving a variant takes: `serving/`, and the variant's own folder."""
+    """Return the prefixes of the paths needed to serve a variant: `serving/`, and the variant's folder."""
     return (SERVING,) if entry.path.startswith(SERVING) else (SERVING, f"{entry.path}/")
 
 
@@ -19,7 +19,7 @@ class ReleaseFolder:
         self._is_root = (path / SERVING).is_dir()
 
     def file(self, name: str) -> Path:
-        """The local path of a file or folder that the manifest names."""
+        """Return the local path of a file or folder that the manifest names."""
         return self.path / (name if self._is_root else name.removeprefix(SERVING))
 
     @property
@@ -31,11 +31,11 @@ class ReleaseFolder:
         return self.file(f"{SERVING}golden.json")
 
     def holds(self, entry: EngineVariant) -> bool:
-        """Whether the variant's files are here, or are a part of `serving/`."""
+        """Whether the variant's files are in this folder, or are a part of `serving/`."""
         return entry.path.startswith(SERVING) or (self.path / entry.path).is_dir()
 
     def manifest(self, expect_id: str | None = None) -> Manifest:
-        """The release's manifest.
+        """Read the release's manifest.
 
         Raises:
             ReleaseCorrupt: the manifest is missing or damaged, or its id differs from `expect_id`.
@@ -51,11 +51,11 @@ class ReleaseFolder:
         return manifest
 
     def verify(self, manifest: Manifest, variant: str) -> None:
-        """Compare the files that serving a variant takes with the manifest.
+        """Compare the files needed to serve a variant with the manifest.
 
         Raises:
             ReleaseCorrupt: a file is missing or differs.
-            ReleaseError: the variant lies outside `serving/`, and this folder is `serving/` alone.
+            ReleaseError: the variant is outside `serving/`, and this folder is `serving/` alone.
         """
         entry = manifest.variants[variant]
         if not self._is_root and not entry.path.startswith(SERVING):

@@ -1,4 +1,4 @@
-"""Golden inputs: texts with the answers that the release gave when it was made."""
+"""Golden inputs: texts with the answers that the release gave when it was built."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ MAX_TOKENS = 32
 
 
 class GoldenSet(BaseModel):
-    """Texts of at most 32 tokens with the calibrated P(positive) that `variant` answered, one text at a time."""
+    """Texts of at most 32 tokens with the calibrated P(positive) of `variant`, computed one text at a time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     variant: str
@@ -38,13 +38,13 @@ def _cut(scorer: Scorer, text: str) -> str:
 
 
 def _answers(scorer: Scorer, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    # One text at a time: what an answer moves with the batch that it rides in must not count as a difference.
+    # One text at a time: a difference between batches must not count.
     logits = np.concatenate([scorer.forward([encoding])[0] for encoding in scorer.encode(texts)])
     return np.array([judgement.probability for judgement in scorer.finish(logits)], dtype=np.float32)
 
 
 def build_golden(scorer: Scorer, texts: Sequence[str], variant: str, tolerance: float, limit: int = 100) -> GoldenSet:
-    """Take up to `limit` distinct texts, cut to 32 tokens at a word's end, and record the scorer's answers."""
+    """Record the scorer's answers to at most `limit` distinct texts, each cut to 32 tokens at the end of a word."""
     short = list(dict.fromkeys(cut for text in texts if (cut := _cut(scorer, text))))[:limit]
     if not short:
         raise ValueError("golden inputs need at least one text that is not blank")
@@ -58,10 +58,10 @@ def build_golden(scorer: Scorer, texts: Sequence[str], variant: str, tolerance: 
 
 
 def replay(scorer: Scorer, golden: GoldenSet, tolerance: float | None = None) -> float:
-    """Answer the golden texts again; the largest difference of P(positive).
+    """Answer the golden texts again; return the largest difference of P(positive).
 
     Raises:
-        GoldenMismatch: it is over the tolerance (the set's own unless another variant's is given).
+        GoldenMismatch: the difference is over the tolerance, by default that of the set.
     """
     difference = np.abs(_answers(scorer, golden.texts) - np.array(golden.probabilities))
     worst = int(np.argmax(difference))
@@ -79,7 +79,7 @@ def write_golden(golden: GoldenSet, path: Path) -> None:
 
 
 def read_golden(path: Path) -> GoldenSet:
-    """Read `golden.json`; ReleaseCorrupt names what is wrong with it."""
+    """Read `golden.json`; raise ReleaseCorrupt, which names the wrong field, for an invalid file."""
     try:
         return GoldenSet.model_validate_json(path.read_bytes())
     except OSError as error:

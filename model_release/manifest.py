@@ -1,4 +1,4 @@
-"""The manifest: what a release is, in one canonical JSON document whose hash is the release's id."""
+"""The manifest of a release: a canonical JSON document whose hash is the release's id."""
 
 import hashlib
 import json
@@ -53,7 +53,7 @@ class EngineVariant(_Part):
 
 
 class Manifest(_Part):
-    """Schema of `manifest.json`. The id is not a field: it is computed from the canonical form."""
+    """Schema of `manifest.json`. The id is not a field, but computed from the canonical form."""
 
     schema_version: Literal[1] = 1
     name: Name
@@ -77,14 +77,14 @@ class Manifest(_Part):
     @model_validator(mode="after")
     def _default_is_a_variant(self) -> Self:
         if self.default_variant not in self.variants:
-            raise ValueError(f"default_variant {self.default_variant!r} is none of {sorted(self.variants)}")
+            raise ValueError(f"default_variant {self.default_variant!r} is not one of {sorted(self.variants)}")
         paths = [entry.path for entry in self.files]
         if len(set(paths)) != len(paths):
             raise ValueError("files names a path twice")
         return self
 
     def canonical(self) -> bytes:
-        """The bytes of the file: JSON with sorted keys, no spaces, UTF-8, no newline at the end."""
+        """Return the bytes of the file: JSON with sorted keys and no spaces, in UTF-8, without a newline at the end."""
         document = self.model_dump(mode="json")
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -112,13 +112,13 @@ class Manifest(_Part):
 
 
 def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file, read in pieces."""
+    """Return the hex sha256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fill_manifest_files(folder: Path, manifest: Manifest) -> Manifest:
-    """The manifest with `files` made from what lies in `folder` (the manifests themselves apart)."""
+    """Return the manifest with `files` made from the files in `folder`, except the manifests themselves."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [(path, path.relative_to(folder).as_posix()) for path in paths]
     entries = tuple(
@@ -130,9 +130,9 @@ def fill_manifest_files(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def verify_files(root: Path, entries: Iterable[FileEntry], strip: str = "") -> None:
-    """Check that each entry's file lies under `root` with the promised size and sha256.
+    """Check that each entry's file is in `root` and has the recorded size and sha256.
 
-    `strip` is a prefix of the entries' paths that `root` already stands for (`serving/` in a predictor).
+    `strip` is a prefix of the entries' paths that `root` includes already (`serving/` in a predictor).
 
     Raises:
         ReleaseCorrupt: a file is missing or differs; the message names it.
@@ -142,6 +142,8 @@ def verify_files(root: Path, entries: Iterable[FileEntry], strip: str = "") -> N
         if not path.is_file():
             raise ReleaseCorrupt(f"{path} is missing from the release; fetch or publish it again")
         if path.stat().st_size != entry.size:
-            raise ReleaseCorrupt(f"{path} has {path.stat().st_size} bytes, the manifest promises {entry.size}")
+            raise ReleaseCorrupt(
+                f"{path} has {path.stat().st_size} bytes, the manifest states {entry.size}; fetch or publish it again"
+            )
         if sha256_of(path) != entry.sha256:
             raise ReleaseCorrupt(f"{path} was changed: its sha256 is not the manifest's; fetch or publish it again")

@@ -1,4 +1,4 @@
-"""The reference sample: the answers on a frozen held-out sample, which drift detection compares traffic with."""
+"""The reference sample: answers on a fixed held-out sample, with which drift detection compares traffic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -16,8 +16,8 @@ REFERENCE = "reference/reference.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """n rows: text hashes, true labels i8, calibrated P(positive) f32, margins f32, token counts i32, cut or not,
-    sketches f16[n, 64], descriptors f64[n, len(DESCRIPTORS)]. It holds no text."""
+    """n rows: text hashes, true labels i8, calibrated P(positive) f32, margins f32, token counts i32, whether the text
+    was cut, sketches f16[n, 64], descriptors f64[n, len(DESCRIPTORS)]. The texts are not stored."""
 
     text_hash: list[str]
     label: npt.NDArray[np.int8]
@@ -33,7 +33,7 @@ class Reference:
 
 
 def build_reference(scores: Scores, texts: Sequence[str], labels: npt.NDArray[np.integer]) -> Reference:
-    """The reference of texts[n] that a scorer answered and whose true labels[n] (0, 1) are known."""
+    """Make the reference from a scorer's answers to texts[n] with the true labels[n] (0 or 1)."""
     described = [describe(text) for text in texts]
     return Reference(
         text_hash=[text_hash(text) for text in texts],
@@ -48,7 +48,7 @@ def build_reference(scores: Scores, texts: Sequence[str], labels: npt.NDArray[np
 
 
 def write_reference(reference: Reference, path: Path) -> None:
-    """Write Parquet; a sketch is 128 bytes of little-endian float16, a descriptor is a column of its own name."""
+    """Write Parquet: a sketch is 128 bytes of little-endian float16, and each descriptor is a column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""The rows that a release was made from, as hashes of their texts: whoever compares two releases leaves them out."""
+"""The rows that a release was made from, as hashes of their texts, which a comparison of two releases leaves out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from model_release.scoring.features import text_hash
 SEEN = "training/seen.npy"
 KNOWN_NEW = "training/known-new.npy"
 Keys = npt.NDArray[np.uint64]
-_DIGITS = 16  # of a text's hash: 64 bits, of which two among a million texts are equal once in 10 million files
+_DIGITS = 16  # of a text's hash: 64 bits, which collide among a million texts once in 10 million files
 
 
 def _keys(hashes: Sequence[str]) -> Keys:
@@ -24,7 +24,7 @@ def write_seen(texts: Sequence[str], path: Path, inherited: Keys | None = None) 
     """Write the 64-bit hashes of the texts that a network was trained or validated on, u64[n] ascending.
 
     Args:
-        inherited: the hashes of what the network that training started from had seen.
+        inherited: the hashes of the texts that the base was made from.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     keys = _keys([text_hash(text) for text in texts])
@@ -47,12 +47,12 @@ def read_seen(path: Path) -> Keys:
 
 
 def are_seen(texts: Sequence[str], seen: Keys) -> npt.NDArray[np.bool_]:
-    """Whether the hash of each text is among `seen`, b[n]."""
+    """Return whether the hash of each text is in `seen`, b[n]."""
     return np.isin(_keys([text_hash(text) for text in texts]), seen)
 
 
 def known_new_to(release: Path) -> Keys | None:
-    """Hashes of the only texts that are known to be new to a release; None where `training/seen.npy` is complete.
+    """Return the hashes of the only texts known to be new to a release; None if `training/seen.npy` is complete.
 
     A release without that file comes from an earlier version, which recorded only its test rows, in the reference
     sample. A release that was trained from such a release keeps these hashes in `training/known-new.npy`.
@@ -68,19 +68,19 @@ def known_new_to(release: Path) -> Keys | None:
 
 
 def write_known_new(keys: Keys, path: Path) -> None:
-    """Write the hashes that `known_new_to` returned for the network that a training started from."""
+    """Write the hashes that `known_new_to` returned for the base."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.unique(keys), allow_pickle=False)
 
 
 def is_new_to(release: Path, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Whether each text is known to be new to a release and its base: neither trained nor validated on, b[n].
+    """Return whether each text is known to be new to a release and its base, neither trained nor validated on, b[n].
 
     Args:
-        release: its folder with `training/` and `reference/`, where it has them.
+        release: the release's folder with `training/` and `reference/`, if it has them.
 
     Raises:
-        ReleaseCorrupt: a file in them is damaged.
+        ReleaseCorrupt: a file in these folders is damaged.
     """
     known = known_new_to(release)
     new = np.ones(len(texts), dtype=np.bool_) if known is None else are_seen(texts, known)

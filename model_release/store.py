@@ -1,4 +1,4 @@
-"""Where releases live: a local folder or an S3 bucket, the same code over fsspec."""
+"""The store of releases, in a local folder or an S3 bucket by the same code over fsspec."""
 
 import contextlib
 import json
@@ -35,13 +35,13 @@ from model_release.store_trouble import READING, trouble
 from sentiment_common.disk import free_bytes, megabytes, on_one_disk
 from sentiment_common.object_store import open_store
 
-COMPLETING_ATTEMPTS = 3  # to upload again what another publisher of the same release has removed
+COMPLETING_ATTEMPTS = 3  # to upload files again that another publisher of the same release removed
 _ID = re.compile(r"^([0-9a-f]{16})$")
 _AUDITED = re.compile(r"^.*-([0-9a-f]{16})\.json$")
 
 
 class Champion(BaseModel):
-    """Which release is promoted, what it replaced, who moved it, when (ISO, UTC) and by which action."""
+    """The promoted release, its predecessor, and by whom, when (ISO, UTC) and by which action it was promoted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
@@ -73,19 +73,19 @@ class ReleaseStore:
 
     @contextmanager
     def _reaching(self, doing: str) -> Iterator[None]:
-        """Turn whatever a backend raises into one error that names the store and what it was asked for."""
+        """Turn any error of a backend into one that names the store and the operation."""
         try:
             yield
         except ReleaseError:
             raise
-        except Exception as error:  # s3fs lets botocore's, aiohttp's and OSError's families through
+        except Exception as error:  # s3fs raises the errors of botocore, aiohttp and the system
             raise trouble(doing, self.base, self._local, error) from error
 
     def _path(self, *parts: str) -> str:
         return "/".join((self._root, *parts))
 
     def _write(self, path: str, raw: bytes) -> None:
-        if self._local:  # whole or not at all: a reader never meets half a file
+        if self._local:  # whole or not at all: a reader never sees half a file
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
@@ -111,14 +111,14 @@ class ReleaseStore:
             self._fs.put_file(str(source), path)
 
     def uri(self, name: str, release_id: str) -> str:
-        """The release's address, without a slash at the end."""
+        """Return the release's address, without a slash at the end."""
         return f"{self.base}/{name}/releases/{release_id}"
 
     def check_writable(self, name: str) -> None:
-        """Write and remove a probe, so that a long job learns before its work that it could not publish.
+        """Write and remove a probe, so that a long job fails before its work if it could not publish.
 
         Raises:
-            StoreUnreachable: it cannot.
+            StoreUnreachable: the store cannot be written.
         """
         probe = self._path(name, f".probe-{uuid.uuid4().hex}")
         with self._reaching("writing to"):
@@ -148,15 +148,15 @@ class ReleaseStore:
     def publish(self, folder: Path, manifest: Manifest) -> str:
         """Upload a release: its files, then the serving copy of the manifest, then the root manifest.
 
-        Publishing what is there already changes nothing.
+        Publishing a release again changes nothing.
 
         Returns:
             The release's id.
 
         Raises:
-            ReleaseCorrupt: `folder` does not hold what the manifest promises.
-            StoreFull, StoreUnreachable: the store cannot be written; what this call wrote is removed where possible,
-                and without a root manifest the release does not exist.
+            ReleaseCorrupt: the files in `folder` differ from the manifest.
+            StoreFull, StoreUnreachable: the store cannot be written. The files that this call wrote are removed if
+                possible; without a root manifest the release does not exist.
         """
         verify_files(folder, manifest.files)
         release_id = manifest.release_id
@@ -180,7 +180,7 @@ class ReleaseStore:
         return release_id
 
     def _size(self, path: str) -> int | None:
-        """The bytes of a file; None when it does not exist."""
+        """Return the size of a file; None if it does not exist."""
         self._fs.invalidate_cache()
         try:
             return int(self._fs.info(path)["size"])
@@ -198,7 +198,7 @@ class ReleaseStore:
             self._put(source, path)
 
     def _complete(self, root: str, parts: Mapping[str, Path | bytes], written: list[str]) -> None:
-        """Upload again what another publisher of the same release, which failed, has removed meanwhile."""
+        """Upload files again that another publisher of the same release, which failed, removed meanwhile."""
         sizes = {
             part: len(source) if isinstance(source, bytes) else source.stat().st_size for part, source in parts.items()
         }
@@ -215,27 +215,29 @@ class ReleaseStore:
         )
 
     def _remove_written(self, root: str, written: Sequence[str]) -> None:
-        """Remove the files that a failed call has written, unless another call has published the release meanwhile. A
-        store that fails here too keeps them: the next attempt to publish overwrites them."""
+        """Remove the files that a failed call wrote, unless another call published the release meanwhile.
+
+        If the store fails again, the files stay, and the next attempt to publish overwrites them.
+        """
         with contextlib.suppress(Exception):
-            for path in reversed(written):  # the root manifest first, where it was written
+            for path in reversed(written):  # the root manifest first, if it was written
                 if path != f"{root}/{MANIFEST}" and self._size(f"{root}/{MANIFEST}") is not None:
                     return
                 if self._size(path) is not None:
                     self._fs.rm_file(path)
 
     def list_releases(self, name: str) -> list[str]:
-        """Ids of whole releases, the newest first by their manifests."""
+        """List the ids of whole releases, the newest first by their manifests."""
         found = []
         for release_id in self._folders(name):
             try:
                 found.append((self.manifest(name, release_id).created_at, release_id))
             except (ReleaseNotFound, ReleaseCorrupt, ReleaseMisplaced):
-                continue  # being published, damaged, or another model's: `manifest` names the reason for its id
+                continue  # unfinished, damaged, or another model's: `manifest` raises the reason
         return [release_id for _, release_id in sorted(found, reverse=True)]
 
     def _folders(self, name: str) -> list[str]:
-        """Ids of whatever lies in the folder of releases, whole or not."""
+        """List the names in the folder of releases, whole releases or not."""
         with self._reaching("listing"):
             try:
                 paths = self._fs.ls(self._path(name, "releases"), detail=False)
@@ -244,10 +246,9 @@ class ReleaseStore:
         return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
 
     def release_ids(self, name: str) -> frozenset[str]:
-        """Every release that the model has or once promoted, whole or not, without reading any.
+        """Return the ids of all releases that the model has or once promoted, whole or not, without reading any.
 
-        A release's id is computed from its manifest, in which the model's name stands, so that an id belongs to one
-        model alone.
+        A release's id is computed from its manifest, which contains the model's name, so an id belongs to one model.
         """
         with self._reaching("listing"):
             found: set[str] = set()
@@ -261,12 +262,12 @@ class ReleaseStore:
         return frozenset(found)
 
     def manifest(self, name: str, release_id: str) -> Manifest:
-        """The release's manifest, its id computed again from the content.
+        """Read a release's manifest, and check its id by the content.
 
         Raises:
-            ReleaseNotFound: no root manifest.
-            ReleaseCorrupt: not a manifest, or one of another id.
-            ReleaseMisplaced: a manifest of another model.
+            ReleaseNotFound: there is no root manifest.
+            ReleaseCorrupt: the file is not a manifest, or has another id.
+            ReleaseMisplaced: it is the manifest of another model.
         """
         source = f"{self.uri(name, release_id)}/{MANIFEST}"
         with self._reaching(READING):
@@ -285,11 +286,11 @@ class ReleaseStore:
         return manifest
 
     def resolve(self, name: str, prefix: str) -> str:
-        """The full id that `prefix` (4 or more hex digits) begins.
+        """Return the full id that starts with `prefix` (4 or more hex digits).
 
         Raises:
-            ReleaseNotFound: none, or several; the message lists the newest there are.
-            ReleaseCorrupt, ReleaseMisplaced: the only one is damaged, or another model's.
+            ReleaseNotFound: no release or several releases match; the message lists the newest ids.
+            ReleaseCorrupt, ReleaseMisplaced: the only match is damaged, or another model's.
         """
         if len(prefix) == ID_LENGTH:
             return self.manifest(name, prefix).release_id
@@ -298,7 +299,7 @@ class ReleaseStore:
         if not found and len(prefix) >= 4:
             for release_id in self._folders(name):
                 if release_id.startswith(prefix):
-                    self.manifest(name, release_id)  # raises the reason why the list leaves it out
+                    self.manifest(name, release_id)  # raises the reason why it is not listed
         if len(found) != 1:
             known = ", ".join(ids[:5]) or "none"
             problem = "names several releases" if found else "is not the start (4 digits or more) of a release's id"
@@ -313,7 +314,7 @@ class ReleaseStore:
         only: Sequence[str] = (SERVING,),
         on_file: Callable[[FileEntry], None] | None = None,
     ) -> Path:
-        """Download the parts whose paths begin with one of `only` to `dest/<id>/`, verified; what is there is kept.
+        """Download and verify the files whose paths start with one of `only`, to `dest/<id>/`; valid files are kept.
 
         Returns:
             The release's local folder, with the root manifest in it.
@@ -351,7 +352,7 @@ class ReleaseStore:
         return folder
 
     def champion(self, name: str) -> Champion | None:
-        """The promoted release, or None before the first promotion."""
+        """Return the promoted release; None before the first promotion."""
         path = self._path(name, "champion.json")
         with self._reaching(READING):
             try:
@@ -370,7 +371,7 @@ class ReleaseStore:
     ) -> Champion:
         """Record a promotion or rollback: first its audit entry, then `champion.json`.
 
-        `previous` is the release to roll back to; the champion until now unless given.
+        `previous` is the release to roll back to, by default the champion until now.
         """
         self.manifest(name, release_id)
         now = self.champion(name)
@@ -388,7 +389,7 @@ class ReleaseStore:
         return champion
 
     def audit(self, name: str) -> list[dict[str, Any]]:
-        """Every promotion and rollback, the oldest first."""
+        """List every promotion and rollback, the oldest first."""
         with self._reaching("listing"):
             try:
                 paths = sorted(str(path) for path in self._fs.ls(self._path(name, "audit"), detail=False))

@@ -1,4 +1,4 @@
-"""Why a store failed, in words that name the remedy for that very reason."""
+"""Errors of a store, each with the remedy for its cause."""
 
 import errno
 from typing import Any
@@ -17,7 +17,7 @@ _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 
 
 def _answers(error: BaseException) -> list[dict[str, Any]]:
-    """What S3 answered, from the errors of botocore in the chain."""
+    """Return the answers of S3 in the chain of errors, from botocore."""
     found = [getattr(cause, "response", None) for cause in causes(error)]
     return [answer for answer in found if isinstance(answer, dict)]
 
@@ -52,10 +52,10 @@ def _remedy(error: BaseException, local: bool) -> str:
 
 
 def trouble(doing: str, base: str, local: bool, error: Exception) -> StoreUnreachable:
-    """The error that names the store, what it was asked for, the backend's reason and the remedy.
+    """Make the error that names the store, the operation, the backend's reason and the remedy.
 
     Args:
-        local: the store is a folder.
+        local: whether the store is a folder.
     """
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     if doing == READING and reports_full(error):

@@ -7,12 +7,6 @@ class CliError(UserError):
     """Base of the command line's own errors."""
 
 
-def first_line(error: BaseException) -> str:
-    """Return an error's first line; errors of libraries can be pages long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
-
-
 class MissingExtra(CliError):
     """A command needs an extra of the distribution that is not installed."""
 

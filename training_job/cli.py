@@ -20,7 +20,7 @@ def train(settings: TrainSettings) -> None:
     """Train a model, measure it, and publish it as a release.
 
     The release becomes the challenger; `promote` (or `--auto-promote`, if it is no worse) makes it the champion that is
-    served. An option overrides the environment variable that stands behind it in brackets, with its default.
+    served. An option overrides the environment variable in brackets behind its description; the default follows it.
     """
     from training_job.pipeline import train as run_training
     from training_job.progress import Progress
@@ -40,8 +40,8 @@ def train(settings: TrainSettings) -> None:
 def search(settings: SearchSettings) -> None:
     """Search for good training settings, without a release.
 
-    Runs the trials that are missing to N_TRIALS; called again it goes on where it was stopped. `train --optimize` does
-    the same and then trains with the best.
+    Run trials until the study has N_TRIALS. The same command resumes a search that was stopped. `train --optimize`
+    searches too, and then trains with the best settings.
     """
     from training_job.pipeline import search as run_search
     from training_job.progress import Progress
@@ -58,7 +58,7 @@ def publish(
     settings: PublishSettings,
     folder: Annotated[Path, typer.Argument(help="Folder of a finished release.", metavar="FOLDER")],
 ) -> None:
-    """Publish a finished release that a training has kept in WORK_DIR, because the store did not take it."""
+    """Publish a finished release that a training kept in WORK_DIR because the store failed."""
     from training_job.publish import publish as run
     from training_job.show import show_publication
 
@@ -71,7 +71,7 @@ def promote(
     settings: PromotionSettings,
     release_id: Annotated[str, typer.Argument(help="Id of the release, or its first digits.", metavar="ID")],
 ) -> None:
-    """Make a release the champion, after a check that it loads and answers as it did when it was made."""
+    """Make a release the champion after checking that it loads and gives the answers recorded with it."""
     from training_job.promotion.setup import make_promoter
     from training_job.show import show_promotion
 
@@ -81,7 +81,7 @@ def promote(
 @app.command()
 @with_settings(PromotionSettings)
 def rollback(settings: PromotionSettings) -> None:
-    """Make the release that was champion before this one the champion again; once more goes one further back."""
+    """Make the previous champion the champion again; each further rollback goes one release further back."""
     from training_job.promotion.setup import make_promoter
     from training_job.show import show_promotion
 

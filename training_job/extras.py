@@ -1,4 +1,4 @@
-"""Parts that a release can do without: one that fails costs a line for the person, and never the release."""
+"""Optional parts of a release: a failure is reported in one line, and the release is made without the part."""
 
 import logging
 from collections.abc import Callable
@@ -10,10 +10,10 @@ log = logging.getLogger(__name__)
 
 
 class Extras:
-    """Makes such parts, and remembers which are missing.
+    """Optional parts, and which of them are missing.
 
     Attributes:
-        missing: each missing part, and the reason.
+        missing: the reason by the name of each missing part.
     """
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
@@ -23,14 +23,14 @@ class Extras:
     def attempt(
         self, part: str, make: Callable[[], Made], *, unless: Callable[[Exception], bool] = lambda _: False
     ) -> Made | None:
-        """The part that `make` returns; None after a failure, which is noted and reported. An interruption passes.
+        """Return the part that `make` returns; record and report a failure, and return None. An interruption passes.
 
         Args:
-            unless: whether an error concerns more than this part; it is then raised.
+            unless: returns whether an error concerns more than this part; such an error is raised.
         """
         try:
             return make()
-        except Exception as error:  # whatever library the part is made with
+        except Exception as error:  # of any library that makes the part
             if unless(error):
                 raise
             reason = " ".join(str(error).split())[:200] or "no reason was given"

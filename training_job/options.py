@@ -1,4 +1,4 @@
-"""Command-line options made from a settings class, so that each setting is an option and an environment variable."""
+"""Command-line options of a settings class: each setting is an option and an environment variable."""
 
 import functools
 import inspect
@@ -25,17 +25,18 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     if field.annotation is bool:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
     text = " ".join((field.description or "").split())
-    told = str(field.validation_alias)
+    source = str(field.validation_alias)
     if field.default is not None and not field.default_factory:
-        told += f"; {field.default}"
-    option = typer.Option(flag, help=f"{text} ({told})", show_default=False)
-    annotation: Any = Annotated[Optional[field.annotation], option]  # noqa: UP045 - made when this runs
+        source += f"; {field.default}"
+    option = typer.Option(flag, help=f"{text} ({source})", show_default=False)
+    annotation: Any = Annotated[Optional[field.annotation], option]  # noqa: UP045 - built at run time
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def with_settings(settings_class: type[AnySettings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorate a command `f(settings, *own arguments)`: it takes an option for each field and is called with the
-    settings that those options, then the environment, then the defaults give.
+    """Give a command `f(settings, *arguments)` an option for each field of a settings class.
+
+    The command is called with the settings read from these options, then the environment, then the defaults.
 
     Raises (when the command runs):
         pydantic.ValidationError: names the variable of a bad value.

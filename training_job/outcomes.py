@@ -12,13 +12,13 @@ from training_job.promotion.promote import Promotion
 
 @dataclass(frozen=True)
 class SearchOutcome:
-    """Result of a search: of this call and earlier ones together.
+    """Result of a search, this call and earlier ones together.
 
     Attributes:
-        best_loss, best_accuracy: of the best trial, on all validation rows.
-        best: its settings by name, for `TrainSettings.model_copy(update=…)`.
-        done, pruned, failed: trials by their end; `done` counts those that ran to it.
-        run_id: the MLflow run that the trials' runs stand under; None without an MLflow.
+        best_loss, best_accuracy: figures of the best trial on all validation rows.
+        best: settings of that trial by name, for `TrainSettings.model_copy(update=…)`.
+        done, pruned, failed: numbers of trials that were completed, pruned, and that diverged.
+        run_id: the parent of the trials' MLflow runs; None without MLflow.
     """
 
     study: str
@@ -38,14 +38,14 @@ class TrainOutcome:
     """Result of a training.
 
     Attributes:
-        metrics: of the release's default variant on the test rows, with 95 % intervals.
-        seconds: load, search (where there was one), train (evaluation apart), evaluation, release.
-        run_id: of MLflow's run; None without an MLflow.
-        registry_version: the model version that carries the alias `challenger`; None with `registry_problem`, and
-            without an MLflow.
-        gate, promotion: with AUTO_PROMOTE the verdict, and what followed when it passed.
-        promotion_problem: why a release that passed was not promoted; it is published all the same.
-        missing: parts that the release does without because they could not be made, and the reasons.
+        metrics: figures of the default variant on the test rows, with 95 % intervals.
+        seconds: time of load, search (with OPTIMIZE), train (without evaluation), evaluation and release.
+        run_id: the MLflow run; None without MLflow.
+        registry_version: the model version that carries the alias `challenger`; None with a
+            `registry_problem` and without MLflow.
+        gate, promotion: with AUTO_PROMOTE the gate's verdict, and the promotion of a release that passed.
+        promotion_problem: why the published release could not be promoted although the gate passed.
+        missing: the reason by the name of each optional part that could not be made.
     """
 
     release_id: str

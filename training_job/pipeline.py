@@ -1,4 +1,4 @@
-"""The training from its data to a published release, in one function that tells it from beginning to end."""
+"""The pipeline from the data to a published release: `train` is its outline."""
 
 import logging
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ from training_job.search import search as run_search
 from training_job.settings import SearchSettings, TrainSettings
 from training_job.stages import Stages
 from training_job.stopping import Interruptions
-from training_job.tracking.registry import RegistryError, register
+from training_job.tracking.registry import try_register
 from training_job.tracking.run import Run, Tracker, system_figures
 from training_job.workspace import check_space, full_named, scratch, space_of
 
 log = logging.getLogger(__name__)
 
 
-class _Followed:
-    """Tells the person and MLflow how the training goes."""
+class _TrainingObserver:
+    """Shows the progress of a training on the console and in MLflow."""
 
     def __init__(self, stages: Stages, run: Run) -> None:
         self._stages, self._run = stages, run
@@ -71,20 +71,20 @@ def _listed(counts: Sequence[tuple[int, str]]) -> str:
 
 
 def _summary(parts: Parts) -> str:
-    """The parts and what was left out of them, in one line."""
+    """Describe the parts and the rows left out of them, in one line."""
     counts = parts.counts
     dropped = _listed(
         [
-            (counts.test_copies_dropped, "that also stand in the test set"),
-            (counts.repeats_dropped, "that stand there twice"),
-            (counts.tied_texts_dropped, "whose text stands as often with one label as with the other"),
+            (counts.test_copies_dropped, "that are also in the test set"),
+            (counts.repeats_dropped, "that repeat an earlier row"),
+            (counts.tied_texts_dropped, "whose text has both labels equally often"),
             (counts.validation_kept_back, "held out for validation beyond VALIDATION_ROWS"),
         ]
     )
     tested = _listed(
         [
-            (counts.test_repeats_dropped, "that stand there twice"),
-            (counts.test_tied_texts_dropped, "whose text stands as often with one label as with the other"),
+            (counts.test_repeats_dropped, "that repeat an earlier row"),
+            (counts.test_tied_texts_dropped, "whose text has both labels equally often"),
         ]
     )
     contradicting = _listed(
@@ -93,13 +93,13 @@ def _summary(parts: Parts) -> str:
             (counts.test_contradicting_texts, "of the test file"),
         ]
     )
-    held = ", by their hashes a fifth of the file" if parts.test_held_out else ""
+    held = " (a fifth of the file, chosen by the hash of the text)" if parts.test_held_out else ""
     one_label = (
         ""
         if len(set(parts.validation.labels.tolist())) > 1
         else (
-            "; the validation rows are all of one label: the temperature stays 1, and the best weights are those that "
-            "answer that label best"
+            "; all validation rows have one label: the temperature stays 1, and the weights that predict that label "
+            "best are kept"
         )
     )
     mixed = ""
@@ -107,14 +107,14 @@ def _summary(parts: Parts) -> str:
         left = feedback.feedback_in_test + feedback.feedback_in_validation
         mixed = (
             f"; feedback: {feedback.feedback_rows:,} rows of {feedback.feedback_files:,} files, of these "
-            f"{feedback.feedback_added:,} added, {feedback.feedback_relabelled:,} that change a training row's label, "
+            f"{feedback.feedback_added:,} added, {feedback.feedback_relabelled:,} that relabel a training row, "
             f"{left:,} left out as test or validation rows"
         )
     return (
         f"rows: {len(parts.train):,} to train, {len(parts.validation):,} to validate, {len(parts.test):,} to test{held}"
         + (f"; dropped from training: {dropped}" if dropped else "")
         + (f"; dropped from the test: {tested}" if tested else "")
-        + (f"; texts with both labels, of which the majority's counts: {contradicting}" if contradicting else "")
+        + (f"; texts with both labels, which get the more frequent one: {contradicting}" if contradicting else "")
         + one_label
         + mixed
     )
@@ -127,8 +127,8 @@ def _prepared(settings: SearchSettings, parts: Parts, stages: Stages) -> Prepare
     known = _test_rows_of_base(prepared)
     if known is None:
         stages.say(
-            "warning: the base is a release of an earlier version without a record of its training rows; test rows may "
-            "be among them and flatter the figures, and the gate compares only test rows of its reference sample"
+            "warning: the base is a release of an earlier version without a record of its training rows; these may "
+            "include test rows and flatter the figures, and the gate compares only test rows of its reference sample"
         )
     elif known:
         stages.say(
@@ -138,7 +138,7 @@ def _prepared(settings: SearchSettings, parts: Parts, stages: Stages) -> Prepare
 
 
 def _test_rows_of_base(prepared: Prepared) -> int | None:
-    """The number of test rows that the base was trained on; None where its record does not tell."""
+    """Count the test rows that the base was trained on; None if the base has no complete record."""
     texts, base = prepared.parts.test.texts, prepared.base
     if base.known_new is not None and not are_seen(texts, base.known_new).all():
         return None
@@ -146,7 +146,7 @@ def _test_rows_of_base(prepared: Prepared) -> int | None:
 
 
 def _load(settings: TrainSettings, stages: Stages) -> tuple[ReleaseStore, Tracker, Prepared]:
-    """Find out whether all is there that the work needs: the store, the rows, MLflow, the base."""
+    """Open everything that the work needs, and fail early: the store, the rows, MLflow, the base, disk space."""
     stages.begin("load")
     store = ReleaseStore(settings.releases_uri)
     store.check_writable(settings.model_name)
@@ -166,7 +166,7 @@ def _load(settings: TrainSettings, stages: Stages) -> tuple[ReleaseStore, Tracke
 
 
 def _facts(settings: TrainSettings, prepared: Prepared, recipe: Recipe, fitted: Fitted) -> dict[str, Fact]:
-    """What the manifest and the card tell of the training."""
+    """Return the facts of the training for the manifest and the card."""
     parts = prepared.parts
     public = settings.public()
     return {
@@ -225,7 +225,7 @@ def _build(
 
 
 def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, float]) -> None:
-    """The release's figures and pictures in MLflow's run."""
+    """Log the release's figures and documents to the MLflow run."""
     run.metrics({name: metric.value for name, metric in built.manifest.metrics.items()})
     run.metrics({f"seconds/{name}": value for name, value in seconds.items()})
     run.metrics({"peak_memory_mib": peak_memory_mib()})
@@ -241,7 +241,7 @@ def _record(run: Run, built: BuiltRelease, release_id: str, seconds: dict[str, f
 def _checkpoints(
     settings: TrainSettings, prepared: Prepared, recipe: Recipe, interruptions: Interruptions, stages: Stages
 ) -> Checkpoints | None:
-    """Those of this training, where a folder for them was given; a person is told where it goes on."""
+    """Open the checkpoints of this training, if CHECKPOINT_DIR is set, and report the step at which it resumes."""
     if settings.checkpoint_dir is None:
         return None
     checkpoints = Checkpoints(
@@ -253,12 +253,12 @@ def _checkpoints(
     )
     if found := checkpoints.found:
         steps = step_count(recipe, len(prepared.train))
-        stages.say(f"goes on after step {found.step} of {steps}, from the checkpoint of {found.saved:%F %T} UTC")
+        stages.say(f"resumes after step {found.step} of {steps}, from the checkpoint of {found.saved:%F %T} UTC")
     return checkpoints
 
 
 def _gated(promoter: Promoter, built: BuiltRelease, prepared: Prepared, stages: Stages, run: Run) -> Gate:
-    """The gate's verdict on a published release, told to MLflow's run."""
+    """Judge a published release, and log the verdict to the MLflow run."""
     gate = compare_with_champion(promoter, built.manifest, prepared.parts.test, built.evaluation, stages, built.folder)
     run.tags({"gate": "passed" if gate.passed else "failed", "gate_reason": gate.reason})
     if gate.difference is not None and gate.champion_accuracy is not None and gate.p_value is not None:
@@ -272,12 +272,12 @@ def _gated(promoter: Promoter, built: BuiltRelease, prepared: Prepared, stages: 
 def train(settings: TrainSettings, progress: Progress | None = None, promoter: Promoter | None = None) -> TrainOutcome:
     """Train, measure, release, publish, register; with a promoter also promote a release that passes the gate.
 
-    With CHECKPOINT_DIR a training that was ended goes on where it stood, in the same MLflow run, which is KILLED
-    meanwhile; what comes after the fit is done again, and gives the same release.
+    With CHECKPOINT_DIR an interrupted training resumes at its last step, in the same MLflow run, which is KILLED
+    meanwhile. The steps after the fit are repeated, and give the same release.
 
     Raises:
-        TrainingError, ReleaseError, RegistryError: what a user can mend, named with its remedy. A store or an MLflow
-            that cannot be reached is found before the training. Nothing is published unless all of it is.
+        TrainingError, ReleaseError, RegistryError: a user error; the message names the remedy. A store or an MLflow
+            that cannot be reached is found before the training. A release is published whole or not at all.
     """
     progress = progress or Progress()
     stages = Stages(progress)
@@ -303,7 +303,7 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
                 feedback = asdict(prepared.parts.feedback) if prepared.parts.feedback else {}
                 run.parameters(settings.public() | asdict(recipe) | asdict(prepared.parts.counts) | feedback)
             stages.begin("train", round(recipe.epochs * len(prepared.train)) - (found.record["rows"] if found else 0))
-            model, fitted = fit(prepared, recipe, _Followed(stages, run), checkpoints)
+            model, fitted = fit(prepared, recipe, _TrainingObserver(stages, run), checkpoints)
             facts = _facts(settings, prepared, recipe, fitted)
             with full_named(settings.work_dir, space_of(model)):
                 built = _build(settings, prepared, model, fitted, facts, run, work_dir, stages)
@@ -311,7 +311,9 @@ def train(settings: TrainSettings, progress: Progress | None = None, promoter: P
             with release_kept(built.folder, built.manifest, settings.work_dir):
                 release_id = store.publish(built.folder, built.manifest)
             release_uri = store.uri(settings.model_name, release_id)
-            version, problem = _register(settings, release_uri, release_id, run)
+            version, problem = try_register(
+                settings.registry_uri, settings.model_name, release_uri, release_id, run.run_id
+            )
             gate = _gated(promoter, built, prepared, stages, run) if promoter else None
             stages.end()
             seconds = _seconds(stages, fitted)
@@ -342,19 +344,11 @@ def _promote(promoter: Promoter, release_id: str) -> tuple[Promotion | None, Use
         )
 
 
-def _register(settings: TrainSettings, uri: str, release_id: str, run: Run) -> tuple[str | None, str | None]:
-    """The version, or why there is none: the release is published then all the same. Neither without an MLflow."""
-    if settings.registry_uri is None:
-        return None, None
-    try:
-        return register(settings.registry_uri, settings.model_name, uri, release_id, run.run_id), None
-    except RegistryError as error:
-        return None, str(error)
-
-
 def _seconds(stages: Stages, fitted: Fitted) -> dict[str, float]:
-    """Load, search, train, evaluation within it, and all that came after; of a training with pauses the parts together,
-    but load and what came after of the last one."""
+    """Sum up the stages: load, search, train, evaluation and release.
+
+    For a resumed training, train and evaluation cover all of its runs; the other figures cover the last one.
+    """
     parts = dict(stages.seconds)
     load, _ = parts.pop("load"), parts.pop("train")
     trials = [parts.pop(name) for name in list(parts) if name.startswith("trial-")]
@@ -366,7 +360,7 @@ def search(settings: SearchSettings, progress: Progress | None = None) -> Search
     """Search for settings, without a release.
 
     Raises:
-        TrainingError, RegistryError: what a user can mend, named with its remedy.
+        TrainingError, RegistryError: a user error; the message names the remedy.
     """
     progress = progress or Progress()
     stages = Stages(progress)

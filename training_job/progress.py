@@ -22,7 +22,7 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """Lines of stages, one after the other."""
+    """The current stage of a training, shown on a console."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
@@ -47,7 +47,7 @@ class Progress:
         self.console.print(escape(text), soft_wrap=True)
 
     def begin(self, stage: str, total: int | None = None) -> None:
-        """End the current stage and begin another, of `total` rows where they can be counted."""
+        """End the current stage and begin another; `total` is its number of rows, if known."""
         self.end()
         self._stage, self._total, self._done = stage, total, 0
         self._began = self._spoke = time.monotonic()
@@ -71,7 +71,7 @@ class Progress:
             self.say(f"{self._stage}: {self._share()}{self._rate(now)}{self._left(now)}{', ' + note if note else ''}")
 
     def end(self, how: str = "") -> None:
-        """End the current stage and print its line, with `how` before its time."""
+        """End the current stage and print its duration, with `how` before it."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
@@ -95,7 +95,7 @@ class Progress:
 
 
 def stdout_console() -> Console:
-    """Standard output, for results; progress goes to standard error."""
+    """Return a console on standard output, for results; progress goes to standard error."""
     return Console(file=sys.stdout, highlight=False)
 
 

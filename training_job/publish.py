@@ -1,4 +1,4 @@
-"""Publish a finished release from a folder, such as one that a training has kept because the store was full."""
+"""Publish a finished release from a folder, such as one that a training kept because the store was full."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from model_release import ReleaseStore
 from training_job.kept import manifest_of, remove_kept
 from training_job.settings import PublishSettings
-from training_job.tracking.registry import RegistryError, register
+from training_job.tracking.registry import try_register
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class Publication:
     """A published release.
 
     Attributes:
-        removed: whether the folder is gone, because a training had kept the release there.
-        registry_version: the MLflow version with the alias `challenger`; None with `registry_problem`, and without an
+        removed: whether the folder was removed, because a training had kept the release in it.
+        registry_version: the MLflow version with the alias `challenger`; None with a `registry_problem` and without
             MLflow.
     """
 
@@ -34,17 +34,12 @@ def publish(settings: PublishSettings, folder: Path) -> Publication:
 
     Raises:
         ReleaseCorrupt: the folder holds no whole release.
-        StoreFull, StoreUnreachable: the store cannot be written; the folder is left as it is.
+        StoreFull, StoreUnreachable: the store cannot be written; the folder stays unchanged.
     """
     manifest = manifest_of(folder)
     store = ReleaseStore(settings.releases_uri)
     release_id = store.publish(folder, manifest)
     uri = store.uri(manifest.name, release_id)
-    version, problem = None, None
-    if settings.registry_uri is not None:
-        try:
-            version = register(settings.registry_uri, manifest.name, uri, release_id, manifest.mlflow_run_id)
-        except RegistryError as error:
-            problem = str(error)
+    version, problem = try_register(settings.registry_uri, manifest.name, uri, release_id, manifest.mlflow_run_id)
     removed = problem is None and remove_kept(folder, release_id)
     return Publication(folder, removed, release_id, uri, version, problem)

@@ -1,4 +1,4 @@
-"""A search for training settings: Optuna proposes, prunes and remembers; the trials are ours to run and to call off."""
+"""Search for training settings: Optuna proposes, prunes and records trials; this module runs them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -21,24 +21,24 @@ from training_job.study import OUTCOME, STALE_SECONDS, SearchError, SharedStudy,
 from training_job.tracking.run import Run, Tracker
 
 SEARCHED = ("learning_rate", "batch_size", "epochs", "warmup_share", "weight_decay")
-POLL_SECONDS = 2.0  # between two looks at what other workers have done
+POLL_SECONDS = 2.0  # between checks of other workers' trials
 _RUN = _PARENT = "mlflow_run_id"
 
 
 def searched(settings: SearchSettings) -> tuple[str, ...]:
-    """The settings to search: those that were not given.
+    """Return the names of the settings to search, which are those that the user has not set.
 
     Raises:
-        SearchError: all were given.
+        SearchError: all are set.
     """
     names = tuple(name for name in SEARCHED if name not in settings.model_fields_set)
     if not names:
-        raise SearchError(f"{', '.join(SEARCHED)} are all given: there is nothing to search; leave one out")
+        raise SearchError(f"{', '.join(SEARCHED)} are all set, so there is nothing to search; leave one out")
     return names
 
 
 def describe(settings: SearchSettings, prepared: Prepared) -> dict[str, Any]:
-    """What a search asks; trials of other questions cannot be compared with its own."""
+    """Return the inputs of a search; trials with other inputs cannot be compared with its trials."""
     names = searched(settings)
     held = recipe_of(settings, prepared.base)
     return {
@@ -53,7 +53,7 @@ def describe(settings: SearchSettings, prepared: Prepared) -> dict[str, Any]:
 
 
 def suggest(trial: optuna.Trial, names: Iterable[str], usual_rate: float) -> dict[str, Any]:
-    """Values for one trial, around what usually does well."""
+    """Draw the values of one trial, around values that usually do well."""
     draw = {
         "learning_rate": lambda: trial.suggest_float("learning_rate", usual_rate / 4, usual_rate * 4, log=True),
         "batch_size": lambda: trial.suggest_categorical("batch_size", [8, 16, 32]),
@@ -81,7 +81,7 @@ class _TrialObserver:
         figures = {name: value for name, value in asdict(validation).items() if name not in {"step", "steps"}}
         self._run.metrics({f"validation_{name}": value for name, value in figures.items()}, validation.step)
         self._run.flush()
-        # Trials differ in length: they are compared at the same tenth of their learning rate's course.
+        # Trials differ in length, so they are compared at the same tenth of their learning rate's schedule.
         tenth = 10 * validation.step // validation.steps
         if tenth > self._tenth:
             self._tenth = tenth
@@ -95,7 +95,7 @@ class _TrialObserver:
 
 @contextmanager
 def _ended(shared: SharedStudy, trial: optuna.Trial, run: Run) -> Iterator[None]:
-    """Tell Optuna and MLflow how a trial ended, however it did."""
+    """Report the end of a trial, whatever its cause, to Optuna and MLflow."""
     try:
         yield
         run.tags({"trial_state": "complete"})
@@ -116,14 +116,14 @@ def _ended(shared: SharedStudy, trial: optuna.Trial, run: Run) -> Iterator[None]
 
 @contextmanager
 def _unless_lost(trial: optuna.Trial, run: Run, progress: Reporter) -> Iterator[None]:
-    """Let the search go on when another worker has closed the trial."""
+    """Continue the search when another worker has closed the trial."""
     try:
         yield
     except (TrialLost, optuna.exceptions.UpdateFinishedTrialError):
         run.tags({"trial_state": "lost"})
         run.status = "KILLED"
         progress.say(
-            f"trial {trial.number} does not count: another worker closed it, for its heartbeats had stopped for more "
+            f"trial {trial.number} does not count: another worker closed it, because its heartbeats stopped for more "
             f"than {STALE_SECONDS} s"
         )
 
@@ -157,7 +157,7 @@ def _run_trial(
 
 
 def close_stale(shared: SharedStudy, tracker: Tracker) -> int:
-    """End the trials and the MLflow runs of workers that were killed; returns the number of trials."""
+    """End the trials and the MLflow runs of workers that were killed; return the number of trials."""
     closed = shared.close_stale()
     for trial in closed:
         tracker.close_stale(trial.user_attrs.get(_RUN))
@@ -165,12 +165,14 @@ def close_stale(shared: SharedStudy, tracker: Tracker) -> int:
 
 
 def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: Reporter) -> Iterator[optuna.Trial]:
-    """The trials that this worker is to run. Ends when `total` are finished, whoever ran them: while other workers run
-    the last ones, it waits, and takes the place of a worker that is killed."""
+    """Yield the trials that this worker runs, until all workers together have finished `total`.
+
+    While other workers run the last trials, this worker waits, and replaces a worker that is killed.
+    """
     waiting = False
     while len(shared.finished()) < total:
         if closed := close_stale(shared, tracker):
-            progress.say(f"trials of workers that were killed, to be run again: {closed}")
+            progress.say(f"trials of workers that were killed, which are run again: {closed}")
         if trial := shared.take(total):
             waiting = False
             yield trial
@@ -182,24 +184,24 @@ def _missing(shared: SharedStudy, total: int, tracker: Tracker, progress: Report
 
 
 def search(settings: SearchSettings, prepared: Prepared, tracker: Tracker, progress: Reporter) -> SearchOutcome:
-    """Run the trials that are missing to `settings.n_trials`; the objective is the validation loss at its best
-    temperature, of the best weights of a trial, on all validation rows.
+    """Run trials until the study has `settings.n_trials`.
 
+    The objective is the loss of a trial's best weights on all validation rows, at the temperature that minimises it.
     Several workers may search at once: together they run `n_trials`, and each returns when all are finished. An
-    interruption leaves the study as it is: the trial that it met counts for nothing and another takes its place.
+    interruption ends the current trial, which does not count and is replaced.
 
     Raises:
-        SearchError: the study's database cannot be used at any moment, or no trial ran to its end.
+        SearchError: the study's database fails, or no trial was completed.
     """
     shared = SharedStudy(settings, about := describe(settings, prepared))
     closed = close_stale(shared, tracker)
     study, before = shared.study, len(shared.finished())
     progress.say(
         f"search {study.study_name}: {before} of {settings.n_trials} trials are done"
-        + (f", {closed} were cut off and are run again" if closed else "")
+        + (f", {closed} were interrupted and are run again" if closed else "")
     )
     with shared.errors_named(), ExitStack() as stack:
-        with shared.alone():  # or two workers would make a parent each
+        with shared.alone():  # or two workers would create a parent each
             known = study.user_attrs.get(_PARENT)
             parent = stack.enter_context(tracker.run(f"search {study.study_name}", resume=known))
             study.set_user_attr(_PARENT, parent.run_id)
@@ -218,7 +220,7 @@ def _outcome(shared: SharedStudy, settings: SearchSettings, run_id: str | None) 
     counts = {state: sum(trial.state == state for trial in trials) for state in TrialState}
     if not counts[TrialState.COMPLETE]:
         raise SearchError(
-            f"no trial of the search {study.study_name!r} ran to its end; raise N_TRIALS, or check the data"
+            f"no trial of the search {study.study_name!r} was completed; raise N_TRIALS, or check the data"
         )
     best = study.best_trial
     return SearchOutcome(

@@ -14,8 +14,10 @@ Mode = Literal["quick", "optimized", "full"]
 
 
 class Preset(NamedTuple):
-    """What a mode stands for: training rows (None: all), passes over them, and the share of the base's own learning
-    rate that suits it: what takes a network far in sixty steps makes a longer training forget and overfit."""
+    """Values of a mode: training rows (None: all), passes over them, and the share of the base's learning rate.
+
+    A rate that takes a network far in sixty steps makes a longer training forget and overfit.
+    """
 
     rows: int | None
     passes: float
@@ -37,7 +39,7 @@ OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
 
 
 def _option(name: str) -> dict[str, Any]:
-    """How a field's command line option is called where it has not the field's name."""
+    """Name a field's command line option otherwise than the field."""
     return {"option": name}
 
 
@@ -49,45 +51,45 @@ def _user() -> str:
 
 
 class PublishSettings(Settings):
-    """Where releases and runs live."""
+    """Addresses of the releases and the runs."""
 
     releases_uri: str = Field("var/releases", validation_alias="RELEASES_URI", min_length=1)
-    """Where releases live: a folder or `s3://bucket/prefix`."""
+    """The releases' address: a folder or `s3://bucket/prefix`."""
     mlflow_tracking_uri: str = Field("sqlite:///var/mlflow.db", validation_alias="MLFLOW_TRACKING_URI", min_length=1)
     """MLflow: a server's `http://…` or a database; `none` tracks nothing."""
 
     @property
     def registry_uri(self) -> str | None:
-        """The MLflow that runs and aliases stand in; None when MLFLOW_TRACKING_URI is `none`."""
+        """The MLflow of runs and aliases; None when MLFLOW_TRACKING_URI is `none`."""
         return None if self.mlflow_tracking_uri.lower() == "none" else self.mlflow_tracking_uri
 
 
 class StoreSettings(PublishSettings):
-    """The model that is trained or promoted, beside where it lives."""
+    """The addresses, and the name of the model that is trained or promoted."""
 
     model_name: Name = Field("sentiment", validation_alias="MODEL_NAME")
     """The model's name in the store and in MLflow's registry."""
 
 
 class PromotionSettings(StoreSettings):
-    """Who moves the champion, and what of it is checked first."""
+    """A promotion or rollback, and the check before it."""
 
     who: str = Field(default_factory=_user, validation_alias="PROMOTED_BY", min_length=1)
-    """Whom the audit trail names; this account's name unless given."""
+    """Name in the audit trail; by default the name of this account."""
     cache_dir: Path | None = Field(None, validation_alias="CACHE_DIR")
-    """Where the release is fetched to for its check; a temporary folder unless given."""
+    """Folder that the release is fetched to for its check; by default a temporary one."""
     threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
-    """Threads of the check; 0 takes the CPU quota."""
+    """Threads of the check; 0 means the CPU quota."""
     inference_service: str | None = Field(None, validation_alias="INFERENCE_SERVICE", min_length=1)
-    """KServe's InferenceService that shall serve the champion; without one a promotion changes the store alone."""
+    """KServe's InferenceService that serves the champion; without it a promotion changes the store only."""
     inference_service_template: str = Field(
         "sentiment-inferenceservice", validation_alias="INFERENCE_SERVICE_TEMPLATE", min_length=1
     )
-    """The ConfigMap that the first InferenceService is made from."""
+    """The ConfigMap that the InferenceService is first created from."""
     kube_namespace: str | None = Field(None, validation_alias="KUBE_NAMESPACE", min_length=1)
-    """Their namespace; the pod's own unless given."""
+    """Namespace of both; by default that of the pod."""
     rollout_timeout_seconds: float = Field(600.0, validation_alias="ROLLOUT_TIMEOUT_SECONDS", gt=0, le=86_400)
-    """How long new pods may take to become ready before the old release is put back."""
+    """Longest wait for new pods to become ready, after which the previous release is restored."""
 
 
 class SearchSettings(StoreSettings):
@@ -100,9 +102,9 @@ class SearchSettings(StoreSettings):
     )
     """Rows to train on: a .csv, .csv.gz or .parquet with text and label, here or at `s3://…`, or `hub:NAME`."""
     test_data: OptionalText = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
-    """Rows to measure on; a hub dataset's own, or a fifth of TRAIN_DATA by the texts' hashes, unless given."""
+    """Rows to measure on; by default a hub dataset's test part, or a fifth of TRAIN_DATA by the texts' hashes."""
     feedback: Literal["none", "mix"] = Field("none", validation_alias="FEEDBACK")
-    """mix: labelled feedback, which a drift check has written beside the releases, joins the training rows."""
+    """mix: labelled feedback, which a drift check wrote beside the releases, is added to the training rows."""
     text_column: str = Field("text", validation_alias="TEXT_COLUMN", min_length=1)
     """The column that holds the texts."""
     label_column: str = Field("label", validation_alias="LABEL_COLUMN", min_length=1)
@@ -110,43 +112,43 @@ class SearchSettings(StoreSettings):
     base_model: str = Field(
         "distilbert-base-uncased", validation_alias="BASE_MODEL", min_length=1, json_schema_extra=_option("--base")
     )
-    """What training starts from: a DistilBERT (or BERT) of the hub or in a folder; `minilm` (needs no hub); `scratch`
-    and `scratch-tiny` (random weights)."""
+    """Network to start from: a DistilBERT (or BERT) of the hub or in a folder; `minilm` (needs no hub); `scratch` and
+    `scratch-tiny` (random weights)."""
     max_tokens: int = Field(512, validation_alias="MAX_TOKENS", ge=8, le=512)
-    """Tokens that a text is cut to, in training and later."""
+    """Tokens that a text is cut to, in training and serving."""
     truncation: Truncation = Field("head_tail", validation_alias="TRUNCATION")
-    """What a longer text keeps: its head, or its first quarter and its tail."""
+    """Part that a longer text keeps: its head, or a quarter of the tokens from its head and the rest from its tail."""
     epochs: float | None = Field(None, validation_alias="EPOCHS", gt=0, le=1000)
-    """Passes over the training rows, parts of one allowed; the mode's unless given."""
+    """Passes over the training rows, fractions allowed; by default the mode's."""
     train_rows: int | None = Field(None, validation_alias="TRAIN_ROWS", ge=2)
-    """Training rows, with balanced classes; the mode's unless given."""
+    """Training rows, with balanced classes; by default the mode's."""
     validation_rows: int = Field(1000, validation_alias="VALIDATION_ROWS", ge=2)
-    """Most rows that choose the best weights and the temperature, of the tenth of TRAIN_DATA that is held out for it by
-    the texts' hashes."""
+    """Limit of the rows that choose the best weights and the temperature. They come from a tenth of TRAIN_DATA that the
+    texts' hashes hold out."""
     test_rows: int | None = Field(None, validation_alias="TEST_ROWS", ge=2)
-    """Test rows to measure on, with balanced classes; all unless given."""
+    """Test rows to measure on, with balanced classes; by default all."""
     batch_size: int = Field(16, validation_alias="BATCH_SIZE", ge=1, le=4096)
-    """Rows of an optimiser step."""
+    """Rows in an optimiser step."""
     learning_rate: float | None = Field(None, validation_alias="LEARNING_RATE", gt=0, le=1)
-    """Peak of the learning rate; the base's own, or half of it in the longer modes, unless given."""
+    """Peak of the learning rate; by default the base's, and half of it in the longer modes."""
     weight_decay: float = Field(0.01, validation_alias="WEIGHT_DECAY", ge=0, le=1)
     """AdamW's decay of the weight matrices."""
     warmup_share: float = Field(0.1, validation_alias="WARMUP_SHARE", ge=0, lt=1)
-    """Share of the steps in which the learning rate rises; it falls to 0 in the others."""
+    """Share of the steps in which the learning rate rises; it falls to 0 in the other steps."""
     clip_norm: float = Field(1.0, validation_alias="CLIP_NORM", gt=0)
-    """Longest gradient; a longer one is scaled down to it."""
+    """Largest norm of the gradient; a larger gradient is scaled down to it."""
     seed: int = Field(0, validation_alias="SEED", ge=0, lt=2**31)
-    """Seed of the order of rows, the new weights and dropout; it moves no row from one part to another."""
+    """Seed of the order of rows, the new weights and dropout; the split into parts does not depend on it."""
     precision: Literal["auto", "bf16", "fp32"] = Field("auto", validation_alias="PRECISION")
-    """Of matrix products; auto is bf16 where the CPU has instructions for it."""
+    """Precision of matrix products; auto is bf16 where the CPU has instructions for it."""
     threads: int = Field(0, validation_alias="TRAIN_THREADS", ge=0, le=1024)
-    """CPU threads; 0 takes the CPU quota."""
+    """CPU threads; 0 means the CPU quota."""
     mlflow_experiment: str = Field("sentiment", validation_alias="MLFLOW_EXPERIMENT", min_length=1)
     """The MLflow experiment of the runs."""
     n_trials: int = Field(20, validation_alias="N_TRIALS", ge=1, le=100_000)
-    """Trials that a search has in the end; those of earlier calls and of other workers count."""
+    """Total trials of the study, including those of earlier calls and of other workers."""
     study_name: OptionalText = Field(None, validation_alias="STUDY_NAME", min_length=1)
-    """Name of the search; made of base, rows and data unless given, so that the same call takes it up again."""
+    """Name of the search; by default made of base, rows and data, so that the same command resumes it."""
     study_uri: str = Field("sqlite:///var/optuna.db", validation_alias="STUDY_URI", min_length=1)
     """The database of searches."""
 
@@ -154,14 +156,14 @@ class SearchSettings(StoreSettings):
     def _test_differs(self) -> Self:
         if self.test_data == self.train_data and not self.train_data.startswith("hub:"):
             raise ValueError(
-                f"TRAIN_DATA and TEST_DATA are the same file {self.train_data!r}; leave TEST_DATA out to hold a fifth "
-                "of it out for the test"
+                f"TRAIN_DATA and TEST_DATA are the same file {self.train_data!r}; unset TEST_DATA to hold out a fifth "
+                "of it for the test"
             )
         return self
 
     @property
     def rows(self) -> int | None:
-        """Training rows asked for; None: all."""
+        """Limit of the training rows; None: all."""
         return self.train_rows or MODES[self.mode].rows
 
     @property
@@ -175,7 +177,7 @@ class SearchSettings(StoreSettings):
         return self.text_column, self.label_column
 
     def public(self) -> dict[str, str | int | float | bool | None]:
-        """Every setting by name, without passwords, as parameters of an MLflow run and facts of a release."""
+        """Return every setting by name, without passwords, for an MLflow run and a release's facts."""
         values = self.model_dump(mode="json")
         return {name: without_password(value) if isinstance(value, str) else value for name, value in values.items()}
 
@@ -184,14 +186,14 @@ class TrainSettings(SearchSettings):
     """A training, and the search that may come before it."""
 
     work_dir: Path = Field(Path("var/train"), validation_alias="WORK_DIR")
-    """Where a release is put together before it is published."""
+    """Folder in which a release is built before it is published."""
     checkpoint_dir: Path | None = Field(None, validation_alias="CHECKPOINT_DIR")
-    """A folder that outlives the process: a training that was ended goes on from there. No checkpoints unless given."""
+    """Folder of checkpoints, from which an interrupted training resumes; it must outlive the process. Unset: none."""
     checkpoint_steps: int = Field(100, validation_alias="CHECKPOINT_STEPS", ge=1)
     """Optimiser steps from one checkpoint to the next."""
     auto_promote: bool = Field(False, validation_alias="AUTO_PROMOTE")
-    """Promote the release if it answers no worse than the champion the test rows that are new to both."""
+    """Promote the release unless it is measurably worse than the champion on test rows that are new to both."""
     git_commit: OptionalText = Field(None, validation_alias="GIT_COMMIT")
-    """The commit of this code; asked of git unless given."""
+    """Commit of this code; by default read from git."""
     optimize: bool = Field(False, validation_alias="OPTIMIZE")
     """Search for learning rate, batch size, epochs, warm-up and weight decay first, then train with the best."""

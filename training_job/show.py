@@ -1,4 +1,4 @@
-"""Results of the commands on standard output, and the next step."""
+"""Results of the commands and the next step, on standard output."""
 
 from rich.markup import escape
 from rich.table import Table
@@ -29,7 +29,7 @@ def _table(rows: list[tuple[str, str]]) -> Table:
 
 
 def show_outcome(outcome: TrainOutcome) -> None:
-    """Print what a training made, and what to do next."""
+    """Print the result of a training and the next step, the gate's verdict first."""
     rows = [("release", outcome.release_id), ("at", outcome.release_uri)]
     for name, title in _MEASURED.items():
         if metric := outcome.metrics.get(name):
@@ -38,7 +38,7 @@ def show_outcome(outcome: TrainOutcome) -> None:
     rows += [
         ("served by default", outcome.default_variant),
         ("seconds", ", ".join(f"{name} {seconds:.0f}" for name, seconds in outcome.seconds.items())),
-        ("MLflow run", outcome.run_id or "none, for MLFLOW_TRACKING_URI is none"),
+        ("MLflow run", outcome.run_id or "not tracked (MLFLOW_TRACKING_URI=none)"),
     ]
     console = stdout_console()
     if outcome.gate is not None:
@@ -52,15 +52,13 @@ def show_outcome(outcome: TrainOutcome) -> None:
         show_promotion(outcome.promotion)
     elif outcome.gate is not None and not outcome.gate.passed:
         card = f"{outcome.release_uri}/MODEL_CARD.{'md' if CARD_PAGE in outcome.missing else 'html'}"
-        console.print(
-            escape(f"next: compare the cards ({card}); to promote it all the same: {command}"), soft_wrap=True
-        )
+        console.print(escape(f"next: compare the cards ({card}); to promote it anyway: {command}"), soft_wrap=True)
     else:
         console.print(f"next: {command}", soft_wrap=True)
 
 
 def show_search(outcome: SearchOutcome) -> None:
-    """Print the best trial of a search, and the training that it asks for."""
+    """Print the best trial of a search, and the training with its settings."""
     rows = [
         ("search", f"{outcome.study} in {outcome.study_uri}"),
         ("trials", f"{outcome.done} complete, {outcome.pruned} pruned, {outcome.failed} diverged"),
@@ -77,7 +75,7 @@ def show_search(outcome: SearchOutcome) -> None:
 
 
 def show_publication(publication: Publication) -> None:
-    """Print where a release is now, and what to do next."""
+    """Print the address of a published release and the next step."""
     console = stdout_console()
     rows = [("release", publication.release_id), ("at", publication.release_uri)]
     if publication.registry_version:
@@ -93,7 +91,7 @@ def show_publication(publication: Publication) -> None:
 
 
 def show_promotion(promotion: Promotion) -> None:
-    """Print which release is the champion now."""
+    """Print the current champion."""
     champion = promotion.champion
     verb = "is now" if promotion.changed else "was already"
     console = stdout_console()

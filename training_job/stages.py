@@ -1,4 +1,4 @@
-"""Stages of a training: timed here, shown by `Progress`."""
+"""Stages of a training, timed here and shown by `Progress`."""
 
 import time
 from typing import Protocol
@@ -7,7 +7,7 @@ from training_job.progress import Progress
 
 
 class Reporter(Protocol):
-    """Receiver of what a long operation reports."""
+    """Receiver of a long operation's progress."""
 
     def begin(self, stage: str, total: int | None = None) -> None: ...
     def advance(self, done: int, note: str = "") -> None: ...
@@ -15,7 +15,7 @@ class Reporter(Protocol):
 
 
 class Stages:
-    """Stages one after the other; `seconds` holds the time of each that has ended, by its name."""
+    """Successive stages; `seconds` holds the time of each finished stage by name."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
@@ -24,7 +24,7 @@ class Stages:
         self._began = 0.0
 
     def begin(self, stage: str, total: int | None = None) -> None:
-        """End the current stage and begin another, of `total` rows where they can be counted."""
+        """End the current stage and begin another; `total` is its number of rows, if known."""
         self.end()
         self._progress.begin(stage, total)
         self._stage, self._began = stage, time.monotonic()

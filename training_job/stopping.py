@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: they end a training at once, except while something must become whole first."""
+"""SIGTERM and Ctrl-C, which end a training at once or after the operation that must not be interrupted."""
 
 import signal
 import threading
@@ -10,9 +10,11 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Interruptions:
-    """Within this context SIGTERM raises SystemExit(143) and SIGINT KeyboardInterrupt, so that runs are closed and
-    scratch files removed; what runs in `held` ends first. Outside of the main thread, which alone is told of signals,
-    it changes nothing."""
+    """A context in which SIGTERM raises SystemExit(143) and SIGINT KeyboardInterrupt.
+
+    The exceptions close MLflow runs and remove scratch files. Code in `held` ends first. The context has an effect in
+    the main thread only, which alone receives signals.
+    """
 
     def __init__(self) -> None:
         self._depth = 0
@@ -21,14 +23,14 @@ class Interruptions:
     def __enter__(self) -> Self:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)}
+            self._before = {number: signal.signal(number, self._received) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _told(self, number: int, _: object) -> None:
+    def _received(self, number: int, _: object) -> None:
         self._pending = number
         self._raise_unless_held()
 
@@ -40,7 +42,7 @@ class Interruptions:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A signal that comes meanwhile is raised at the end of this."""
+        """Delay a signal until the end of this context."""
         self._depth += 1
         try:
             yield

@@ -1,4 +1,4 @@
-"""The Optuna study that a search stands in, shared by all workers that were given its database."""
+"""The Optuna study of a search, shared by all workers that use its database."""
 
 import hashlib
 import json
@@ -15,14 +15,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sentiment_common.addresses import without_password
 from sentiment_common.database_lock import DatabaseBusy, only_process
+from sentiment_common.errors import first_line
 from training_job.errors import TrainingError
 from training_job.settings import SearchSettings
 
-STARTUP_TRIALS = 5  # before there is a median to prune by
-WARMUP_TENTHS = 3  # of a trial, which is not pruned before: learning rates still rise there
+STARTUP_TRIALS = 5  # before pruning, which needs a median
+WARMUP_TENTHS = 3  # of a trial, before it may be pruned: its learning rate still rises
 HEARTBEAT_SECONDS = 10
-STALE_SECONDS = 60  # without a heartbeat, after which a trial's worker is taken for dead
-BUSY_SECONDS = 60  # SQLite: how long a statement waits for another worker's
+STALE_SECONDS = 60  # without a heartbeat, after which a trial's worker is considered dead
+BUSY_SECONDS = 60  # SQLite: longest wait of a statement for another worker's
 OUTCOME = "outcome"
 _ABOUT, _ALIVE = "about", "heartbeat"
 
@@ -34,11 +35,11 @@ class SearchError(TrainingError):
 
 
 class TrialLost(Exception):
-    """Another worker has closed the trial, because its heartbeats stopped: its result no longer counts."""
+    """Another worker closed the trial because its heartbeats stopped; its result no longer counts."""
 
 
 def study_name(settings: SearchSettings, about: Mapping[str, Any]) -> str:
-    """The same for the same question, so that the same command resumes its search."""
+    """Return the study's name, which equal inputs share, so that the same command resumes its search."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     return settings.study_name or f"{Path(settings.base_model).name}-{about['train_rows']}-rows-{digest[:8]}"
 
@@ -46,19 +47,19 @@ def study_name(settings: SearchSettings, about: Mapping[str, Any]) -> str:
 class SharedStudy:
     """A study whose trials several workers run, on one machine or on many.
 
-    A worker takes a trial while it alone is in the database, so that all workers together run no trial too many. It
-    then writes heartbeats until the trial ends. A trial without heartbeats belongs to a worker that was killed: any
-    other worker closes it and runs one in its place.
+    A worker takes a trial while it holds the database's lock, so that all workers together run exactly the wanted
+    number. It then writes heartbeats until the trial ends. A trial without heartbeats belongs to a worker that was
+    killed: any other worker closes and replaces it.
 
     Attributes:
-        study: Optuna's own object.
+        study: Optuna's object.
     """
 
     def __init__(self, settings: SearchSettings, about: Mapping[str, Any]) -> None:
-        """Open the study of this name, or create it.
+        """Open or create the study of these settings.
 
         Raises:
-            SearchError: its database cannot be used, or the study was started with another question.
+            SearchError: the database cannot be used, or the study was started with other inputs.
         """
         self._settings = settings
         self._closed: list[FrozenTrial] = []
@@ -80,7 +81,7 @@ class SharedStudy:
                 f"{name} {before.get(name)!r} → {about[name]!r}" for name in about if before.get(name) != about[name]
             )
             raise SearchError(
-                f"the search {self.study.study_name!r} was begun with other settings ({changed}); "
+                f"the search {self.study.study_name!r} was started with other settings ({changed}); "
                 "set another STUDY_NAME"
             )
 
@@ -97,31 +98,31 @@ class SharedStudy:
             )
 
     def errors_named(self) -> AbstractContextManager[None]:
-        """The context that turns any error of the database into a `SearchError` which names it and the remedy."""
+        """Return a context that turns any database error into a `SearchError` with its reason and the remedy."""
         return _database_errors(self._settings)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """The context that one worker at a time is in.
+        """Hold the lock of the study's database; yield whether it excludes other processes.
 
         Raises:
-            SearchError: the database cannot be used any more, or another process does not release it.
+            SearchError: the database fails, or another process does not release the lock.
         """
         with self.errors_named(), only_process(self._settings.study_uri, "optuna") as exclusive:
             yield exclusive
 
     def take(self, total: int) -> optuna.Trial | None:
-        """The next trial; None while the finished and the running ones make up `total`.
+        """Return the next trial; None while finished and running trials add up to `total`.
 
         Raises:
-            SearchError: the database cannot be used any more.
+            SearchError: the database fails.
         """
         with self.errors_named(), self.alone():
-            # From one reading: between two, another worker's trial may end and be in neither.
+            # One reading: between two, another worker's trial may end and be in neither.
             trials = self.study.get_trials(deepcopy=False)
             if sum(trial.state == TrialState.RUNNING or _is_finished(trial) for trial in trials) >= total:
                 return None
-            # By the trial's number: workers that begin at once must not propose the same.
+            # The seed differs by trial: workers that start at once must not propose equal values.
             seed = self._settings.seed + len(trials)
             self.study.sampler = optuna.samplers.TPESampler(seed=seed)
             with _experimental():
@@ -132,7 +133,7 @@ class SharedStudy:
 
     @contextmanager
     def heartbeats(self, trial: optuna.Trial) -> Iterator[None]:
-        """Show other workers that the trial's worker lives, from a thread."""
+        """Write heartbeats from a thread, which show other workers that this trial's worker is alive."""
         stop = threading.Event()
 
         def beat() -> None:
@@ -141,9 +142,9 @@ class SharedStudy:
                 try:
                     self._storage.record_heartbeat(trial._trial_id)
                     failing = False
-                except Exception as error:  # SQLAlchemy's and the drivers' own families; the next beat may get through
+                except Exception as error:  # of SQLAlchemy and the drivers; the next heartbeat may succeed
                     if not failing:
-                        log.warning("no heartbeat for trial %d could be written (%s)", trial.number, _reason(error))
+                        log.warning("the heartbeat of trial %d could not be written (%s)", trial.number, _reason(error))
                     failing = True
             self._storage.remove_session()
 
@@ -156,26 +157,26 @@ class SharedStudy:
             thread.join()
 
     def close_stale(self) -> list[FrozenTrial]:
-        """End the trials whose worker was killed without a chance to do so; returns them.
+        """End the trials whose worker was killed, and return them.
 
         Raises:
-            SearchError: the database cannot be used any more.
+            SearchError: the database fails.
         """
         self._closed.clear()
         with self.errors_named(), self.alone() as exclusive, _experimental():
             optuna.storages.fail_stale_trials(self.study)
-            # A worker alone writes the first heartbeat: no live worker is between its trial and that.
+            # The first heartbeat is written under the lock, so no live worker has a trial without one.
             unmarked = [trial for trial in self.running() if exclusive and _ALIVE not in trial.user_attrs]
             for trial in unmarked:
                 self.study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         return [*self._closed, *unmarked]
 
     def tell(self, trial: optuna.Trial, value: float | None = None, state: TrialState | None = None) -> None:
-        """Report how a trial ended.
+        """Report the end of a trial.
 
         Raises:
-            TrialLost: another worker has closed the trial.
-            SearchError: the database cannot be used any more.
+            TrialLost: another worker closed the trial.
+            SearchError: the database fails.
         """
         with self.errors_named():
             try:
@@ -186,19 +187,19 @@ class SharedStudy:
                 raise TrialLost from error
 
     def running(self) -> list[FrozenTrial]:
-        """Trials that some worker runs now, or ran when it was killed.
+        """List the trials that a worker runs, or ran when it was killed.
 
         Raises:
-            SearchError: the database cannot be used any more.
+            SearchError: the database fails.
         """
         with self.errors_named():
             return list(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def finished(self) -> list[FrozenTrial]:
-        """Trials that ran to their end, were pruned, or diverged; one that was interrupted is to be run again.
+        """List the trials that were completed, were pruned, or diverged; interrupted trials are run again.
 
         Raises:
-            SearchError: the database cannot be used any more.
+            SearchError: the database fails.
         """
         with self.errors_named():
             return [trial for trial in self.study.get_trials(deepcopy=False) if _is_finished(trial)]
@@ -210,7 +211,7 @@ def _is_finished(trial: FrozenTrial) -> bool:
 
 @contextmanager
 def _experimental() -> Iterator[None]:
-    """Optuna warns of each use of heartbeats, and of heartbeats without its own loop."""
+    """Silence Optuna's warnings of heartbeats, and of heartbeats outside its loop."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used")
@@ -219,7 +220,7 @@ def _experimental() -> Iterator[None]:
 
 @contextmanager
 def _loggers_kept() -> Iterator[None]:
-    """Optuna's migrations configure logging themselves, which would silence every logger that there is."""
+    """Keep every logger enabled: Optuna's migrations configure logging, which disables existing loggers."""
     loggers = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     silent = {logger for logger in loggers if logger.disabled}
     try:
@@ -230,10 +231,10 @@ def _loggers_kept() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of the error; of the driver's own where Optuna raised a sentence that fits any failure."""
+    """Return the first line of the error, or of the driver's error behind Optuna's generic one."""
     if isinstance(error, optuna.exceptions.StorageInternalError) and error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)
 
 
 def _of_database(error: Exception) -> bool:
@@ -245,10 +246,10 @@ def _of_database(error: Exception) -> bool:
 
 @contextmanager
 def _database_errors(settings: SearchSettings, *, opening: bool = False) -> Iterator[None]:
-    """Turn what Optuna, SQLAlchemy and the drivers raise into one error that names STUDY_URI.
+    """Turn the errors of Optuna, SQLAlchemy and the drivers into one error that names STUDY_URI.
 
     Args:
-        opening: an address or a driver that does not fit is one of these errors too.
+        opening: also turn the errors of a wrong address or a missing driver.
     """
     try:
         yield
@@ -265,10 +266,10 @@ def _remedy(uri: str, error: Exception) -> str:
     if isinstance(error, DatabaseBusy):
         return "end that process, and run the same command again"
     if "://" not in uri:
-        return "give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+        return "set sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
     if uri.startswith("sqlite"):
         return (
-            "give a file in a folder that can be written and has space, or set another STUDY_URI; the same command "
+            "set a file in a folder that can be written and has space, or another STUDY_URI; the same command "
             "resumes the search"
         )
     return (

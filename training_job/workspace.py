@@ -1,4 +1,4 @@
-"""WORK_DIR: the space that a release takes there, and each training's own folder."""
+"""WORK_DIR: its free space, and a scratch folder for each training."""
 
 import contextlib
 import shutil
@@ -24,7 +24,7 @@ class WorkDirFull(TrainingError):
 
 
 def space_of(model: Any) -> int:
-    """About the bytes that the release of a network takes."""
+    """Estimate the bytes of a network's release."""
     weights = sum(int(part.numel()) for part in model.parameters())
     return BYTES_A_WEIGHT * weights + BESIDE_WEIGHTS
 
@@ -41,10 +41,10 @@ def _full(folder: Path, needed: int) -> WorkDirFull:
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Find a WORK_DIR that is too small before the work.
+    """Check before the work that WORK_DIR has space for a release.
 
     Raises:
-        WorkDirFull: it names what is free and what is needed.
+        WorkDirFull: names the space that is free and the space that is needed.
     """
     free = free_bytes(folder)
     if free is not None and free < needed:
@@ -53,11 +53,11 @@ def check_space(folder: Path, needed: int) -> None:
 
 @contextmanager
 def full_named(folder: Path, needed: int) -> Iterator[None]:
-    """Name WORK_DIR when it is the reason of a failure, whatever the library that wrote there made of it: some write a
-    part without an error, which another then cannot read.
+    """Name a full WORK_DIR as the cause of any error: some libraries write half a file without an error, and another
+    library then fails to read it.
 
     Raises:
-        WorkDirFull: in place of whatever a full disk led to.
+        WorkDirFull: in place of an error while the disk is full.
     """
     try:
         yield
@@ -69,10 +69,10 @@ def full_named(folder: Path, needed: int) -> Iterator[None]:
 
 @contextmanager
 def scratch(work_dir: Path) -> Iterator[Path]:
-    """A folder for this training alone; those that killed trainings have left for a day are removed."""
+    """Make a folder for this training; remove the folders of killed trainings after a day."""
     work_dir.mkdir(parents=True, exist_ok=True)
     for left in work_dir.glob(f"{SCRATCH}*"):
-        with contextlib.suppress(FileNotFoundError):  # it was another training's, and has ended now
+        with contextlib.suppress(FileNotFoundError):  # of another training, which has just ended
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=work_dir) as folder:

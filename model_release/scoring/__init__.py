@@ -1,1 +1,1 @@
-"""How answers are computed: texts, tokens, engine, calibrated scores."""
+"""Computation of answers: texts, tokens, engine, calibrated scores."""

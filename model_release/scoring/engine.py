@@ -22,8 +22,8 @@ IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 Precision = Literal["int8", "bf16", "fp32"]
 
-# Compiled kernels that are kept, of each kind and stream; a shape has several. OpenVINO's default of 5,000 costs
-# gigabytes where shapes are many. A file in order of length hardly meets a shape twice, so it needs few.
+# Compiled kernels to keep of each kind and stream; a shape has several. OpenVINO's default of 5,000 costs gigabytes
+# with many shapes. Texts sorted by length hardly have a shape twice, so they need few.
 KERNELS_KEPT = 64
 
 _CGROUP2 = Path("/sys/fs/cgroup/cpu.max")
@@ -32,23 +32,23 @@ _CGROUP1_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
 
 
 class Engine(Protocol):
-    """What runs the network. `forward` may be called from as many threads at once as the engine has streams."""
+    """Runs the network. `forward` may be called from as many threads at once as the engine has streams."""
 
     def forward(self, ids: IntArray, mask: IntArray) -> tuple[FloatArray, FloatArray]:
-        """ids and mask i64[b, s] → logits f32[b, 2], task embedding f32[b, h]."""
+        """Map ids and mask i64[b, s] to logits f32[b, 2] and the task embedding f32[b, h]."""
         ...
 
     def warm(self, shapes: Sequence[tuple[int, int]]) -> None:
-        """Run each (batch, tokens) shape once on every stream, so that no request pays for a first compilation."""
+        """Run each (batch, tokens) shape once on every stream, so that no request waits for a first compilation."""
         ...
 
     def close(self) -> None:
-        """Give memory and threads back; the engine is not used afterwards."""
+        """Release memory and threads; the engine cannot be used afterwards."""
         ...
 
 
 def available_cpus() -> int:
-    """Whole CPUs that this process may use: the cgroup quota (v2, v1) rounded up, at most its affinity mask."""
+    """Count the CPUs that this process may use: the cgroup quota (v2, v1) rounded up, at most its affinity mask."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         if _CGROUP2.exists():
@@ -64,12 +64,11 @@ def available_cpus() -> int:
 class OpenVINOEngine:
     """An IR folder (`model.xml`, `model.bin`) compiled for the CPU at a fixed precision.
 
-    `streams` forward passes run side by side on an equal part of the threads each, over one copy of the weights: no
-    thread waits for another stream's, and a pass takes longer. Of each stream `kernels` compiled kernels of a kind are
-    kept.
+    `streams` forward passes run in parallel over one copy of the weights, each on an equal share of the threads: no
+    thread waits for another stream, but a pass takes longer. Each stream keeps `kernels` compiled kernels of a kind.
 
-    The precision hint is always set: left alone, OpenVINO picks bf16 where the CPU has it and the answers change with
-    the machine. The int8 variant runs its unquantised remainder in fp32.
+    The precision hint is always set: without it OpenVINO picks bf16 where the CPU has it, and the answers depend on the
+    machine. The int8 variant runs its unquantised part in fp32.
     """
 
     def __init__(
@@ -106,21 +105,20 @@ class OpenVINOEngine:
         try:
             self._give(request, ids, mask)
             if self._streams == 1:
-                request.infer(share_outputs=True)  # in this thread, which saves a hop
+                request.infer(share_outputs=True)  # in this thread, which saves a switch
             else:
-                request.start_async()  # on whichever stream is free
+                request.start_async()  # on any free stream
                 request.wait()
             logits = request.get_output_tensor(self._logits).data
             embedding = request.get_output_tensor(self._embedding).data
-            return logits.copy(), embedding.copy()  # the tensors' memory is written again by the next call
+            return logits.copy(), embedding.copy()  # the next call overwrites the tensors' memory
         finally:
             self._requests.put(request)
 
     def _give(self, request: Any, ids: IntArray, mask: IntArray) -> None:
-        """Set the inputs of a pass: C-contiguous and writable, and they must outlive it.
+        """Set the inputs of a pass, which must be C-contiguous and writable, and must outlive the pass.
 
-        The pass itself would take them too, through code for inputs of every kind: where the caches hold nothing of
-        that code it costs 0.4 ms.
+        Passing them to the pass itself runs code for inputs of every kind, which costs 0.4 ms with cold caches.
         """
         request.set_input_tensor(self._ids, self._tensor(ids))
         request.set_input_tensor(self._mask, self._tensor(mask))
@@ -129,7 +127,7 @@ class OpenVINOEngine:
         requests = [self._requests.get() for _ in range(self._streams)]
         for batch, tokens in shapes:
             ones = np.ones((batch, tokens), dtype=np.int64)
-            for request in requests:  # all at once, so that each stream has one
+            for request in requests:  # all at once, so that each stream gets one
                 self._give(request, ones, ones)
                 request.start_async()
             for request in requests:

@@ -1,4 +1,4 @@
-"""What training, server and drift detection must compute alike: text descriptors, text hashes, embedding sketches."""
+"""Text descriptors, text hashes and embedding sketches, which training, server and drift detection share."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ _SKETCH_SEED = 20_240_229
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _SENTENCE_END = re.compile(r"[.!?\u2026]+(?=\s|$|[\"'\u201d)])")
-# `\b(?:no|not|…)\b|n't\b`, but each begins with a set of letters: the search passes over all others in C.
+# `\b(?:no|not|…)\b|n't\b`, but each part starts with a set of letters, so that the search skips others in C.
 _NEGATION = re.compile(
     r"[nNcCwW](?:(?<=\b.)(?i:(?<=n)(?:o|ot|one|or|obody|othing|owhere|ever|either)|(?<=c)annot|(?<=w)ithout)"
     r"|(?<=[nN])['\u2019][tT])\b"
@@ -42,7 +42,7 @@ _ASCII_UPPER, _ASCII_DIGITS, _ASCII_WORDS_AND_SPACE = (
 
 
 def _counts(text: str) -> tuple[int, int, int]:
-    """Upper-case characters, digits, and what is neither letter, number nor space; in C where the text is ASCII."""
+    """Count upper-case characters, digits, and characters that are no letter, number or space; in C for ASCII."""
     if text.isascii():
         raw = text.encode()
         without = [len(raw.translate(None, kind)) for kind in (_ASCII_UPPER, _ASCII_DIGITS, _ASCII_WORDS_AND_SPACE)]
@@ -52,9 +52,10 @@ def _counts(text: str) -> tuple[int, int, int]:
 
 
 def describe(text: str) -> dict[str, float]:
-    """Descriptors of one text, keyed by `DESCRIPTORS`.
+    """Return the descriptors of one text, keyed by `DESCRIPTORS`.
 
-    Shares are of the characters (0 to 1, 0 for an empty text); the rest are counts, and characters for the word length.
+    Shares are of the characters (0 to 1, 0 for an empty text), the mean word length is in characters, and all other
+    descriptors are counts.
     """
     chars = len(text)
     words = _WORD.findall(text)
@@ -78,7 +79,7 @@ def describe(text: str) -> dict[str, float]:
 
 
 def replace_surrogates(text: str) -> str:
-    """The text with lone surrogates, which no UTF-8 can hold, replaced by U+FFFD."""
+    """Replace lone surrogates, which UTF-8 cannot represent, by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -87,7 +88,7 @@ def replace_surrogates(text: str) -> str:
 
 
 def text_hash(text: str) -> str:
-    """Hex sha256 of the text in NFC with white space collapsed: equal for copies that differ in layout only."""
+    """Return the hex sha256 of the text in NFC with white space collapsed, equal for copies with another layout."""
     plain = " ".join(unicodedata.normalize("NFC", replace_surrogates(text)).split())
     return hashlib.sha256(plain.encode()).hexdigest()
 
@@ -103,8 +104,8 @@ def _projection(hidden_size: int) -> npt.NDArray[np.float32]:
 def sketch(embedding: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
     """Project embeddings f32[n, h] to f16[n, 64] by a fixed Gaussian matrix.
 
-    Distances keep their expected size (Johnson and Lindenstrauss, 1984), so tests of equal distribution still see a
-    shift in the embedding; the same hidden size always gives the same projection.
+    Distances keep their expected size (Johnson and Lindenstrauss, 1984), so tests of equal distribution still detect a
+    shift of the embedding. The projection depends on the hidden size only.
     """
     projected = embedding @ _projection(embedding.shape[1])
     limit = float(np.finfo(np.float16).max)

@@ -1,4 +1,4 @@
-"""The scorer: texts → tokens → engine → calibrated answers. Training, server and drift all answer through it."""
+"""The scorer: texts → tokens → engine → calibrated answers, for training, server and drift detection alike."""
 
 import math
 import struct
@@ -27,7 +27,7 @@ _FLOAT32 = struct.Struct("f")
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One text as the engine takes it: ids with special tokens, the whole text's token count, whether it was cut."""
+    """One text for the engine: ids with special tokens, the whole text's token count, whether it was cut."""
 
     ids: list[int]
     tokens: int
@@ -70,10 +70,10 @@ def _to_float32(value: float) -> float:
 
 
 def cut(ids: list[int], limit: int, truncation: Truncation) -> list[int]:
-    """At most `limit` ids: the head, or the first quarter and the tail.
+    """Cut to at most `limit` ids: the head, or a quarter of them from the head and the rest from the tail.
 
-    A review's verdict often stands at its end, so both ends tell more than as many tokens of the head (Sun et al.,
-    2019, "How to fine-tune BERT for text classification", section 5.3.1).
+    A review's verdict is often at its end, so both ends carry more information than as many tokens of the head (Sun et
+    al., 2019, "How to fine-tune BERT for text classification", section 5.3.1).
     """
     if len(ids) <= limit:
         return ids
@@ -82,10 +82,10 @@ def cut(ids: list[int], limit: int, truncation: Truncation) -> list[int]:
 
 
 def pad(encodings: Sequence[Encoding], pad_id: int = 0, limit: int | None = None) -> tuple[IntArray, IntArray]:
-    """Token ids and attention mask i64[b, s] of one batch; s is a multiple of 16 unless that is over `limit`.
+    """Return token ids and attention mask i64[b, s] of one batch; s is a multiple of 16 unless that is over `limit`.
 
-    The engine keeps compiled kernels for each shape that it has met: with every length a shape of its own its memory
-    grows by a gigabyte, for no speed.
+    The engine keeps compiled kernels for each shape. With a shape for every length its memory grows by a gigabyte, and
+    it is no faster.
     """
     longest = max(len(encoding.ids) for encoding in encodings)
     width = -(-longest // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
@@ -100,9 +100,9 @@ def pad(encodings: Sequence[Encoding], pad_id: int = 0, limit: int | None = None
 
 
 def length_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int = 0) -> Iterator[list[int]]:
-    """Indices in batches of near-equal lengths, longest first, each at most `batch_tokens` with its padding.
+    """Yield indices in batches of similar length, longest first, each of at most `batch_tokens` with its padding.
 
-    `batch_rows` limits the rows of a batch too; 0 does not.
+    `batch_rows` also limits the rows of a batch; 0 means no limit.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
@@ -114,7 +114,7 @@ def length_batches(lengths: Sequence[int], batch_tokens: int, batch_rows: int = 
 
 
 class Scorer:
-    """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread a stream of the engine."""
+    """A loaded release. `encode` and `finish` are thread-safe; `forward` is for one thread per engine stream."""
 
     def __init__(self, spec: ScoringSpec, tokenizer: Tokenizer, engine: Engine) -> None:
         self.spec = spec
@@ -144,15 +144,15 @@ class Scorer:
         """Load from a release's root or from its `serving/` folder alone.
 
         Args:
-            variant: a key of the manifest's variants; the default one when absent.
-            threads: engine threads; 0 takes the CPU quota.
-            make_engine: makes the engine from the variant's folder, in place of OpenVINO's with one stream.
-            expect_id: the id that this release must have.
-            verify: compare every file that lies here with the manifest's sha256.
+            variant: a key of the manifest's variants; None means the default variant.
+            threads: engine threads; 0 means the CPU quota.
+            make_engine: makes the engine from the variant's folder, instead of OpenVINO's with one stream.
+            expect_id: id that this release must have.
+            verify: compare the variant's files with the manifest's sha256.
 
         Raises:
             ReleaseCorrupt: a file is missing or differs, or the id is another one.
-            ReleaseError: no such variant here.
+            ReleaseError: the release has no such variant.
         """
         release = ReleaseFolder(path)
         manifest = release.manifest(expect_id)
@@ -173,7 +173,7 @@ class Scorer:
         return cls(ScoringSpec.of(manifest), load_tokenizer(release.tokenizer), engine)
 
     def encode(self, texts: Sequence[str], truncation: Truncation | None = None) -> list[Encoding]:
-        """Tokenise; of a longer text what `cut` keeps, by the release's own truncation unless another is given."""
+        """Tokenise, and cut longer texts by `truncation`, or else by the release's truncation."""
         clean = [replace_surrogates(text) for text in texts]
         limit = self.spec.max_tokens - 2
         part = truncation or self.spec.truncation
@@ -185,21 +185,21 @@ class Scorer:
         return encodings
 
     def encode_windows(self, text: str, overlap: float = 0.25) -> list[Encoding]:
-        """The whole text in windows of the release's max tokens, each sharing `overlap` of its tokens with the next."""
+        """Tokenise a text into windows of the release's max tokens, which share `overlap` of their tokens."""
         (ids,) = self._ids([replace_surrogates(text)])
         limit = self.spec.max_tokens - 2
         starts = window_starts(len(ids), limit, overlap)
         return [Encoding([self._first, *ids[at : at + limit], self._last], len(ids) + 2, False) for at in starts]
 
     def forward(self, encodings: Sequence[Encoding]) -> tuple[FloatArray, FloatArray]:
-        """Logits f32[b, 2] and embedding f32[b, h] of one padded batch."""
+        """Return logits f32[b, 2] and embedding f32[b, h] of one padded batch."""
         return self.engine.forward(*pad(encodings, self._pad, self.spec.max_tokens))
 
     def finish(self, logits: FloatArray) -> list[Judgement]:
-        """The answers of n rows, from logits f32[n, 2].
+        """Compute the answers of n rows from logits f32[n, 2].
 
-        One by one: a batch has few rows, and behind a forward pass, which leaves nothing of numpy's code in the caches,
-        numpy's dozen calls for them take four times as long.
+        The loop is faster than numpy: a batch has few rows, and after a forward pass, which evicts numpy's code from
+        the caches, numpy's dozen calls take four times as long.
         """
         temperature, threshold = self.spec.temperature, _to_float32(self.spec.decision_threshold)
         judgements = []
@@ -217,7 +217,7 @@ class Scorer:
         batch_tokens: int = 4096,
         on_progress: Callable[[int], None] | None = None,
     ) -> Scores:
-        """Answer n texts, batched by length; `on_progress` is told the size of each batch that is done."""
+        """Answer n texts, batched by length; `on_progress` receives the size of each finished batch."""
         encodings = self.encode(texts)
         count = len(encodings)
         logits = np.empty((count, 2), dtype=np.float32)
@@ -233,10 +233,10 @@ class Scorer:
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
-    """The tokenizer of a `tokenizer.json`; ReleaseCorrupt when it is none."""
+    """Load a `tokenizer.json`; raise ReleaseCorrupt if it is not a tokenizer."""
     try:
         return Tokenizer.from_str(path.read_text("utf-8"))
     except OSError as error:
         raise ReleaseCorrupt(f"{path} cannot be read ({error.strerror})") from None
-    except Exception as error:  # the library raises bare Exception for a bad document
+    except Exception as error:  # the library raises a plain Exception for a bad document
         raise ReleaseCorrupt(f"{path} is not a tokenizer: {error}") from None

@@ -1,4 +1,4 @@
-"""The stack that a thread's signal handlers run on, kept as it was while OpenVINO loads."""
+"""Protection of a thread's signal stack from OpenVINO."""
 
 import ctypes
 import sys
@@ -14,11 +14,11 @@ class _Stack(ctypes.Structure):
 
 @contextmanager
 def kept_signal_stack() -> Iterator[None]:
-    """Give the thread its alternate signal stack back after the block.
+    """Restore the thread's alternate signal stack after the block.
 
-    On processors with AMX, whose registers do not fit the usual one, OpenVINO's CPU plugin gives the thread that loads
-    it a stack of its own, and frees it with the last model, in whichever thread that is dropped. The first thread would
-    then end with a segmentation fault at its next signal, such as the SIGTERM that asks a server to drain.
+    On processors with AMX, whose registers do not fit the usual stack, OpenVINO's CPU plugin gives the thread that
+    loads it another stack, and frees this with the last model, in any thread. The first thread would then crash with a
+    segmentation fault at its next signal, such as the SIGTERM that makes a server drain.
     """
     if sys.platform != "linux":
         yield

@@ -1,4 +1,4 @@
-"""Texts to token ids: by the release's tokeniser, and for plain English word by word to the same ids."""
+"""Token ids of texts: by the release's tokeniser, or word by word for plain English, with equal results."""
 
 import re
 from collections.abc import Sequence
@@ -9,23 +9,22 @@ from tokenizers.models import Model
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-# What BERT's normaliser leaves as it is but for its case; white space is where words are parted, whichever it is.
+# Characters of which BERT's normaliser changes only the case; any white space separates words.
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\t\n\r"
-_WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z \t\n\r]")  # BERT parts plain text so: each mark is a word of its own
-WORDS_KEPT = 30_000  # as many as BERT's vocabulary has
-WORD_CHARACTERS = 20  # of a word that is kept, at most: with its ids it takes about 200 bytes, and never over 1,000
-INLINE_CHARACTERS = 4_000  # so many take a fraction of a millisecond, for which the interpreter's lock may be held
+_WORD = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z \t\n\r]")  # BERT's split of plain text: each punctuation mark is a word
+WORDS_KEPT = 30_000  # the size of BERT's vocabulary
+WORD_CHARACTERS = 20  # longest word that is kept: with its ids about 200 bytes, and at most 1,000
+INLINE_CHARACTERS = 4_000  # take a fraction of a millisecond, for which the interpreter's lock may be held
 
 
 class TokenIds:
     """Token ids of whole texts, without special tokens.
 
-    BERT's normaliser looks at every character in several passes, for accents, Chinese characters and control
-    characters. In printable ASCII it finds none, and lower case is all that it would make. What is left is to part the
-    text into words, which the model takes one by one: of those that it has been asked for lately the ids are kept.
-    More text than `INLINE_CHARACTERS` goes to a tokeniser without a normaliser, whose code leaves the interpreter's
-    lock to others. Any other text, one that holds a special token, and every text of a release whose tokeniser is not
-    BERT's takes the whole way.
+    BERT's normaliser makes several passes over every character, for accents, Chinese characters and control characters.
+    Printable ASCII has none of these, so lower-casing is its only effect. Then the text is split into words, which the
+    model converts one by one; the ids of recent words are kept. More text than `INLINE_CHARACTERS` goes to a tokeniser
+    without a normaliser, which releases the interpreter's lock. The whole tokeniser reads any other text, texts with a
+    special token, and every text of a release whose tokeniser is not BERT's.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -35,15 +34,15 @@ class TokenIds:
         normalizer, parts = tokenizer.normalizer, tokenizer.pre_tokenizer
         special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
         berts = isinstance(normalizer, BertNormalizer) and isinstance(parts, BertPreTokenizer)
-        # One that the normaliser changes by more than its case is not found by looking for it.
+        # A search cannot find a token that the normaliser changes by more than its case.
         if berts and all(content.isascii() and content.isprintable() and " " not in content for content in special):
-            self._short = Tokenizer(tokenizer.model)  # one model, which all share
+            self._short = Tokenizer(tokenizer.model)  # one model, shared by both
             self._short.pre_tokenizer = parts
             self._lowercase = normalizer.lowercase
             self._special = [content.lower() for content in special]
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, which holds no lone surrogates."""
+        """Return the ids of each text; the texts must not contain lone surrogates."""
         if self._short is None:
             return _ids(self._whole, texts)
         plain = {at: plain for at, text in enumerate(texts) if (plain := self._plain(text)) is not None}
@@ -56,7 +55,7 @@ class TokenIds:
         return [found[at] for at in range(len(texts))]
 
     def _plain(self, text: str) -> str | None:
-        """The text as the normaliser would leave it, if that can be told without it."""
+        """Return the text as the normaliser would return it; None if that is not known without running it."""
         if not text.isascii() or text.encode().translate(None, _PLAIN):
             return None
         lower = text.lower()
@@ -66,18 +65,18 @@ class TokenIds:
 
 
 class Words:
-    """Ids of normalised plain texts, from those of their words."""
+    """Ids of normalised plain texts, from the ids of their words."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def __len__(self) -> int:
-        """Words whose ids are kept."""
+        """Number of words whose ids are kept."""
         return len(self._kept)
 
     def __call__(self, text: str) -> list[int]:
-        """The ids of one."""
+        """Return the ids of a text."""
         words = _WORD.findall(text)
         found: list[tuple[int, ...]] = list(map(self._kept.get, words, repeat(())))
         if not all(found):
@@ -86,7 +85,7 @@ class Words:
         return list(chain.from_iterable(found))
 
     def _learn(self, words: set[str]) -> dict[str, tuple[int, ...]]:
-        """The ids of these words, which are kept from now on; where there is no room all others are forgotten."""
+        """Return and keep the ids of these words; if there is no room, all other words are dropped first."""
         new = {word: tuple(piece.id for piece in self._model.tokenize(word)) for word in words}
         short = {word: ids for word, ids in new.items() if len(word) <= WORD_CHARACTERS}
         if len(self._kept) + len(short) > WORDS_KEPT:

@@ -1,14 +1,14 @@
-"""Where sliding windows over a long text begin. Pure."""
+"""Positions of sliding windows over a long text."""
 
 
 def window_starts(tokens: int, width: int, overlap: float = 0.25) -> list[int]:
-    """Starts of the fewest windows of `width` tokens that cover all of `tokens`.
+    """Return the starts of the fewest windows of `width` tokens that cover all `tokens`.
 
-    Neighbours share at least `overlap` of a window. The starts are spread evenly and the last window ends with the
-    text, so every window is full and a mean over windows does not weigh a short tail as much as a whole page.
+    Neighbours share at least `overlap` of a window. The starts are evenly spaced and the last window ends with the
+    text. So every window is full, and a mean over windows does not give a short tail the weight of a whole page.
 
     Args:
-        tokens: the text's tokens, at least 0; one window holds a text up to `width`.
+        tokens: number of the text's tokens; one window holds a text of up to `width`.
         overlap: 0 ≤ overlap < 1.
     """
     beyond = tokens - width

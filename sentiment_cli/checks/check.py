@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from sentiment_cli.errors import first_line
+from sentiment_common.errors import first_line
 
 LIMIT_SECONDS = 60.0  # the services have shorter limits; this one catches a hang
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentiment_cli.checks.check import Check, fail, ok, skip, warn
-from sentiment_cli.errors import ServerAnswer, first_line
+from sentiment_cli.errors import ServerAnswer
 from sentiment_cli.health.snapshot import ServerView
 from sentiment_cli.settings import absent_sqlite
+from sentiment_common.errors import first_line
 
 GOLDEN_TEXTS = 5
 WORST_DIFFERENCE = 0.03

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from sentiment_cli.checks.check import Check, fail, ok, skip, warn
-from sentiment_cli.errors import first_line
 from sentiment_cli.settings import absent_sqlite
 from sentiment_common.addresses import without_password
+from sentiment_common.errors import first_line
 from sentiment_common.propagators import drop_missing_propagators
 
 HTTP_SECONDS = 5.0

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sentiment_cli.errors import first_line
 from sentiment_cli.health import grading
 from sentiment_cli.health.grading import Grade, Line
 from sentiment_cli.health.metrics import ServerMetrics, read_metrics
 from sentiment_cli.settings import absent_sqlite
+from sentiment_common.errors import first_line
 
 SECONDS = 5.0
 

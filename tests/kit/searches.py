@@ -14,7 +14,7 @@ class Silent:
     """A search's progress that keeps the messages and the stages."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.begun: list[str] = []
 
     def begin(self, what: str, total: int | None = None) -> None:
@@ -24,7 +24,7 @@ class Silent:
         pass
 
     def say(self, text: str) -> None:
-        self.said.append(text)
+        self.lines.append(text)
 
 
 def search_settings(study_uri: str, **changes: Any) -> TrainSettings:

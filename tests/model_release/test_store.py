@@ -38,7 +38,7 @@ def test_a_published_release_can_be_listed_resolved_and_fetched(store_uri: str, 
     assert store.publish(draft[0], variation(draft, 1)) == first
 
 
-def test_fetch_keeps_whole_files_and_mends_damaged_ones(store_uri: str, draft: Draft, tmp_path: Path) -> None:
+def test_fetch_keeps_whole_files_and_repairs_damaged_ones(store_uri: str, draft: Draft, tmp_path: Path) -> None:
     store = ReleaseStore(store_uri)
     release_id = store.publish(*draft)
     fetched: list[str] = []
@@ -118,7 +118,7 @@ def test_an_unreachable_store_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not-in-the-message" not in str(caught.value)
 
 
-def test_a_bucket_that_is_not_there_says_so(s3_uri: str) -> None:
+def test_a_missing_bucket_is_named(s3_uri: str) -> None:
     with pytest.raises(StoreUnreachable, match="RELEASES_URI"):
         ReleaseStore("s3://no-such-bucket-here/models").check_writable("sentiment")
 

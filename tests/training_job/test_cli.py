@@ -76,8 +76,8 @@ def test_a_mistake_ends_with_two_and_one_line(
 
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training_job", "train", "--train", "gone.csv"]
-    told = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, timeout=120)
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "error: gone.csv does not exist" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -87,10 +87,10 @@ def test_promote_and_rollback_move_the_champion(tiny_release: tuple[str, str], t
 
     uri = str(tmp_path / "releases")
     first, second = make_release(uri, rows=40), make_release(uri, rows=40, seed=1)
-    told = {"RELEASES_URI": uri, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "PROMOTED_BY": "ada"}
+    variables = {"RELEASES_URI": uri, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db", "PROMOTED_BY": "ada"}
 
     def call(*arguments: str) -> str:
-        result = CliRunner().invoke(app, list(arguments), env=told, catch_exceptions=False)
+        result = CliRunner().invoke(app, list(arguments), env=variables, catch_exceptions=False)
         assert result.exit_code == 0
         return " ".join(result.stdout.split())
 

@@ -37,6 +37,7 @@ from training_job.pipeline import search, train
 from training_job.promotion.promote import Promoter
 from training_job.promotion.setup import promoter_after
 from training_job.show import show_outcome
+from training_job.tracking import registry
 from training_job.tracking.registry import RegistryError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ def test_a_training_publishes_a_release_that_serves(trained: tuple[TrainOutcome,
     assert store.champion("sentiment") is None  # only a promotion makes one
 
 
-def test_the_manifest_tells_how_it_was_made(trained: tuple[TrainOutcome, Path]) -> None:
+def test_the_manifest_records_how_it_was_made(trained: tuple[TrainOutcome, Path]) -> None:
     outcome, folder = trained
     manifest = ReleaseStore(str(folder / "releases")).manifest("sentiment", outcome.release_id)
     facts = manifest.facts
@@ -96,11 +97,11 @@ def test_the_run_holds_curves_figures_and_pictures(trained: tuple[TrainOutcome, 
     assert version.tags["release_id"] == outcome.release_id and version.run_id == outcome.run_id
 
 
-def test_the_log_tells_what_was_done_and_nothing_is_left_behind(trained: tuple[TrainOutcome, Path]) -> None:
+def test_the_log_shows_each_stage_and_nothing_is_left_behind(trained: tuple[TrainOutcome, Path]) -> None:
     outcome, folder = trained
-    said = (folder / "progress.txt").read_text()
-    assert "rows: 128 to train, 12 to validate, 60 to test; dropped from training: 5 that also stand" in said
-    assert "load: " in said and "train: " in said and "publish: " in said
+    output = (folder / "progress.txt").read_text()
+    assert "rows: 128 to train, 12 to validate, 60 to test; dropped from training: 5 that are also" in output
+    assert "load: " in output and "train: " in output and "publish: " in output
     assert set(outcome.seconds) == {"load", "train", "evaluation", "release"}
     assert all(seconds > 0 for seconds in outcome.seconds.values())
     assert list((folder / "work").iterdir()) == []
@@ -175,7 +176,7 @@ def test_a_file_that_grew_is_gated_on_rows_that_neither_release_has_seen(tmp_pat
     tested = store.manifest("sentiment", second.release_id).facts["test_rows"]
     assert second.gate is not None and second.gate.champion == first.release_id
     assert second.gate.rows == tested and second.gate.reason.endswith(f"all {tested} test rows are new to both")
-    assert "by their hashes a fifth of the file" in (tmp_path / "progress.txt").read_text()
+    assert "(a fifth of the file, chosen by the hash of the text)" in (tmp_path / "progress.txt").read_text()
 
 
 def test_reviews_in_chinese_are_released_and_a_side_figure_that_fails_costs_a_line(
@@ -273,7 +274,7 @@ def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
     def away(*_: object, **__: object) -> str:
         raise RegistryError("registering with MLflow failed; check MLFLOW_TRACKING_URI")
 
-    monkeypatch.setattr(pipeline, "register", away)
+    monkeypatch.setattr(registry, "register", away)
     settings = make_settings(tmp_path, files, epochs=0.2)
     outcome = train(settings, make_progress(tmp_path))
     assert outcome.registry_version is None and "check MLFLOW_TRACKING_URI" in str(outcome.registry_problem)
@@ -281,7 +282,7 @@ def test_mlflow_going_away_while_it_trains_does_not_cost_the_release(
 
 
 def test_sigterm_kills_the_run_truly_and_leaves_nothing_half_done(tmp_path: Path, files: tuple[str, str]) -> None:
-    told = os.environ | {
+    variables = os.environ | {
         "PYTHONPATH": str(ROOT),
         "TRAIN_DATA": files[0],
         "TEST_DATA": files[1],
@@ -291,7 +292,7 @@ def test_sigterm_kills_the_run_truly_and_leaves_nothing_half_done(tmp_path: Path
         "TRAIN_THREADS": "1",
     }
     log = (tmp_path / "log.txt").open("w")
-    process = subprocess.Popen([sys.executable, "-m", "training_job", "train"], cwd=tmp_path, env=told, stderr=log)
+    process = subprocess.Popen([sys.executable, "-m", "training_job", "train"], cwd=tmp_path, env=variables, stderr=log)
     try:
         limit = time.monotonic() + 120
         while "load: " not in (tmp_path / "log.txt").read_text() and process.poll() is None:

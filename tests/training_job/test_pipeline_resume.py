@@ -1,4 +1,4 @@
-"""A training whose process ends, however it ends, goes on where it stood and leaves one release."""
+"""A training whose process is ended in any way resumes and leaves one release."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ __all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
 
 def _start(folder: Path, files: tuple[str, str]) -> subprocess.Popen[bytes]:
-    told = os.environ | {
+    variables = os.environ | {
         "PYTHONPATH": str(ROOT),
         "TRAIN_DATA": files[0],
         "TEST_DATA": files[1],
@@ -38,7 +38,7 @@ def _start(folder: Path, files: tuple[str, str]) -> subprocess.Popen[bytes]:
     }
     folder.mkdir(exist_ok=True)
     with (folder / "log.txt").open("a") as log:
-        return subprocess.Popen([sys.executable, "-m", "training_job", "train"], cwd=folder, env=told, stderr=log)
+        return subprocess.Popen([sys.executable, "-m", "training_job", "train"], cwd=folder, env=variables, stderr=log)
 
 
 def _step(folder: Path) -> int:
@@ -64,7 +64,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str]
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_goes_on_to_the_same_weights(
+def test_a_killed_process_resumes_to_the_same_weights(
     number: signal.Signals, undisturbed: str, tmp_path: Path, files: tuple[str, str]
 ) -> None:
     for least in (60, 200):  # killed twice
@@ -84,13 +84,13 @@ def test_a_killed_process_goes_on_to_the_same_weights(
     assert _weights(tmp_path) == undisturbed
     log = (tmp_path / "log.txt").read_text()
     assert "Traceback" not in log
-    assert len(re.findall(rf"goes on after step \d+ of {STEPS}", log)) == 2
-    assert log.count("the same command goes on from the checkpoint") == (2 if number == signal.SIGTERM else 0)
+    assert len(re.findall(rf"resumes after step \d+ of {STEPS}", log)) == 2
+    assert log.count("the same command resumes from the checkpoint") == (2 if number == signal.SIGTERM else 0)
     assert statuses(tmp_path / "var") == ["FINISHED"]  # the same run throughout
     client = MlflowClient(f"sqlite:///{tmp_path}/var/mlflow.db")
     (run,) = client.search_runs([item.experiment_id for item in client.search_experiments()])
     steps = {point.step for point in client.get_metric_history(run.info.run_id, "train_loss")}
-    assert steps == set(range(1, STEPS + 1))  # nothing that was told is lost
+    assert steps == set(range(1, STEPS + 1))  # no report is lost
 
 
 @pytest.mark.parametrize("stage", ["build_release", "_record"])
@@ -113,7 +113,7 @@ def test_what_comes_after_the_fit_is_done_again_and_gives_one_release(
     assert statuses(tmp_path) == ["KILLED"]
     published = store.list_releases("sentiment")
     assert len(published) == (1 if stage == "_record" else 0)
-    time.sleep(1.1)  # so that a clock that is asked again would show
+    time.sleep(1.1)  # so that a second reading of the clock would show
     outcome = train(settings, make_progress(tmp_path))
     assert store.list_releases("sentiment") == [outcome.release_id]
     assert published in ([], [outcome.release_id])
@@ -121,7 +121,7 @@ def test_what_comes_after_the_fit_is_done_again_and_gives_one_release(
     assert list((tmp_path / "checkpoints").iterdir()) == [] == list((tmp_path / "work").iterdir())
 
 
-def test_a_training_with_other_settings_starts_anew(
+def test_a_training_with_other_settings_starts_from_the_beginning(
     tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(*_: Any, **__: Any) -> None:
@@ -137,8 +137,12 @@ def test_a_training_with_other_settings_starts_anew(
     progress = make_progress(tmp_path)
     outcome = train(settings(seed=1), progress)
     progress.console.file.flush()
-    said = (tmp_path / "progress.txt").read_text()
-    assert "is of another training (" in said and "seed 0 there, 1 here" in said and "starts anew" in said
+    output = (tmp_path / "progress.txt").read_text()
+    assert (
+        "is of another training (" in output
+        and "seed 0 there, 1 here" in output
+        and "starts from the beginning" in output
+    )
     assert sorted(statuses(tmp_path)) == ["FINISHED", "KILLED"]
     assert ReleaseStore(str(tmp_path / "releases")).list_releases("sentiment") == [outcome.release_id]
 

@@ -1,4 +1,4 @@
-"""A search runs what is missing, remembers, prunes, and tells MLflow and Optuna truly how each trial ended."""
+"""A search runs the missing trials, prunes, resumes, and reports the end of each trial to MLflow and Optuna."""
 
 from collections import Counter
 from pathlib import Path
@@ -54,12 +54,12 @@ def _study(settings: TrainSettings, name: str) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=settings.study_uri)
 
 
-def test_a_search_goes_on_where_it_was_stopped(tracker: Tracker, prepared: Prepared, tmp_path: Path) -> None:
+def test_a_search_resumes_where_it_was_stopped(tracker: Tracker, prepared: Prepared, tmp_path: Path) -> None:
     settings, progress = _settings(tmp_path, n_trials=2), Silent()
     first = search(settings, prepared, tracker, progress)
     assert (first.done, first.pruned, first.failed) == (2, 0, 0)
     again = search(settings, prepared, tracker, progress)
-    assert again == first and progress.said[-1].endswith("2 of 2 trials are done")
+    assert again == first and progress.lines[-1].endswith("2 of 2 trials are done")
 
     more = search(_settings(tmp_path, n_trials=4), prepared, tracker, progress)
     assert more.done + more.pruned == 4 and more.study == first.study and more.run_id == first.run_id
@@ -79,7 +79,7 @@ def test_a_search_goes_on_where_it_was_stopped(tracker: Tracker, prepared: Prepa
     assert parent.info.status == "FINISHED" and parent.data.metrics["best_loss"] == pytest.approx(more.best_loss)
 
 
-def test_an_interruption_leaves_the_study_to_be_taken_up(
+def test_an_interruption_leaves_the_study_to_be_resumed(
     tracker: Tracker, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, real = _settings(tmp_path, n_trials=3), search_module.fit
@@ -165,7 +165,7 @@ def test_another_question_is_another_search(tracker: Tracker, prepared: Prepared
     SharedStudy(named, search_module.describe(named, prepared))
     other = _settings(tmp_path, study_name="mine", batch_size=4)
     with pytest.raises(
-        SearchError, match=r"'mine' was begun with other settings \(searched .*; set another STUDY_NAME"
+        SearchError, match=r"'mine' was started with other settings \(searched .*; set another STUDY_NAME"
     ):
         search(other, prepared, tracker, Silent())
 

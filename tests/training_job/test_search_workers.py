@@ -1,4 +1,4 @@
-"""Several workers on one study: processes of their own, of which one is killed."""
+"""Several workers on one study, as processes, of which one is killed."""
 
 import contextlib
 import os
@@ -123,7 +123,7 @@ def test_a_trial_of_an_earlier_version_without_heartbeats_is_closed(prepared: Pr
     assert [trial.state for trial in shared.study.trials] == [TrialState.FAIL, TrialState.RUNNING]
 
 
-def test_a_worker_whose_trial_was_closed_meanwhile_goes_on_without_it(prepared: Prepared, tmp_path: Path) -> None:
+def test_a_worker_whose_trial_was_closed_meanwhile_continues_without_it(prepared: Prepared, tmp_path: Path) -> None:
     """As after a machine's sleep: another worker took it for dead."""
     settings, tracker, progress = (
         search_settings(f"sqlite:///{tmp_path}/optuna.db", n_trials=1),
@@ -135,7 +135,7 @@ def test_a_worker_whose_trial_was_closed_meanwhile_goes_on_without_it(prepared: 
     assert trial is not None
     shared.study.tell(trial.number, state=TrialState.FAIL)
     search_module._run_trial(shared, trial, settings, prepared, tracker, None, progress)
-    assert "trial 0 does not count: another worker closed it" in progress.said[-1]
+    assert "trial 0 does not count: another worker closed it" in progress.lines[-1]
     assert search(settings, prepared, tracker, progress).done == 1
 
 

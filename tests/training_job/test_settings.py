@@ -81,7 +81,7 @@ def test_a_bad_value_names_its_variable(variable: str, value: str, monkeypatch: 
 
 
 def test_the_same_file_cannot_train_and_measure() -> None:
-    with pytest.raises(ValidationError, match=r"same file 'a\.csv'; leave TEST_DATA out"):
+    with pytest.raises(ValidationError, match=r"same file 'a\.csv'; unset TEST_DATA"):
         TrainSettings(train_data="a.csv", test_data="a.csv")
     assert TrainSettings(train_data="hub:o/n", test_data="hub:o/n").test_data == "hub:o/n"
 

@@ -20,7 +20,7 @@ COMMAND = "sentiment promote ab12"
         (
             Gate(False, "it is worse", "cd34"),
             "next: compare the cards (s3://bucket/sentiment/releases/ab12/MODEL_CARD.html); "
-            f"to promote it all the same: {COMMAND}",
+            f"to promote it anyway: {COMMAND}",
         ),
     ],
 )

@@ -56,7 +56,7 @@ def test_a_database_that_fails_later_is_named_with_a_remedy(
     with pytest.raises(SearchError) as caught:
         use(shared)
     message = str(caught.value)
-    assert "cannot be used ((sqlite3.OperationalError) no such table: trials); give a file in a folder" in message
+    assert "cannot be used ((sqlite3.OperationalError) no such table: trials); set a file in a folder" in message
     assert "the same command resumes the search" in message and "\n" not in message and caught.value.exit_code == 2
 
 
@@ -85,5 +85,5 @@ def test_a_lock_that_another_process_holds_is_named(
 
 
 def test_an_error_of_the_work_inside_is_left_alone(prepared: Prepared, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="of its own"), _shared(tmp_path, prepared).alone():
-        raise ValueError("of its own")
+    with pytest.raises(ValueError, match="another cause"), _shared(tmp_path, prepared).alone():
+        raise ValueError("another cause")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class _WithEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
-    """The classifier with both outputs: what `DistilBertForSequenceClassification` computes, and the step before."""
+    """A DistilBERT classifier that returns its logits and the embedding before them."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -24,9 +24,9 @@ class _WithEmbedding(nn.Module):  # type: ignore[misc]  # torch is not followed
 
 
 def save_ir(network: Any, path: Path) -> None:
-    """Write an IR in fp32 whose bytes depend on the network alone.
+    """Write an IR in fp32 whose bytes depend on the network only.
 
-    OpenVINO counts all operations that a process has made, and names by that count those that came with no name.
+    OpenVINO names unnamed operations by a counter of the process, so they are renamed by their position.
     """
     import openvino as ov
 
@@ -52,7 +52,9 @@ def export_openvino(model: Any, folder: Path) -> None:
     mask = torch.ones_like(ids)
     mask[1, 8:] = 0
     with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # of shapes that transformers compares while tracing
+        warnings.simplefilter(
+            "ignore", torch.jit.TracerWarning
+        )  # about shapes that transformers compares while tracing
         converted = ov.convert_model(
             wrapped,
             example_input={"input_ids": ids, "attention_mask": mask},

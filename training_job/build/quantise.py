@@ -1,4 +1,4 @@
-"""Post-training int8 quantisation of the exported network, by NNCF."""
+"""Post-training int8 quantisation of the exported network by NNCF."""
 
 import functools
 import logging
@@ -20,7 +20,7 @@ from training_job.build.export import save_ir
 def calibration_rows(lengths: Sequence[int], count: int, seed: int) -> npt.NDArray[np.int64]:
     """Pick up to `count` indices spread evenly over the lengths (tokens), short and long texts alike.
 
-    The rows are put in order of length and cut into `count` strata of equal size; `seed` draws one from each.
+    The rows are sorted by length and cut into `count` strata of equal size; one row is drawn from each, by `seed`.
     """
     order = np.argsort(np.asarray(lengths), kind="stable")
     strata = np.array_split(order, min(count, len(order)))
@@ -30,7 +30,7 @@ def calibration_rows(lengths: Sequence[int], count: int, seed: int) -> npt.NDArr
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # NNCF draws bars of its own, which would tear the caller's, and reports its use over the network; both are off.
+    # Switch off NNCF's progress bars, which would garble the caller's, and its reports of use over the network.
     os.environ.setdefault("NNCF_CI", "1")
     import nncf
     from nncf.common.logging import track_progress
@@ -45,7 +45,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _table_and_scale(source: Any) -> tuple[Any, Any] | None:
-    """The int8 constant and the scale of each of its rows, whose product `source` is; None for any other output."""
+    """Return the int8 table and the scale of each row whose product is `source`; None for any other output."""
     if source.get_node().get_type_name() != "Multiply":
         return None
     floats, scale = (source.get_node().input_value(port) for port in range(2))
@@ -57,10 +57,10 @@ def _table_and_scale(source: Any) -> tuple[Any, Any] | None:
 
 
 def look_up_then_scale(network: Any) -> None:
-    """Let a table of embeddings stay int8 in memory: look rows up first, and make floats of those alone.
+    """Keep a table of embeddings int8 in memory: look rows up first, and convert only these to floats.
 
-    NNCF writes the scaling before the look-up; the CPU plugin then does it once for the whole table and keeps that: for
-    DistilBERT 94 MB beside the 23 that lie mapped in `model.bin`. The answers are the same to the last bit.
+    NNCF scales before the look-up. The CPU plugin then scales and keeps the whole table: for DistilBERT 94 MB, beside
+    23 MB mapped from `model.bin`. The answers are the same to the last bit.
     """
     from openvino import opset13
 
@@ -78,13 +78,13 @@ def look_up_then_scale(network: Any) -> None:
 def quantise(full: Path, quantised: Path, encodings: Sequence[Encoding]) -> None:
     """Write an int8 IR to the folder `quantised` from the fp32 IR in `full`, calibrated on the encodings' activations.
 
-    NNCF's post-training quantisation for transformers (symmetric weights, asymmetric activations, SmoothQuant); each
-    encoding runs as a batch of its own, because padding would widen the observed ranges. The weights of products take
-    half of int8's range: a CPU without VNNI adds two products in 16 bits and saturates where both weights are large, so
-    that the release would answer otherwise there (NNCF's `OverflowFix` tells of it).
+    This is NNCF's post-training quantisation for transformers (symmetric weights, asymmetric activations, SmoothQuant).
+    Each encoding is a separate batch, because padding would widen the observed ranges. Weights use half of int8's
+    range: a CPU without VNNI adds two products in 16 bits and saturates where both weights are large, which would
+    change the answers (see NNCF's `OverflowFix`).
 
     Raises:
-        ValueError: no encodings.
+        ValueError: there are no encodings.
     """
     if not encodings:
         raise ValueError("quantisation needs at least one calibration row")

@@ -1,4 +1,4 @@
-"""From a fine-tuned network to a release folder: export, quantise, calibrate, measure, describe."""
+"""Build of a release folder from a fine-tuned network: export, quantise, calibrate, measure, describe."""
 
 import functools
 import shutil
@@ -39,10 +39,10 @@ LABELS = ("negative", "positive")
 THRESHOLD = 0.5
 REFERENCE_ROWS = 2000
 GOLDEN_TEXTS = 100
-TOLERANCE = 0.03  # what an engine's answer may move between CPUs, and with the batch that it rides in
-FULL, INT8 = "openvino-bf16", "openvino-int8"  # bf16 is a hint on the fp32 IR, not an IR of its own
+TOLERANCE = 0.03  # largest change of P(positive) between CPUs and between batches
+FULL, INT8 = "openvino-bf16", "openvino-int8"  # bf16 is a hint on the fp32 IR, not a separate IR
 PRECISIONS: dict[str, Precision] = {FULL: "bf16", INT8: "int8"}
-# Forms of text that a changed tokenizer would read otherwise, whatever the test rows hold.
+# Texts that reveal a changed tokenizer, whatever the test rows contain.
 PROBES = (
     "Café, naïve, señor: a très charming film!",
     "I loved it 😀👍",
@@ -58,7 +58,7 @@ PROBES = (
 
 
 def stratified(labels: npt.NDArray[np.integer], count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Up to `count` distinct indices in random order, with the classes in the proportion of `labels`, by `seed`."""
+    """Draw up to `count` distinct indices in random order by `seed`, with the classes in the proportion of `labels`."""
     truth = np.asarray(labels)
     count = min(count, len(truth))
     rng = np.random.default_rng(seed)
@@ -72,12 +72,12 @@ def _take(scores: Scores, indices: npt.NDArray[np.int64]) -> Scores:
 
 
 class _Builder:
-    """The steps of one build over its folder; each leaves files there and hands figures to the next."""
+    """Steps of one build; each writes files to the release folder and returns figures."""
 
     def __init__(self, inputs: ReleaseInputs) -> None:
         self.inputs = inputs
         self.variants: tuple[str, ...] = (INT8, FULL, "torch")
-        self.manifest(FULL)  # a name or a fact that no manifest may hold is refused before any work
+        self.manifest(FULL)  # refuse an invalid name or fact before any work
         inputs.work_dir.mkdir(parents=True, exist_ok=True)
         self.root = Path(tempfile.mkdtemp(prefix="release-", dir=inputs.work_dir))
         self.tokenizer = self.root / "serving/tokenizer.json"
@@ -94,7 +94,7 @@ class _Builder:
         metrics: Mapping[str, Interval] | None = None,
         facts: Mapping[str, Fact] | None = None,
     ) -> Manifest:
-        """A manifest without files; `extra` is the tolerance that the variants not served need on top."""
+        """Make a manifest without files; `extra` is the additional tolerance of the variants that are not served."""
         variants = {
             key: EngineVariant(
                 path=f"serving/{key}" if key == default else key,
@@ -133,29 +133,29 @@ class _Builder:
         return Scorer(spec, load_tokenizer(self.tokenizer), OpenVINOEngine(folder, precision, inputs.threads))
 
     def export(self) -> None:
-        """torch/, the fp32 IR, and the tokenizer where each reader looks for it."""
+        """Write `torch/`, the fp32 IR, and the tokenizer for both."""
         from transformers.utils.logging import disable_progress_bar
 
         from training_job.build.export import export_openvino
 
         self.stage("export")
-        disable_progress_bar()  # it would tear the caller's
+        disable_progress_bar()  # it would garble the caller's
         model = self.inputs.model.eval().cpu()
         model.config.id2label = dict(enumerate(LABELS))
         model.config.label2id = {label: index for index, label in enumerate(LABELS)}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # transformers' own attributes, which tracing looks at
+            warnings.simplefilter("ignore", FutureWarning)  # about transformers' attributes, which tracing reads
             model.save_pretrained(self.root / "torch")
             export_openvino(model, self.root / FULL)
         self.tokenizer.parent.mkdir(parents=True, exist_ok=True)
         tokenizer = load_tokenizer(self.inputs.tokenizer_json)
-        tokenizer.no_truncation()  # a base's own limit must not cut what max_tokens lets through
+        tokenizer.no_truncation()  # the base's limit must not cut texts that max_tokens permits
         tokenizer.no_padding()
         for path in (self.tokenizer, self.root / "torch/tokenizer.json"):
             tokenizer.save(str(path))
 
     def quantise(self) -> Comparison:
-        """The int8 IR, and how its answers differ from those of fp32 on test rows."""
+        """Write the int8 IR; compare its answers with those of fp32 on test rows."""
         inputs = self.inputs
         self.stage("quantise to int8")
         full = self.scorer(self.root / FULL, "fp32")
@@ -174,7 +174,7 @@ class _Builder:
         return compare(rows.labels, exact, answers, THRESHOLD)
 
     def quantised(self, extras: Extras) -> Comparison | None:
-        """The comparison of `quantise`; None where NNCF or the int8 network failed: the release then has no int8."""
+        """Return the comparison of `quantise`; None if NNCF or the int8 network fails, and the release has no int8."""
         comparison = self.attempt(extras, "int8", self.quantise)
         if comparison is None:
             self.drop(INT8)
@@ -190,7 +190,7 @@ class _Builder:
         self.variants = tuple(key for key in self.variants if key != variant)
 
     def calibrate(self, default: str) -> Scorer:
-        """The scorer of the default variant, with the temperature that its own margins ask for."""
+        """Return the scorer of the default variant, with the temperature fitted to its margins."""
         inputs = self.inputs
         folder = self.root / "serving" / default
         (self.root / default).rename(folder)
@@ -211,7 +211,7 @@ class _Builder:
         write_golden(golden, ReleaseFolder(self.root).golden)
         irs = [key for key in self.variants if key in PRECISIONS]
         folders = {key: self.root / "serving" / key if key == default else self.root / key for key in irs}
-        # torch computes what the fp32 IR does, so its difference is that of the IR without the bf16 hint.
+        # torch computes the same as the fp32 IR, so its difference is that of the IR without the bf16 hint.
         runs: dict[str, tuple[Path, Precision]] = {
             key: (folders[key], PRECISIONS[key]) for key in irs if key != default
         }
@@ -234,7 +234,7 @@ def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comp
         if comparison
         else {}
     )
-    yardstick = {"baseline_accuracy": baseline.accuracy, "baseline_f1": baseline.f1} if baseline else {}
+    of_baseline = {"baseline_accuracy": baseline.accuracy, "baseline_f1": baseline.f1} if baseline else {}
     return {
         "accuracy": evaluation.accuracy,
         "balanced_accuracy": evaluation.balanced_accuracy,
@@ -244,7 +244,7 @@ def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comp
         "ece_after": evaluation.ece_after,
         "brier": evaluation.brier,
         "nll": evaluation.nll,
-        **yardstick,
+        **of_baseline,
         **quantised,
     }
 
@@ -260,7 +260,7 @@ def _training_facts(inputs: ReleaseInputs) -> dict[str, Fact]:
 
 
 def _version(package: str) -> str | None:
-    """The installed version; None for a package that was installed without its metadata."""
+    """Return the installed version; None for a package installed without its metadata."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -283,15 +283,15 @@ def _measured_facts(baseline: Baseline | None, comparison: Comparison | None, de
 
 
 def build_release(inputs: ReleaseInputs) -> BuiltRelease:
-    """Make a release folder under `inputs.work_dir`.
+    """Make a release folder in `inputs.work_dir`.
 
-    int8 is the default variant unless it loses more than 0.5 points of accuracy; the temperature and every figure are
-    those of the default variant, on all test rows, by the scorer that serving uses. What a release can do without
-    (int8, baseline, pictures, card, page) may fail: the card then says what is missing, and why.
+    int8 is the default variant unless it loses more than 0.5 points of accuracy. The temperature and all figures are
+    those of the default variant, on all test rows, by the scorer that serving uses. A release is made without an
+    optional part (another variant, baseline, picture, card, page) that fails; the card lists it with the reason.
 
     Raises:
         ReleaseError: the exported network cannot be run.
-        Diverged: the network answers with numbers that are not finite.
+        Diverged: an answer of the network is NaN or infinite.
         ValueError: there are no test rows.
         OSError: the folder cannot be written.
     """

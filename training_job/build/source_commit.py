@@ -1,4 +1,4 @@
-"""The git commit of this package's own source."""
+"""The git commit of this package's source."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ _OWN = Path(__file__)
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of git in this package's folder; None where it fails or is missing."""
-    # A git hook sets GIT_DIR and its kind, which name the repository of the hook.
+    """Return the output of git in this package's folder; None if git fails or is not installed."""
+    # A git hook sets GIT_DIR and similar variables, which name the hook's repository.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(_OWN.parent), *arguments]
     try:
@@ -20,10 +20,10 @@ def _git(*arguments: str) -> str | None:
 
 
 def source_commit() -> str | None:
-    """The commit that this source was checked out from, with `-dirty` where files were changed.
+    """Return the commit that this source was checked out from, with `-dirty` if files were changed.
 
-    None for an installed package: a repository that the package lies in without being tracked, such as one with the
-    virtual environment in it, is somebody else's.
+    It is None for an installed package: a repository that contains but does not track the package, such as the one
+    around a virtual environment, is not this project's.
     """
     if _git("ls-files", "--error-unmatch", "--", _OWN.name) is None:
         return None

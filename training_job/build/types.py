@@ -14,30 +14,30 @@ from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
 from training_job.measure.quantisation import Comparison, Decision
 
-CARD_PAGE = "the card's page"  # its name among the parts that are missing
+CARD_PAGE = "the card's page"  # name among the missing parts
 
 
 @dataclass(frozen=True)
 class ReleaseInputs:
-    """What a release is made of.
+    """Inputs of a release.
 
     Attributes:
         model: a `DistilBertForSequenceClassification` with fp32 weights.
-        train: the rows that the network was trained on (they also calibrate int8 and train the baseline).
+        train: rows that the network was trained on; they also calibrate int8 and train the baseline.
         validation: held-out rows that fit the temperature.
-        test: held-out rows that measure.
-        created_at: ISO in UTC; the same inputs with the same time give the same release to the last byte.
-        facts: what the caller knows of the training; they stand in the manifest and the card.
-        curves: name → (step, value) points, drawn in the card; names that hold "loss" share a panel.
-        watched_rows: rows that each point of the curve `validation_accuracy` counted; 0 where that is not known.
-        compare_rows: test rows on which int8 is compared with fp32.
-        calibration_rows: training rows that int8 is calibrated on.
-        threads: engine threads, 0 for the CPU quota.
-        on_stage: told each stage's name and its number of rows (None where it has no count).
-        on_progress: told how many rows of the stage were done since the last call.
-        inherited: hashes of the texts that the base had seen, where it is a release's network.
-        known_new: hashes of the only texts known to be new to the base, where its record is incomplete.
-        say: told of each part that a release can do without and that could not be made; logged when None.
+        test: held-out rows for all figures.
+        created_at: ISO in UTC; equal inputs with an equal time give the same release to the last byte.
+        facts: facts of the training for the manifest and the card.
+        curves: name → (step, value) points for the card; names that contain "loss" share a panel.
+        watched_rows: rows behind each point of the curve `validation_accuracy`; 0 if unknown.
+        compare_rows: number of test rows on which int8 is compared with fp32.
+        calibration_rows: number of training rows that int8 is calibrated on.
+        threads: engine threads; 0 means the CPU quota.
+        on_stage: receives each stage's name and its number of rows (None if not counted).
+        on_progress: receives the number of rows done since the last call.
+        inherited: hashes of the texts that the base was made from, if it is a release's network.
+        known_new: hashes of the only texts known to be new to the base, if its record is incomplete.
+        say: receives a line for each optional part that could not be made; None logs the line.
     """
 
     model: Any
@@ -70,11 +70,12 @@ class ReleaseInputs:
 
 @dataclass(frozen=True)
 class BuiltRelease:
-    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and what was measured on the way.
+    """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and its figures.
 
     Attributes:
-        baseline, comparison, plots, page: None, and without a picture, where it could not be made.
-        missing: the reason for each of those.
+        baseline, comparison, page: None if the part could not be made.
+        plots: the pictures that could be made.
+        missing: the reason by the name of each part that could not be made.
     """
 
     folder: Path

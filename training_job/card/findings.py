@@ -1,4 +1,4 @@
-"""What the pictures of a model card show, each as one sentence computed from the figures. The pictures' titles."""
+"""Titles of a model card's pictures: the finding of each, computed from the figures, in one sentence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from training_job.measure.evaluate import Confusion, Evaluation, Slice
 Curves = Mapping[str, Sequence[tuple[float, float]]]  # name → (step, value) points
 
 WEAK_SLICE_ROWS = 30  # a slice of fewer rows is too uncertain to be called weak
-SURE = 0.9  # the confidence that the picture of the probabilities is about
+SURE = 0.9  # confidence in the title of the probabilities' picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Titles:
 
 
 def percent(share: float) -> str:
-    """A share to a tenth of a percent."""
+    """Format a share to a tenth of a percent."""
     return f"{100 * share:.1f} %"
 
 
 def percent_with_interval(metric: Interval) -> str:
-    """A share and its interval, which share the unit."""
+    """Format a share with its interval."""
     return f"{percent(metric.value)} ({100 * metric.low:.1f} to {100 * metric.high:.1f} %)"
 
 
@@ -40,31 +40,31 @@ def _error(metric: Interval) -> str:
 
 
 def is_weak(part: Slice, overall: Interval) -> bool:
-    """Whether a part of the test rows is answered measurably worse than all of them: the intervals do not meet."""
+    """Whether the accuracy on a part is measurably lower than on all test rows: the intervals do not overlap."""
     return part.rows >= WEAK_SLICE_ROWS and part.accuracy.high < overall.low
 
 
 def calibration_finding(temperature: float, before: Interval, after: Interval) -> str:
-    """What the temperature did to the expected calibration error (ECE)."""
-    told = f"Temperature {temperature:.2f}"
+    """State the effect of the temperature on the expected calibration error (ECE)."""
+    subject = f"Temperature {temperature:.2f}"
     if f"{before.value:.3f}" == f"{after.value:.3f}":
-        return f"{told} leaves the calibration error at {_error(after)}"
+        return f"{subject} leaves the calibration error at {_error(after)}"
     effect = "lowers" if after.value < before.value else "raises"
-    return f"{told} {effect} the calibration error from {_error(before)} to {_error(after)}"
+    return f"{subject} {effect} the calibration error from {_error(before)} to {_error(after)}"
 
 
 def confusion_finding(counts: Confusion, labels: tuple[str, str]) -> str:
-    """How often each label's rows are answered rightly."""
+    """State the share of right answers for each label."""
     sides = (
         (labels[0], counts.true_negative, counts.true_negative + counts.false_positive),
         (labels[1], counts.true_positive, counts.true_positive + counts.false_negative),
     )
-    told = [f"{percent(right / rows)} of the {label} texts" for label, right, rows in sides if rows]
-    return f"{' and '.join(told)} are answered rightly ({counts.rows:,} test rows)"
+    shares = [f"{percent(right / rows)} of the {label} texts" for label, right, rows in sides if rows]
+    return f"{' and '.join(shares)} are answered rightly ({counts.rows:,} test rows)"
 
 
 def slice_finding(parts: Sequence[Slice], overall: Interval) -> str:
-    """The kind of text with the lowest accuracy, and whether it is measurably weaker than all test rows."""
+    """Name the kind of text with the lowest accuracy, and whether that is measurably lower than on all test rows."""
     large = [part for part in parts if part.rows >= WEAK_SLICE_ROWS]
     if not large:
         return f"No kind of text has the {WEAK_SLICE_ROWS} test rows that a comparison needs"
@@ -76,17 +76,17 @@ def slice_finding(parts: Sequence[Slice], overall: Interval) -> str:
 
 
 def training_finding(curves: Curves, watched_rows: int) -> str:
-    """Where validation was at its best: by accuracy, or by loss where that alone was recorded.
+    """State the step of the best validation, by accuracy, or by loss if only losses were recorded.
 
-    `watched_rows` is how many rows each validation counted; 0 where that is not known, and no interval can be given.
+    `watched_rows` is the number of rows of each validation; with 0, for unknown, there is no interval.
     """
     if accuracy := curves.get("validation_accuracy"):
         step, best = max(accuracy, key=lambda point: point[1])
-        told = percent(best)
+        figure = percent(best)
         if watched_rows:
             share = wilson(round(best * watched_rows), watched_rows)
-            told = f"{percent_with_interval(share)} of {watched_rows:,} rows"
-        return f"Best validation accuracy: {told}, at step {step:,.0f}"
+            figure = f"{percent_with_interval(share)} of {watched_rows:,} rows"
+        return f"Best validation accuracy: {figure}, at step {step:,.0f}"
     losses = [(name, points) for name, points in curves.items() if "loss" in name and points]
     if not losses:
         return "No validation was recorded"
@@ -96,7 +96,7 @@ def training_finding(curves: Curves, watched_rows: int) -> str:
 
 
 def certainty_finding(evaluation: Evaluation) -> str:
-    """How many answers are sure, and how many of those are right."""
+    """State the share of answers with high confidence, and the share of right answers among them."""
     positive = evaluation.probability.astype(np.float64)
     sure = np.maximum(positive, 1 - positive) >= SURE
     rows = int(sure.sum())
@@ -105,12 +105,12 @@ def certainty_finding(evaluation: Evaluation) -> str:
     right = int(((positive >= 0.5) == (evaluation.labels == 1))[sure].sum())
     return (
         f"{percent(rows / evaluation.rows)} of the answers have {100 * SURE:.0f} % confidence or more; "
-        f"{percent_with_interval(wilson(right, rows))} of those are right"
+        f"{percent_with_interval(wilson(right, rows))} of these are right"
     )
 
 
 def find(evaluation: Evaluation, curves: Curves, watched_rows: int, labels: tuple[str, str]) -> Titles:
-    """The titles of all pictures."""
+    """Return the titles of all pictures."""
     return Titles(
         reliability=calibration_finding(evaluation.temperature, evaluation.ece_before, evaluation.ece_after),
         confusion=confusion_finding(evaluation.confusion, labels),

@@ -1,4 +1,4 @@
-"""The model card as one HTML file that holds its pictures, for a browser without a network."""
+"""The model card as one HTML file with its pictures inside, for a browser without a network."""
 
 import base64
 from html import escape
@@ -27,7 +27,7 @@ def _without_front_matter(card: str) -> str:
 
 
 def render_page(card: str, name: str, folder: Path) -> str:
-    """The Markdown `card`, whose pictures are PNG files relative to `folder`, as a whole page; HTML in it stays text.
+    """Render a Markdown card, whose pictures are PNG files relative to `folder`, as a page; HTML in it stays text.
 
     Raises:
         OSError: a picture cannot be read.

@@ -1,4 +1,4 @@
-"""The model card of a release, in Markdown: what it is, how it was made, how good it is, where it fails."""
+"""The model card of a release in Markdown: its identity, training, figures and limits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +11,22 @@ from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
 from training_job.measure.quantisation import Comparison, Decision
 
-KEPT = {"head": "of a longer text its head", "head_tail": "of a longer text its first quarter and its tail"}
+KEPT = {
+    "head": "a longer text keeps its head",
+    "head_tail": "a longer text keeps a quarter of the tokens from its head and the rest from its tail",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CardInputs:
-    """All that the card tells.
+    """Contents of the card.
 
     Attributes:
-        baseline: None where it could not be measured.
+        baseline: None if it could not be measured.
         comparison: None for a release without int8.
-        plots: each picture that was drawn, as a file relative to the card.
-        titles: one sentence for each picture; None where there are no pictures.
-        missing: each part that could not be made, and the reason.
+        plots: path of each picture, relative to the card.
+        titles: one sentence for each picture; None without pictures.
+        missing: the reason by the name of each part that could not be made.
     """
 
     manifest: Manifest
@@ -37,7 +40,7 @@ class CardInputs:
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def picture(self, name: str) -> str:
-        """The picture, with its title as the text for those who do not see it; a line where it is missing."""
+        """Return the picture with its title as alternative text, or a line if it is missing."""
         if self.titles is None or name not in self.plots:
             return f"*The picture {name} is missing.*"
         return f"![{getattr(self.titles, name)}]({self.plots[name].as_posix()})"
@@ -76,27 +79,27 @@ def _front_matter(manifest: Manifest) -> str:
     )
 
 
-def _what(inputs: CardInputs) -> str:
+def _overview(inputs: CardInputs) -> str:
     manifest, evaluation = inputs.manifest, inputs.evaluation
     return f"""# {manifest.name}
 
-Says whether a text is **{manifest.labels[0]}** or **{manifest.labels[1]}**, with a calibrated probability.
+Classifies a text as **{manifest.labels[0]}** or **{manifest.labels[1]}**, with a calibrated probability.
 On {evaluation.rows:,} test rows it is right for **{_percent(evaluation.accuracy)}**
 (95 % interval {_percent_interval(evaluation.accuracy)}); always answering {manifest.labels[evaluation.constant_label]}
-is right for **{_percent(evaluation.constant_accuracy)}**, {_yardstick(inputs)}.
+is right for **{_percent(evaluation.constant_accuracy)}**, {_of_baseline(inputs)}.
 {_against_constant(evaluation)}
 {_missing(inputs.missing)}
 {_table(("", ""), _identity(manifest))}"""
 
 
-def _yardstick(inputs: CardInputs) -> str:
+def _of_baseline(inputs: CardInputs) -> str:
     if inputs.baseline is None:
         return "and TF-IDF with logistic regression was not measured"
     return f"and TF-IDF with logistic regression, trained on the same rows, for {_percent(inputs.baseline.accuracy)}"
 
 
 def _against_constant(evaluation: Evaluation) -> str:
-    """Accuracy and balanced accuracy beside a constant answer's."""
+    """Compare accuracy and balanced accuracy with a constant answer."""
     balanced = evaluation.balanced_accuracy
     in_accuracy = "" if evaluation.accuracy.low > evaluation.constant_accuracy.value else "**not** "
     in_balanced = "" if balanced.low > 0.5 else "**not** "
@@ -131,8 +134,8 @@ def _training(inputs: CardInputs) -> str:
     table = _table(("Fact", "Value"), facts) if facts else "No facts about the training were recorded."
     return f"""## Data and training
 
-Fingerprint of the rows used (sha256): `{inputs.manifest.data_fingerprint}`. The test rows were not trained on, and
-neither they nor the training rows chose the temperature: that was fitted on validation rows.
+Fingerprint of the rows used (sha256): `{inputs.manifest.data_fingerprint}`. The model was not trained on the test rows.
+The temperature was fitted on validation rows, which are neither training nor test rows.
 
 {table}
 
@@ -202,12 +205,12 @@ def _ends(metric: Interval) -> str:
 def _calibration(inputs: CardInputs) -> str:
     evaluation = inputs.evaluation
     before, after = evaluation.ece_before, evaluation.ece_after
-    effect = "lowers it" if after.value < before.value else "does not lower it: one divisor cannot bend the curve below"
+    effect = "lowers the error" if after.value < before.value else "does not: one divisor cannot bend the curve below"
     return f"""## Calibration
 
 The expected calibration error is {_plain(before)} as trained and {_plain(after)} after dividing the margin by
-the temperature {evaluation.temperature:.4g}. The temperature makes the validation rows' labels most likely; on the test
-rows it {effect}. Of the answers given with confidence 0.9, nine in ten should be right.
+the temperature {evaluation.temperature:.4g}. The temperature maximises the likelihood of the validation rows' labels;
+on the test rows it {effect}. Of the answers with confidence 0.9, nine in ten should be right.
 
 {inputs.picture("reliability")}"""
 
@@ -255,11 +258,11 @@ def _limits(inputs: CardInputs) -> str:
         if is_weak(part, evaluation.accuracy)
     ]
     general = [
-        "There are two labels: a neutral or mixed text is still called one of them, at best with one near 0.5.",
-        f"It reads {inputs.manifest.max_tokens} tokens of a text ({KEPT[inputs.manifest.truncation]}); "
-        "a turn of mind in the rest is not seen.",
-        "It was measured on rows like those it was trained on. Texts of another kind, language or time can lower its"
-        " accuracy without lowering its confidence: watch the traffic for drift.",
+        "There are two labels: a neutral or mixed text still gets one of them, at best with a probability near 0.5.",
+        f"It reads {inputs.manifest.max_tokens} tokens of a text ({KEPT[inputs.manifest.truncation]}), and ignores the "
+        "rest.",
+        "It was measured on rows like its training rows. Texts of another kind, language or time can lower its "
+        "accuracy but not its confidence: watch the traffic for drift.",
         "Irony, quotations and comparisons with other works are known to mislead models of this kind.",
     ]
     lines = "\n".join(f"- {line}" for line in (*weak, *general))
@@ -291,7 +294,7 @@ print(scores.probability)  # calibrated P({manifest.labels[1]})
 
 
 def short_card(manifest: Manifest, missing: Mapping[str, str]) -> str:
-    """The card of a release whose card could not be made: its identity, its figures, and what is missing."""
+    """Render a short card, for a release whose card could not be made: identity, figures and missing parts."""
     figures = [(name, f"{metric.value:.4f}", _ends(metric)) for name, metric in sorted(manifest.metrics.items())]
     return "\n\n".join(
         (
@@ -305,11 +308,11 @@ def short_card(manifest: Manifest, missing: Mapping[str, str]) -> str:
 
 
 def render_card(inputs: CardInputs) -> str:
-    """The whole card as Markdown that GitHub, MLflow and the model hubs show."""
+    """Render the card as Markdown for GitHub, MLflow and model hubs."""
     manifest = inputs.manifest
     sections = (
         _front_matter(manifest),
-        _what(inputs),
+        _overview(inputs),
         _results(inputs),
         _calibration(inputs),
         _slices(inputs),

@@ -1,4 +1,4 @@
-"""The pictures of a model card. Each takes plain data and writes one PNG; no display and no global state is needed."""
+"""Pictures of a model card. Each function takes plain data and writes one PNG, without a display or global state."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ def _save(drawn: Any, path: Path) -> Path:
     try:
         drawn.savefig(path, metadata={"Software": None})  # the same data gives the same bytes
     except BaseException:
-        path.unlink(missing_ok=True)  # half of a picture must not stand in a release
+        path.unlink(missing_ok=True)  # a release must not contain half a picture
         raise
     return path
 
@@ -45,7 +45,7 @@ def _reliability_panel(axes: Any, bins: Sequence[ReliabilityBin], title: str, co
 
 @styled
 def reliability_diagram(evaluation: Evaluation, title: str, path: Path) -> Path:
-    """Share of right answers against confidence, before and after temperature scaling."""
+    """Draw the share of right answers against confidence, before and after temperature scaling."""
     drawn, (left, right) = figure(9, 4.1, title, columns=2, sharex=True, sharey=True)
     before, after = evaluation.reliability_before, evaluation.reliability_after
     _reliability_panel(left, before, f"As trained: error {evaluation.ece_before.value:.3f}", look.NEGATIVE)
@@ -58,7 +58,7 @@ def reliability_diagram(evaluation: Evaluation, title: str, path: Path) -> Path:
 
 @styled
 def confusion_matrix(counts: Confusion, labels: tuple[str, str], title: str, path: Path) -> Path:
-    """Counts of each true label with their shares and intervals, as a table of four fields."""
+    """Draw the counts of each true label with shares and intervals, as a table of four cells."""
     from matplotlib.colors import LinearSegmentedColormap
 
     drawn, (axes,) = figure(5.4, 4.6, title)
@@ -85,9 +85,9 @@ def confusion_matrix(counts: Confusion, labels: tuple[str, str], title: str, pat
 
 @styled
 def training_curve(curves: Curves, watched_rows: int, title: str, path: Path) -> Path:
-    """Losses on the left, everything else (accuracy on the validation rows) on the right, against optimiser steps.
+    """Draw the losses on the left, and the validation accuracy on the right, against optimiser steps.
 
-    `watched_rows` is how many rows each validation counted, from which the accuracy's intervals follow; 0: unknown.
+    `watched_rows` is the number of rows of each validation, which gives the accuracy's intervals; 0: unknown.
     """
     losses = {name: points for name, points in curves.items() if "loss" in name and points}
     others = {name: points for name, points in curves.items() if "loss" not in name and points}
@@ -119,7 +119,7 @@ def training_curve(curves: Curves, watched_rows: int, title: str, path: Path) ->
 
 @styled
 def slice_accuracy(parts: Sequence[Slice], overall: Interval, title: str, path: Path) -> Path:
-    """Accuracy with its interval on each part of the test rows, beside the accuracy on all of them."""
+    """Draw the accuracy with its interval on each part of the test rows, beside the accuracy on all of them."""
     drawn, (axes,) = figure(8, 0.9 + 0.33 * len(parts), title)
     axes.axvspan(overall.low, overall.high, color=look.COMPARED, alpha=0.25, linewidth=0)
     axes.axvline(overall.value, color=look.SOFT, linestyle="--", linewidth=1.2)
@@ -139,7 +139,7 @@ def slice_accuracy(parts: Sequence[Slice], overall: Interval, title: str, path: 
 
 @styled
 def probability_histogram(evaluation: Evaluation, labels: tuple[str, str], title: str, path: Path) -> Path:
-    """How sure the answers are, by true label: well separated humps at the ends, mistakes on the wrong side."""
+    """Draw a histogram of P(positive) by true label: errors are on the wrong side of 0.5."""
     drawn, (axes,) = figure(8, 3.5, title)
     edges = np.linspace(0, 1, 41)
     for index, colour, filled in ((0, look.NEGATIVE, True), (1, look.POSITIVE, False)):
@@ -162,7 +162,7 @@ PICTURES = tuple(field.name for field in fields(Titles))
 def drawings(
     evaluation: Evaluation, curves: Curves, watched_rows: int, labels: tuple[str, str], titles: Titles, folder: Path
 ) -> dict[str, Callable[[], Path]]:
-    """For each name of `PICTURES` a function that draws it as `<folder>/<name>.png` and returns the file."""
+    """Return, by name, a function that draws each of `PICTURES` as `<folder>/<name>.png` and returns the file."""
     at = {name: folder / f"{name}.png" for name in PICTURES}
     return {
         "reliability": lambda: reliability_diagram(evaluation, titles.reliability, at["reliability"]),

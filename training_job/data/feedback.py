@@ -1,4 +1,4 @@
-"""True labels that came back from use, mixed into the rows of a training."""
+"""True labels from users, mixed into the rows of a training."""
 
 import re
 from dataclasses import replace
@@ -18,8 +18,9 @@ _STAMP = re.compile(r"^(\d{8}T\d{6})Z-")  # of a file that a drift check wrote
 
 
 def read_times(source: str, rows: int) -> npt.NDArray[np.int64]:
-    """When each row's label was given, in milliseconds since 1970: by the column `at`; without one by the time with
-    which the file's name begins (the end of its export), or as the first of all.
+    """Read the times at which the rows were labelled, in milliseconds since 1970.
+
+    They are in the column `at`. Without it the time in the file's name counts (the end of its export), or else 0.
 
     Raises:
         DataError: the column does not hold times.
@@ -47,8 +48,8 @@ def _named_time(source: str) -> int:
 
 
 def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
-    """The rows of `<releases_uri>/<name>/feedback/*.parquet` (columns text, label and at; others are not looked at) in
-    the order in which the labels were given, and how many files there are.
+    """Read the rows of `<releases_uri>/<name>/feedback/*.parquet` in the order of their labels' times, and count the
+    files. Columns other than text, label and at are ignored.
 
     Raises:
         DataError: a file is not a Parquet file, or a row's text or label is missing; names the file and the row.
@@ -63,16 +64,15 @@ def read_feedback(releases_uri: str, name: str) -> tuple[Rows, int]:
 
 
 def mix(parts: Parts, feedback: Rows, files: int) -> Parts:
-    """The parts with feedback among the training rows.
+    """Add feedback to the training rows.
 
-    Of rows with one text (compared as `merge_copies` does) the last row counts. A text that belongs to the test or the
-    validation part is left out, whether or not it stands in the file: it must not be trained on, now or when it joins
-    the file later. A text that stands among the training rows takes the label of the feedback; each other text is
-    added.
+    Of rows with the same text (compared as in `merge_copies`) the last one counts. A text of the test or the validation
+    part is left out, whether or not the file has it: it must not be trained on, now or after it is added to the file. A
+    text among the training rows gets the label of the feedback; any other text is added.
 
     Args:
         feedback: the oldest row first.
-        files: how many files it stood in.
+        files: number of files that the feedback was read from.
 
     Raises:
         DataError: no row of a class is left.

@@ -1,4 +1,4 @@
-"""What is read of a model hub: datasets and base models, by the hub's own libraries (HF_ENDPOINT, HF_HUB_OFFLINE)."""
+"""Datasets and base models of a model hub, read by its libraries (HF_ENDPOINT, HF_HUB_OFFLINE)."""
 
 import logging
 import os
@@ -9,23 +9,24 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from sentiment_common.addresses import proxy_of
+from sentiment_common.errors import first_line
 from sentiment_common.settings import environment
 from training_job.errors import BaseModelError, DataError
 
 BASE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt")
 PROBE_SECONDS = 5.0
-# The libraries' own limits keep a machine without a network waiting for minutes.
+# With the libraries' defaults a machine without a network waits for minutes.
 _SHORT = {"HF_HUB_ETAG_TIMEOUT": "10", "HF_HUB_DOWNLOAD_TIMEOUT": "30"}
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of the innermost cause that says something."""
-    said = ""
+    """Return the first line of the innermost cause that has a message."""
+    reason = ""
     cause: BaseException | None = error
     while cause is not None:
-        said = str(cause).strip().splitlines()[0] if str(cause).strip() else said
+        reason = first_line(cause) if str(cause).strip() else reason
         cause = cause.__cause__ or cause.__context__
-    return f"{type(error).__name__}: {said}"[:300] if said else type(error).__name__
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
 
 def _endpoint() -> str:
@@ -33,7 +34,7 @@ def _endpoint() -> str:
 
 
 def _settle() -> None:
-    """Before the libraries are imported: short time-outs, and the cache alone where the hub does not answer."""
+    """Set short time-outs, and the use of the cache only if the hub does not answer; call it before the imports."""
     for variable, value in _SHORT.items():
         os.environ.setdefault(variable, value)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
@@ -50,13 +51,13 @@ def _settle() -> None:
 
 
 def read_dataset(name: str, split: str) -> tuple[list[str], Callable[[int], Sequence[object]]]:
-    """The columns of one split of a dataset: their names, and a function from a column's place to its values.
+    """Load one split of a dataset; return its columns' names, and a function from a column's index to its values.
 
     Args:
         name: `owner/name`, or a local folder that the `datasets` library can read.
 
     Raises:
-        DataError: it cannot be had; names the remedy.
+        DataError: the dataset cannot be loaded; names the remedy.
     """
     _settle()
     import datasets
@@ -64,20 +65,20 @@ def read_dataset(name: str, split: str) -> tuple[list[str], Callable[[int], Sequ
     datasets.disable_progress_bars()
     try:
         found = datasets.load_dataset(name, split=split)
-    except Exception as error:  # the library lets aiohttp's, httpx's, pyarrow's and its own families through
+    except Exception as error:  # of aiohttp, httpx, pyarrow and the library itself
         raise DataError(
             f"hub:{name}, split {split!r}, cannot be read from {_endpoint()} ({_reason(error)}); check the name, the "
-            "network and HF_ENDPOINT, or give a file: --train reviews.csv --test more.csv"
+            "network and HF_ENDPOINT, or use files: --train reviews.csv --test more.csv"
         ) from error
     names = list(found.column_names)
     return names, lambda place: found[names[place]][:]
 
 
 def fetch_base(name: str) -> Path:
-    """The folder of a base model of the hub, downloaded unless it is in the hub's cache.
+    """Return the folder of a hub's base model, downloaded unless it is in the hub's cache.
 
     Raises:
-        BaseModelError: it cannot be had; names the remedy.
+        BaseModelError: the model is not in the cache and cannot be downloaded; names the remedy.
     """
     _settle()
     import huggingface_hub
@@ -86,9 +87,9 @@ def fetch_base(name: str) -> Path:
     disable_progress_bars()
     try:
         folder = huggingface_hub.snapshot_download(name, allow_patterns=list(BASE_FILES))
-    except Exception as error:  # httpx's, the system's and the library's own families
+    except Exception as error:  # of httpx, the system and the library itself
         raise BaseModelError(
-            f"the base model {name!r} is neither in the hub's cache nor to be had from {_endpoint()} "
+            f"the base model {name!r} is not in the hub's cache and could not be downloaded from {_endpoint()} "
             f"({_reason(error)}); set BASE_MODEL=minilm, which needs no hub, or BASE_MODEL=/folder/of/a/model"
         ) from error
     return Path(folder)

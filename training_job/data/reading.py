@@ -1,4 +1,4 @@
-"""Read labelled rows from CSV or Parquet files, here or in a store, or from the hub; a bad row is named by its line."""
+"""Labelled rows from CSV or Parquet files, local or in a store, or from the hub; errors name the line of a bad row."""
 
 import csv
 import gzip
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from sentiment_common.errors import first_line
 from training_job.data.remote import is_remote, read_bytes
 from training_job.data.rows import Rows, need_both_classes
 from training_job.errors import DataError
@@ -25,11 +26,11 @@ _LABELS_WANTED = "0 or 1, negative or positive, neg or pos"
 _SOURCES_WANTED = f"give .csv, .csv.gz or .parquet, here or at s3://…, or {HUB_PREFIX}NAME"
 _GZIP_MAGIC = b"\x1f\x8b"
 
-Place = Callable[[int], str]  # index of a row → where it stands, in words
+Place = Callable[[int], str]  # index of a row → its place, in words
 
 
 def parse_label(value: object) -> int | None:
-    """0 or 1, or None when the value is not a label; numbers may come as text or as floats."""
+    """Return 0 or 1, or None for a value that is not a label; numbers may be text or floats."""
     if isinstance(value, bool | np.bool_):
         return int(value)
     if isinstance(value, int | float | np.integer | np.floating):
@@ -39,7 +40,7 @@ def parse_label(value: object) -> int | None:
 
 
 def _decoded(value: object) -> object:
-    """Bytes in UTF-8 as the text that they are, as Parquet writers without a text type store it; else the value."""
+    """Decode bytes in UTF-8, as Parquet writers without a text type store text; return any other value unchanged."""
     if isinstance(value, bytes | bytearray | memoryview):
         with suppress(UnicodeDecodeError):
             return bytes(value).decode()
@@ -51,7 +52,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _trouble(value: object) -> str | None:
-    """Why a decoded value is not a text that can be trained on; None for one that can."""
+    """Return why a decoded value is not a text to train on; None if it is one."""
     if _is_missing(value) or (isinstance(value, str) and not value.strip()):
         return "the text is empty"
     if isinstance(value, str):
@@ -75,10 +76,10 @@ _REMEDIES = {
 
 
 def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], place: Place) -> Rows:
-    """Check the values of two columns. Bytes in UTF-8 are taken as text.
+    """Check the values of two columns. Bytes in UTF-8 count as text.
 
     Raises:
-        DataError: names the source, the first bad row's place, how many there are, and the remedy.
+        DataError: names the source, the place of the first bad row, the number of bad rows, and the remedy.
     """
     if not len(texts):
         raise DataError(f"{source} holds no rows; give a file with a text and a label in each row")
@@ -89,7 +90,7 @@ def to_rows(source: str, texts: Sequence[object], labels: Sequence[object], plac
         given = _decoded(labels[first])
         what = "the label is missing" if _is_missing(given) else f"unknown label {str(given)[:60]!r}"
         raise DataError(
-            f"{source}: {place(first)}: {what} ({len(unknown):,} of {len(texts):,} rows have none that is known); "
+            f"{source}: {place(first)}: {what} ({len(unknown):,} of {len(texts):,} rows have no known label); "
             f"labels are {_LABELS_WANTED}"
         )
     decoded = [_decoded(value) for value in texts]
@@ -107,7 +108,7 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 def _separator(line: str, wanted: tuple[str, str]) -> str | None:
-    """The separator, in words, of a file whose first line is a header without commas; None for a CSV."""
+    """Return the separator, in words, of a file whose header has no commas; None for a CSV."""
 
     def fields(mark: str) -> list[str]:
         return [field.strip() for field in next(csv.reader([line], delimiter=mark), [])]
@@ -124,7 +125,7 @@ def _separator(line: str, wanted: tuple[str, str]) -> str | None:
 def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tuple[int, int]:
     twice = [name for name in wanted if found.count(name) > 1]
     if twice:
-        raise DataError(f"{source} has more than one column {twice[0]!r}; give each column a name of its own")
+        raise DataError(f"{source} has more than one column {twice[0]!r}; give each column its own name")
     missing = [name for name in wanted if name not in found]
     if missing:
         have = ", ".join(repr(name[:40]) for name in found[:8]) or "none"
@@ -136,7 +137,7 @@ def _columns(source: str, found: Sequence[str], wanted: tuple[str, str]) -> tupl
 
 
 def open_source(source: str) -> io.BufferedReader:
-    """The file's bytes, from here or from a store."""
+    """Open a file, local or in a store."""
     raw: Any = io.BytesIO(read_bytes(source)) if is_remote(source) else Path(source).expanduser().open("rb", 0)
     return io.BufferedReader(raw)
 
@@ -148,7 +149,7 @@ def _open_csv(source: str) -> Iterator[io.TextIOWrapper]:
         if is_gzip and not name.lower().endswith(".gz"):
             raise DataError(f"{source} is gzip; rename it to {name}.gz")
         if not is_gzip and name.lower().endswith(".gz"):
-            raise DataError(f"{source} is not gzip, in spite of its name; rename it to {name[:-3]}")
+            raise DataError(f"{source} is not gzip, despite its name; rename it to {name[:-3]}")
         binary: Any = gzip.GzipFile(fileobj=stream) if is_gzip else stream
         with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
             yield text
@@ -160,7 +161,7 @@ def _records(source: str, reader: Any, width: int) -> Iterator[tuple[int, list[s
         if record and len(record) != width:
             raise DataError(
                 f"{source}: line {line}: {len(record)} fields where the header names {width}; put quotes around a text "
-                "that holds commas"
+                "with commas"
             )
         if record:
             yield line, record
@@ -168,11 +169,11 @@ def _records(source: str, reader: Any, width: int) -> Iterator[tuple[int, list[s
 
 
 def read_csv(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of a `.csv` or `.csv.gz` in UTF-8 with a header, as Python's csv module reads it: quoted texts may hold
-    commas, doubled quotes and line breaks of every kind.
+    """Read a `.csv` or `.csv.gz` in UTF-8 with a header by Python's csv module: quoted texts may hold commas, doubled
+    quotes and line breaks of every kind.
 
     Raises:
-        DataError: it is none, or its rows cannot be trained on.
+        DataError: the file is not a CSV, or its rows are unusable.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     texts: list[str] = []
@@ -200,16 +201,16 @@ def read_csv(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
     except csv.Error as error:
         line = reader.line_num if reader is not None else 1
         raise DataError(
-            f"{source}: line {line}: {error}; quotes inside a quoted text must be doubled, and each one closed"
+            f"{source}: line {line}: {error}; double the quotes inside a quoted text, and close each quote"
         ) from None
     return to_rows(source, texts, labels, lambda index: f"line {lines[index]}")
 
 
 def read_parquet(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of a Parquet file.
+    """Read a Parquet file.
 
     Raises:
-        DataError: it is none, or its rows cannot be trained on.
+        DataError: the file is not Parquet, or its rows are unusable.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -220,18 +221,17 @@ def read_parquet(source: str, columns: tuple[str, str] = ("text", "label")) -> R
             _columns(source, file.schema_arrow.names, columns)
             table = file.read(list(columns))
     except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{source} is not a whole Parquet file ({reason}); write it again") from None
+        raise DataError(f"{source} is not a whole Parquet file ({first_line(error)}); write it again") from None
     texts, labels = (table.column(name).to_pylist() for name in columns)
     return to_rows(source, texts, labels, lambda index: f"row {index + 1}")
 
 
 def read_labelled(source: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of a file by its name's ending: `.csv`, `.csv.gz` or `.parquet`; they may be of one class only.
+    """Read a file by its suffix: `.csv`, `.csv.gz` or `.parquet`; its rows may all be of one class.
 
     Args:
         source: a path, or an address like `s3://bucket/path`.
-        columns: the names of text and label.
+        columns: the names of the text and the label column.
 
     Raises:
         DataError: names the source and the remedy.
@@ -252,11 +252,11 @@ def read_labelled(source: str, columns: tuple[str, str] = ("text", "label")) -> 
 
 
 def read_rows(source: str, split: str, columns: tuple[str, str] = ("text", "label")) -> Rows:
-    """Rows of a file (as `read_labelled`) or of `hub:NAME`, of both classes.
+    """Read a file (as `read_labelled`) or `hub:NAME`, with rows of both classes.
 
     Args:
-        split: the dataset's part that is read of the hub (`train`, `test`); a file has none.
-        columns: the names of text and label.
+        split: part of a hub dataset (`train`, `test`); ignored for a file.
+        columns: the names of the text and the label column.
 
     Raises:
         DataError: names the source and the remedy.

@@ -1,4 +1,4 @@
-"""Labelled rows, and the parts that a training makes of them."""
+"""Labelled rows, and the parts that a training splits them into."""
 
 import hashlib
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ class Rows:
         return len(self.texts)
 
     def take(self, indices: Sequence[int] | IntArray) -> Self:
-        """The rows at these places, in this order."""
+        """Return the rows at these indices, in this order."""
         chosen = np.asarray(indices, dtype=np.int64)
         return type(self)([self.texts[index] for index in chosen], self.labels[chosen])
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 over labels and texts in their order."""
+        """Hex sha256 of labels and texts in their order."""
         digest = hashlib.sha256()
         for text, label in zip(self.texts, self.labels, strict=True):
             raw = text.encode("utf-8", "surrogatepass")
@@ -45,9 +45,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class FeedbackCounts:
-    """Counts of feedback rows: rows read, rows whose text a later row labels again, and of the rest those left out
-    because their text belongs to the test or the validation part, those added to the training rows, and those that
-    change a training row's label (each remaining row agrees with a training row)."""
+    """Counts of feedback rows.
+
+    Attributes:
+        feedback_files, feedback_rows: files and rows read.
+        feedback_repeats: rows whose text a later row labels again.
+        feedback_in_test, feedback_in_validation: other rows left out because their text is of that part.
+        feedback_added, feedback_relabelled: rows added to the training rows, and rows that change a training row's
+            label. Each remaining row agrees with a training row.
+    """
 
     feedback_files: int
     feedback_rows: int
@@ -60,14 +66,14 @@ class FeedbackCounts:
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """Rows that a split left out, and texts that stood with both labels.
+    """Rows that a split left out, and texts that have both labels.
 
     Attributes:
-        test_copies_dropped: rows of the training file whose text also stands in the test file.
-        repeats_dropped: rows of the training file beyond the first of each text.
-        contradicting_texts: texts that stand in the training file with both labels; the majority's label is kept.
-        tied_texts_dropped: texts among the contradicting ones that stand as often with one label as with the other.
-        test_repeats_dropped, test_contradicting_texts, test_tied_texts_dropped: the same counts of a test file.
+        test_copies_dropped: rows of the training file whose text is also in the test file.
+        repeats_dropped: rows of the training file after the first row of each text.
+        contradicting_texts: texts with both labels in the training file; they get the more frequent label.
+        tied_texts_dropped: contradicting texts that have both labels equally often.
+        test_repeats_dropped, test_contradicting_texts, test_tied_texts_dropped: the same counts for a test file.
         validation_kept_back: rows of the validation part beyond the limit; they are not trained on either.
     """
 
@@ -83,15 +89,15 @@ class SplitCounts:
 
 @dataclass(frozen=True)
 class Parts:
-    """The rows of one training; no text stands in two of the parts, nor twice in one.
+    """The rows of one training; every text is in one part, once.
 
     Attributes:
-        train: ordered by the hash of the text, so the order of the file does not show.
-        validation: chooses the best weights and fits the temperature; every prefix is balanced as the whole.
-        test: measures, and does nothing else.
+        train: ordered by the hash of the text, so the order of the file has no effect.
+        validation: chooses the best weights and fits the temperature; every prefix is balanced like the whole.
+        test: used for measuring only.
         counts: rows that were left out.
-        test_held_out: whether the test rows were taken from the training file.
-        feedback: counts of the feedback among the training rows; None where no feedback was asked for.
+        test_held_out: whether the test rows were held out of the training file.
+        feedback: counts of the feedback among the training rows; None without feedback.
     """
 
     train: Rows
@@ -103,13 +109,13 @@ class Parts:
 
     @property
     def fingerprint(self) -> str:
-        """Hex sha256 of the rows used, and of the part that each was used in."""
+        """Hex sha256 of the rows used and of their parts."""
         joined = "\n".join(part.fingerprint for part in (self.train, self.validation, self.test))
         return hashlib.sha256(joined.encode()).hexdigest()
 
 
 def need_both_classes(rows: Rows, what: str) -> None:
-    """DataError unless both labels occur."""
+    """Raise DataError unless both labels occur."""
     found = np.unique(rows.labels)
     if len(found) < 2:
         have = "no rows" if not len(found) else f"only {('negative', 'positive')[int(found[0])]} rows"

@@ -1,4 +1,4 @@
-"""Part of a training that a row belongs to, decided by the hash of its text alone, so that it never changes."""
+"""Split of the rows into parts by the hash of each text alone, so that a row's part never changes."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -14,7 +14,7 @@ from training_job.errors import DataError
 
 Part = Literal["train", "validation", "test"]
 
-SCHEME = 1  # of the key and the shares; a change of either needs a new number, which releases record
+SCHEME = 1  # recorded in releases; a change of the key or the shares needs a new number
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
 _KEY = b"sentiment split 1"
@@ -22,8 +22,7 @@ _PLACES = 2**64
 
 
 def place_of(key: str) -> int:
-    """The place in [0, 2**64) of a text, by its `text_hash`: a keyed hash, so that no other use of the text's hash
-    depends on it."""
+    """Map a text's `text_hash` to a place in [0, 2**64), by a keyed hash that no other use of the hash shares."""
     return int.from_bytes(hashlib.blake2b(bytes.fromhex(key), key=_KEY, digest_size=8).digest(), "big")
 
 
@@ -34,25 +33,25 @@ def _part_at(place: int, test_file: bool) -> Part:
 
 
 def part_of(text: str, *, test_file: bool) -> Part:
-    """The part of a text: a fifth of all texts are test rows, a tenth validation rows, the rest is trained on.
+    """Return the part of a text: a fifth of all texts are test rows, a tenth validation rows, the rest training rows.
 
     Args:
-        test_file: whether the test rows come from a file of their own; the fifth is trained on then.
+        test_file: whether the test rows come from a separate file; the fifth is then trained on too.
     """
     return _part_at(place_of(text_hash(text)), test_file)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Rows of different texts in the order of their places, and the counts of what was merged.
+    """Rows of distinct texts in the order of their places, and counts of the merged rows.
 
     Attributes:
         places: the place of each row's text, ascending.
-        keys: the `text_hash` of every text of the file, also of those that were dropped.
-        copies: rows left out because their text was to be left out.
-        repeats: rows beyond the first of each text.
-        contradicting: texts that stand with both labels.
-        tied: texts among those that stand equally often with both, and are dropped.
+        keys: the `text_hash` of every text of the file, dropped texts included.
+        copies: rows whose text was to be left out.
+        repeats: rows after the first row of each text.
+        contradicting: texts that have both labels.
+        tied: contradicting texts that have both labels equally often, and are dropped.
     """
 
     rows: Rows
@@ -65,10 +64,10 @@ class Merged:
 
 
 def merge_copies(rows: Rows, without: Collection[str] = ()) -> Merged:
-    """One row for each text, with the label that the text has most often.
+    """Merge the copies of each text into one row with the text's most frequent label.
 
     Texts are compared in NFC with white space collapsed (`model_release.scoring.features.text_hash`). Of copies that
-    differ in layout the smallest is kept, so the result is the same for every order of the rows.
+    differ in layout the smallest is kept, so the result does not depend on the order of the rows.
 
     Args:
         without: hashes of texts to leave out.
@@ -98,7 +97,7 @@ def merge_copies(rows: Rows, without: Collection[str] = ()) -> Merged:
 
 
 def _ranks(labels: IntArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Each row's rank among the rows of its class, and the size of that class."""
+    """Return each row's rank among the rows of its class, and the size of that class."""
     rank, size = np.empty(len(labels)), np.ones(len(labels))
     for label in (0, 1):
         rows = np.flatnonzero(labels == label)
@@ -107,23 +106,23 @@ def _ranks(labels: IntArray) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
 
 
 def balanced_order(labels: IntArray) -> IntArray:
-    """An order of the rows such that the classes alternate as long as both last; within a class it stays as it was.
+    """Return an order of the rows in which the classes alternate until one runs out; within a class it is unchanged.
 
-    Every prefix of an even length holds both classes equally, as far as the smaller class reaches.
+    Every prefix of even length holds both classes equally, as far as the smaller class reaches.
     """
     rank, _ = _ranks(labels)
     return np.argsort(rank, kind="stable").astype(np.int64)
 
 
 def proportional_order(labels: IntArray) -> IntArray:
-    """An order of the rows such that every prefix holds the classes in the proportion of the whole; within a class it
-    stays as it was."""
+    """Return an order of the rows in which every prefix has the classes in the proportion of the whole; within a class
+    it is unchanged."""
     rank, size = _ranks(labels)
     return np.argsort((rank + 0.5) / size, kind="stable").astype(np.int64)
 
 
 def _limited(rows: Rows, limit: int | None) -> Rows:
-    """All rows, or the first `limit` of them in balanced order."""
+    """Return all rows, or the first `limit` of them in balanced order."""
     return rows if limit is None or limit >= len(rows) else rows.take(balanced_order(rows.labels)[:limit])
 
 
@@ -132,12 +131,12 @@ def _in_part(merged: Merged, parts: Sequence[Part], part: Part) -> Rows:
 
 
 def _need_share(part: Rows, whole: Rows, what: str, other: str) -> None:
-    """DataError unless both labels occur in a part that the hashes chose."""
+    """Raise DataError unless both labels occur in a part that the hashes chose."""
     for label, name in enumerate(("negative", "positive")):
         if label not in part.labels:
             count = int(np.sum(whole.labels == label))
             raise DataError(
-                f"none of {count:,} {name} rows falls to {what}, and a row's part follows from its text alone; add "
+                f"none of {count:,} {name} rows belongs to {what}, and a row's part follows from its text alone; add "
                 f"{name} rows{other}"
             )
 
@@ -145,20 +144,20 @@ def _need_share(part: Rows, whole: Rows, what: str, other: str) -> None:
 def split(
     train: Rows, test: Rows | None, *, train_rows: int | None, validation_rows: int, test_rows: int | None
 ) -> Parts:
-    """Merge copies, and part the rows by the hashes of their texts.
+    """Merge copies, and split the rows by the hashes of their texts.
 
-    A text's part depends on nothing but the text: a row that is held out stays held out whatever rows are added, in
-    every order of the file, with every seed and limit. Without test rows a fifth of the texts is held out for them. The
-    limits take rows in the order of their hashes, with balanced classes; a held-out row beyond its limit is not trained
-    on.
+    A text's part depends on the text alone: a held-out row stays held out whatever rows are added, and whatever the
+    order of the file, the seed and the limits are. Without test rows, a fifth of the texts is held out for the test.
+    Limits select rows in the order of their hashes, with balanced classes; a held-out row beyond its limit is not
+    trained on.
 
     Args:
-        train_rows: most rows to train on; None trains on all, with the classes as they are.
-        validation_rows: most rows to validate on.
-        test_rows: most rows to test on; None tests on all.
+        train_rows: limit of the training rows; None uses all, with the classes as they are.
+        validation_rows: limit of the validation rows.
+        test_rows: limit of the test rows; None uses all.
 
     Raises:
-        DataError: the training or the test part lacks a class, or no row falls to the validation part.
+        DataError: the training or the test part lacks a class, or the validation part is empty.
     """
     tests = merge_copies(test) if test is not None else None
     merged = merge_copies(train, tests.keys if tests else ())
@@ -171,11 +170,11 @@ def split(
     if tests:
         need_both_classes(tested, "the test set")
     else:
-        _need_share(tested, merged.rows, "the test set", ", or give test rows of their own (TEST_DATA)")
+        _need_share(tested, merged.rows, "the test set", ", or give separate test rows (TEST_DATA)")
     _need_share(trained, merged.rows, "the rows to train on", "")
     if not len(validation):
         raise DataError(
-            f"none of {len(merged.rows):,} rows falls to the validation set, a tenth of all texts; add rows"
+            f"none of {len(merged.rows):,} rows belongs to the validation set, a tenth of all texts; add rows"
         )
     counts = SplitCounts(
         test_copies_dropped=merged.copies,

@@ -1,4 +1,4 @@
-"""The networks that a training starts from, each a DistilBERT classifier with its tokenizer."""
+"""Networks that a training starts from, each a DistilBERT classifier with its tokenizer."""
 
 import json
 from collections import Counter
@@ -15,14 +15,14 @@ from training_job.errors import BaseModelError
 from training_job.fit.minilm import distilbert_config, distilbert_weights, packaged_minilm
 
 MINILM, SCRATCH, SCRATCH_TINY = "minilm", "scratch", "scratch-tiny"
-SMALL_WIDTH = 512  # networks narrower than this learn at the higher rate
+SMALL_WIDTH = 512  # narrower networks use the higher learning rate
 _RANDOM: dict[str, dict[str, Any]] = {
     SCRATCH: {"vocab_size": 30_522, "dim": 768, "hidden_dim": 3072, "n_layers": 6, "n_heads": 12},
     SCRATCH_TINY: {"vocab_size": 2_000, "dim": 64, "hidden_dim": 128, "n_layers": 2, "n_heads": 4},
 }
 VOCABULARY_TEXTS = 5_000
 LABELS = 2
-CASED_FROM = 0.01  # of the vocabulary; a few words that someone added to an uncased one do not count
+CASED_FROM = 0.01  # share of words with capitals; a few added words do not make a vocabulary cased
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _RANDOM_RATES = {SCRATCH: 1e-4, SCRATCH_TINY: 2e-3}
 
@@ -36,10 +36,10 @@ class Base:
             the base itself has a classifier of two labels.
         tokenizer: of BERT's form, without truncation and padding.
         learning_rate: the peak that suits it.
-        notes: choices that a person should know of, one sentence each.
-        seen: hashes of the texts that a base which is a release's network was made from; None for another base.
-        known_new: hashes of the only texts that are known to be new to a base whose release has no complete record of
-            what it was made from; None for another base.
+        notes: choices to report to the user, one sentence each.
+        seen: hashes of the texts that a release's network was made from; None for any other base.
+        known_new: hashes of the only texts known to be new to a release's network whose record is incomplete; None for
+            any other base.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Base:
         return self.tokenizer.token_to_id("[PAD]") or 0
 
     def save_tokenizer(self, folder: Path) -> Path:
-        """Write `tokenizer.json`; its path."""
+        """Write `tokenizer.json`, and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "tokenizer.json"
         self.tokenizer.save(str(path))
@@ -64,15 +64,15 @@ class Base:
 
 
 def load_base(name: str, *, texts: Sequence[str], max_tokens: int, seed: int) -> Base:
-    """A base by name: `minilm`, `scratch`, `scratch-tiny`, a folder, or a model of the hub.
+    """Load a base by name: `minilm`, `scratch`, `scratch-tiny`, a folder, or a model of the hub.
 
     Args:
-        texts: training texts, which the tokenizer of a random network is made from.
-        max_tokens: the longest text; the network must have as many positions.
-        seed: of all new weights.
+        texts: training texts, from which the tokenizer of a random network is made.
+        max_tokens: length of the longest text; the network must have as many positions.
+        seed: seed of all new weights.
 
     Raises:
-        BaseModelError: it cannot be had, or is of a kind that this pipeline does not run; names the remedy.
+        BaseModelError: the base cannot be loaded, or is of an unsupported kind; names the remedy.
     """
     import torch
 
@@ -94,12 +94,12 @@ def load_base(name: str, *, texts: Sequence[str], max_tokens: int, seed: int) ->
     if max_tokens > positions:
         raise BaseModelError(f"{name} reads at most {positions} tokens; set MAX_TOKENS to {positions} or less")
     if len(base.tokenizer.encode("").ids) != 2:
-        raise BaseModelError(f"{name}'s tokenizer is not of BERT's form ([CLS] text [SEP]); take another base")
+        raise BaseModelError(f"{name}'s tokenizer is not of BERT's form ([CLS] text [SEP]); use another base")
     return base
 
 
 def _quiet_transformers() -> None:
-    """No bars that tear ours, and no report of new weights, which are meant to be new."""
+    """Silence transformers' progress bars, which garble ours, and its report of new weights, which are intended."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -107,9 +107,9 @@ def _quiet_transformers() -> None:
 
 
 def _vocabulary(texts: Sequence[str], size: int) -> Tokenizer:
-    """A WordPiece tokenizer of BERT's form over these texts: their characters, then their most frequent words.
+    """Make a WordPiece tokenizer of BERT's form from the characters and the most frequent words of these texts.
 
-    The library's own trainer gives another vocabulary each time that it is run.
+    The library's trainer is not used, because its vocabulary differs from run to run.
     """
     from tokenizers import models, normalizers, pre_tokenizers, processors
 
@@ -129,7 +129,7 @@ def _vocabulary(texts: Sequence[str], size: int) -> Tokenizer:
 
 
 def _random(name: str, texts: Sequence[str]) -> Base:
-    """A network of random weights, and a tokenizer made from the training texts."""
+    """Make a network with random weights, and a tokenizer from the training texts."""
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
     shape = _RANDOM[name]
@@ -149,19 +149,17 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _from_folder(name: str, folder: Path) -> Base:
-    """A DistilBERT as it is saved, or a BERT turned into one."""
+    """Load a saved DistilBERT, or a BERT converted to one."""
     try:
         config = _document(folder / "config.json")
         kind = config["model_type"]
         if kind not in {"distilbert", "bert"}:
-            raise BaseModelError(
-                f"{name} is a {kind} network; this pipeline runs DistilBERT (and BERT, turned into one)"
-            )
+            raise BaseModelError(f"{name} is a {kind} network; use a DistilBERT, or a BERT, which is converted to one")
         model, head = _distilbert(folder) if kind == "distilbert" else _from_bert(folder, config)
         tokenizer, case = _tokenizer(folder)
     except (BaseModelError, MemoryError):
         raise
-    except Exception as error:  # torch's, safetensors', transformers' and the tokenizers' own families
+    except Exception as error:  # of torch, safetensors, transformers and tokenizers
         if "can't allocate memory" in str(error):
             raise
         missing = " is missing" if isinstance(error, KeyError) else ""
@@ -176,19 +174,19 @@ def _from_folder(name: str, folder: Path) -> Base:
 
 
 def _history(release: Path) -> tuple[Keys | None, Keys | None]:
-    """`seen` and `known_new` of a base in a release's folder; None twice in any other folder."""
+    """Read `seen` and `known_new` of a base in a release's folder; both are None in any other folder."""
     seen = read_seen(release / SEEN) if (release / SEEN).is_file() else None
     is_release = seen is not None or (release / MANIFEST).is_file()
     return seen, known_new_to(release) if is_release else None
 
 
 def _head_note(labels: int | None, kept: bool) -> str:
-    """A sentence about the classifier that a base comes with, by its number of labels; empty for a base without one."""
+    """Describe what becomes of the base's classifier of `labels` labels; empty for a base without a classifier."""
     if labels is None:
         return ""
     if kept:
-        return "training starts from the base's own classifier of two labels"
-    return f"the base's classifier of {labels} {'label' if labels == 1 else 'labels'} is replaced by a new one of two"
+        return "training starts from the base's classifier of two labels"
+    return f"the base's classifier of {labels} {'label' if labels == 1 else 'labels'} is replaced by a new one with two"
 
 
 def _distilbert(folder: Path) -> tuple[Any, str]:
@@ -218,38 +216,38 @@ def _from_bert(folder: Path, config: dict[str, Any]) -> tuple[Any, str]:
         if value.is_floating_point()
     }
     model.distilbert.load_state_dict(distilbert_weights(weights))
-    # A BERT's classifier reads its pooler, which DistilBERT does not have: it is new in every case.
+    # A BERT's classifier reads its pooler, which DistilBERT does not have, so it is always replaced.
     labels = len(weights["classifier.weight"]) if "classifier.weight" in weights else None
     return model, _head_note(labels, kept=False)
 
 
 def _is_cased(vocabulary: Path) -> bool:
-    """Whether a vocabulary tells capitals from small letters: an uncased one holds none but in `[CLS]` and the like."""
+    """Whether a vocabulary has words with capitals, apart from `[CLS]` and the like."""
     tokens = [token for token in vocabulary.read_text("utf-8").split("\n") if token and token[0] + token[-1] != "[]"]
     return sum(token != token.lower() for token in tokens) > CASED_FROM * len(tokens)
 
 
 def _case(folder: Path) -> tuple[bool, str]:
-    """Whether the tokenizer of a `vocab.txt` shall make texts lower-case, and a sentence that says so and why."""
+    """Decide if the tokenizer of a `vocab.txt` lower-cases texts; return the decision and its reason."""
     path = folder / "tokenizer_config.json"
-    told = _document(path).get("do_lower_case") if path.is_file() else None
+    configured = _document(path).get("do_lower_case") if path.is_file() else None
     cased = _is_cased(folder / "vocab.txt")
-    lower = not cased if told is None else bool(told)
+    lower = not cased if configured is None else bool(configured)
     does = "texts are made lower-case" if lower else "texts keep their capitals"
-    if told is None:
+    if configured is None:
         holds = "holds words with capitals" if cased else "holds no words with capitals"
-        return lower, f"{does}, for vocab.txt {holds} and tokenizer_config.json does not say"
+        return lower, f"{does}: vocab.txt {holds}, and tokenizer_config.json does not set do_lower_case"
     but = ", although vocab.txt holds words with capitals" if lower and cased else ""
-    return lower, f"{does}, as tokenizer_config.json says{but}"
+    return lower, f"{does}, as tokenizer_config.json sets it{but}"
 
 
 def _tokenizer(folder: Path) -> tuple[Tokenizer, str]:
-    """The tokenizer of a folder, and a sentence where its treatment of capitals had to be decided."""
+    """Load the tokenizer of a folder; return it, and a sentence if its treatment of capitals had to be decided."""
     note = ""
     if (folder / "tokenizer.json").is_file():
         try:
             tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text("utf-8"))
-        except Exception as error:  # the library raises bare Exception for a bad document
+        except Exception as error:  # the library raises a plain Exception for a bad document
             raise ValueError(f"tokenizer.json: {error}") from error
     else:
         from transformers import AutoTokenizer

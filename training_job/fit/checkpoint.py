@@ -1,4 +1,4 @@
-"""Numbered checkpoints of one training in a folder: whole or not there, the last two kept, those of others left out."""
+"""Numbered checkpoints of one training in a folder: written whole or not at all, the last two kept."""
 
 import contextlib
 import hashlib
@@ -16,9 +16,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from sentiment_common.errors import first_line
+
 KEPT = 2
-ABANDONED_SECONDS = 86_400  # a checkpoint that no training has taken up for so long goes
-_FORMAT = "1"  # to be counted up when tensors or records change their names
+ABANDONED_SECONDS = 86_400  # age at which another training's checkpoint is removed
+_FORMAT = "1"  # incremented when tensors or records change their names
 _SUFFIX = ".safetensors"
 
 Fact = str | int | float | bool | None
@@ -27,12 +29,12 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A checkpoint that was found; its tensors stay in the file until they are asked for.
+    """A checkpoint in a file, whose tensors are read on request.
 
     Attributes:
-        record: all that is no tensor, as JSON keeps it.
-        run_id: the MLflow run that it was made in.
-        saved: when, in UTC.
+        record: everything but the tensors, as JSON.
+        run_id: the MLflow run that wrote it.
+        saved: time of writing, in UTC.
     """
 
     step: int
@@ -42,18 +44,18 @@ class Snapshot:
     _path: Path
 
     def tensors(self) -> Tensors:
-        """By name, each in memory of its own: a kernel's last digits may depend on how its operands are aligned."""
+        """Read the tensors by name, each into newly allocated memory: alignment may change a kernel's last digits."""
         with safe_open(self._path, framework="pt") as file:
-            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            return {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
 
 
 def _read(path: Path) -> tuple[Snapshot, dict[str, Fact]]:
-    """A checkpoint, and what it is about.
+    """Read a checkpoint and the identity of its training.
 
     Raises:
-        OSError, SafetensorError, ValueError, KeyError: it is none, or not whole.
+        OSError, SafetensorError, ValueError, KeyError: the file is not a whole checkpoint.
     """
-    with safe_open(path, framework="pt") as file:  # refuses a file whose length is not the one its header promises
+    with safe_open(path, framework="pt") as file:  # refuses a file that is shorter or longer than its header states
         header = file.metadata() or {}
     if header.get("format") != _FORMAT:
         raise ValueError("it has another format")
@@ -65,14 +67,14 @@ def _read(path: Path) -> tuple[Snapshot, dict[str, Fact]]:
 class Checkpoints:
     """The checkpoints of one training.
 
-    A folder that cannot be read or written, or a full disk, stops no training: it is said once, and again when it has
-    worked in between.
+    A folder that cannot be read or written, or a full disk, stops no training: it is reported once, and again after a
+    success in between.
 
     Attributes:
-        found: the newest whole checkpoint of this training that was there at the beginning.
-        run_id: the MLflow run that stands in those to come.
-        held: the context in which a signal waits until the state is whole.
-        say: tells a person something.
+        found: the newest whole checkpoint of this training at its start.
+        run_id: the MLflow run that later checkpoints name.
+        held: a context that delays signals until the state is whole.
+        say: prints a line.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Checkpoints:
     ) -> None:
         """
         Args:
-            about: all that the weights depend on; a checkpoint about anything else is of another training.
+            about: identity of the training; a checkpoint with another identity is of another training.
             every: steps from one checkpoint to the next.
         """
         self.folder, self.held = folder, held
@@ -102,7 +104,7 @@ class Checkpoints:
             self._fails("read", error)
 
     def _own(self) -> list[Path]:
-        """This training's files, the newest first."""
+        """List this training's files, the newest first."""
         return sorted(self.folder.glob(f"{self._name}-*{_SUFFIX}"), reverse=True)
 
     def _newest(self) -> Snapshot | None:
@@ -112,11 +114,11 @@ class Checkpoints:
             try:
                 return _read(path)[0]
             except (SafetensorError, ValueError, KeyError) as error:
-                self.say(f"the checkpoint {path} is not whole ({str(error).splitlines()[0]}); it is left out")
+                self.say(f"the checkpoint {path} is not whole ({first_line(error)}); it is ignored")
         others = set(self.folder.glob(f"*{_SUFFIX}")) - set(self._own())
         if others:
             newest = max(others, key=lambda path: path.stat().st_mtime)
-            self.say(f"{newest} is of another training{self._difference(newest)}; this one starts anew")
+            self.say(f"{newest} is of another training{self._difference(newest)}; this one starts from the beginning")
         return None
 
     def _difference(self, path: Path) -> str:
@@ -132,11 +134,11 @@ class Checkpoints:
         return f" ({'; '.join(changed)})"
 
     def due(self, step: int) -> bool:
-        """Whether a checkpoint is to be made after this step."""
+        """Whether a checkpoint follows this step."""
         return step % self._every == 0
 
     def save(self, step: int, record: Mapping[str, Any], tensors: Tensors) -> bool:
-        """Write a checkpoint and remove those it replaces; whether it could be written."""
+        """Write a checkpoint and remove older ones; return whether it could be written."""
         path = self.folder / f"{self._name}-{step:09d}{_SUFFIX}"
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         header = {
@@ -164,7 +166,7 @@ class Checkpoints:
 
     def _tidy(self, newest: Path) -> None:
         own = self._own()
-        keep = [path for path in own if path.name <= newest.name][:KEPT]  # later ones were left out: they are not whole
+        keep = [path for path in own if path.name <= newest.name][:KEPT]  # later ones are not whole
         for path in (*self.folder.glob(f"*{_SUFFIX}"), *self.folder.glob(".*.part")):
             with contextlib.suppress(FileNotFoundError):  # another training tidies too
                 old = time.time() - path.stat().st_mtime > ABANDONED_SECONDS
@@ -173,22 +175,22 @@ class Checkpoints:
 
     def _fails(self, doing: str, error: Exception) -> None:
         if not self._failing:
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            reason = getattr(error, "strerror", None) or first_line(error)
             self.say(
-                f"warning: checkpoints cannot be {doing} in {self.folder} ({reason}); the training goes on without. "
-                "Give a folder with space that can be written (CHECKPOINT_DIR)"
+                f"warning: checkpoints cannot be {doing} in {self.folder} ({reason}); the training continues "
+                "without them. Set CHECKPOINT_DIR to a folder with space that can be written"
             )
         self._failing = True
 
     def clear(self) -> None:
-        """Remove this training's checkpoints: it has come to its end."""
+        """Remove the checkpoints of this training after its end."""
         with contextlib.suppress(OSError):
             for path in self._own():
                 path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
-    """Have the disk take what the system holds of a file or a folder: a rename must not overtake its content."""
+    """Write a file or folder through to the disk: a rename must not reach the disk before the content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

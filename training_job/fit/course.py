@@ -1,4 +1,4 @@
-"""The course of a training: what it has seen, how well it did and when, as plain figures that a checkpoint can hold."""
+"""The course of a training as plain figures, which a checkpoint can hold."""
 
 import resource
 import sys
@@ -15,9 +15,15 @@ Curves = dict[str, list[tuple[float, float]]]
 
 @dataclass(frozen=True)
 class Validation:
-    """After an evaluation at `step`: share of right answers, mean negative log likelihood as it is, and the same at the
-    temperature that suits these rows best. The last judges what a release will answer, since releases are calibrated:
-    unlike the plain loss it does not punish a network for growing too sure, and it is less noisy than accuracy."""
+    """Figures of the evaluation at `step`.
+
+    Attributes:
+        accuracy: share of right answers.
+        loss: mean negative log likelihood.
+        calibrated_loss: the same at the temperature that minimises it on these rows. It judges what a release answers,
+            since releases are calibrated. Unlike the plain loss it does not punish overconfidence, and it is less noisy
+            than accuracy.
+    """
 
     step: int
     steps: int
@@ -28,14 +34,14 @@ class Validation:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training found; the network holds the weights of `best`.
+    """Result of a training; the network has the weights of `best`.
 
     Attributes:
-        train_seconds: of the optimiser steps, evaluation apart; of a training with pauses, of all its parts.
-        rows, tokens: seen in training, tokens with padding.
-        curves: name → (step, value) points, each at most about 100.
-        ended: when, ISO in UTC.
-        peak_memory_mib: of the process, until then.
+        rows, tokens: numbers of rows and tokens trained on; tokens include padding.
+        train_seconds: time of the optimiser steps, without evaluation, over all runs of a resumed training.
+        curves: name → (step, value) points, at most about 100 each.
+        ended: time of the end, ISO in UTC.
+        peak_memory_mib: largest memory of the process until then.
     """
 
     best: Validation
@@ -51,7 +57,7 @@ class Fitted:
 
 
 def peak_memory_mib() -> float:
-    """The most memory that this process has held so far."""
+    """Return the largest memory of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -61,8 +67,8 @@ class Course:
     """A training after `step` of `steps` steps.
 
     Attributes:
-        recent: the training losses since the last point of their curve, which is their mean.
-        ended: None until the last evaluation is made.
+        recent: training losses since the last point of the loss curve; their mean is the next point.
+        ended: None until the last evaluation.
     """
 
     steps: int
@@ -82,7 +88,7 @@ class Course:
         self.curves.setdefault(name, []).append((self.step, value))
 
     def stepped(self, rows: int, tokens: int, loss: float, seconds: float) -> None:
-        """One more step was made."""
+        """Record an optimiser step."""
         self.step += 1
         self.rows += rows
         self.tokens += tokens
@@ -93,7 +99,7 @@ class Course:
             self.recent.clear()
 
     def evaluated(self, validation: Validation, seconds: float) -> bool:
-        """The network was evaluated after the last step; whether it is the best so far."""
+        """Record an evaluation after the last step; return whether it is the best so far."""
         self.last = validation
         self.evaluation_seconds += seconds
         for name in ("loss", "calibrated_loss", "accuracy"):
@@ -104,27 +110,27 @@ class Course:
         return True
 
     def end(self) -> None:
-        """Nothing is left to do; the time and the memory are kept, so that a release made later tells the same."""
+        """Record the time and the memory at the end, so that a release made after a resume has the same figures."""
         self.ended = datetime.now(UTC).isoformat(timespec="seconds")
         self.peak_memory_mib = peak_memory_mib()
 
     def record(self) -> dict[str, Any]:
-        """All of it, for `of_record`; figures survive JSON to the last bit."""
+        """Return the course for `of_record`; figures survive JSON to the last bit."""
         return asdict(self)
 
     @classmethod
     def of_record(cls, record: dict[str, Any]) -> Self:
-        """What `record` gave, also after JSON has made lists of its tuples.
+        """Restore a course from `record`, also after JSON has turned its tuples into lists.
 
         Raises:
-            TypeError: it is of another form.
+            TypeError: the record has another form.
         """
         validations = {name: Validation(**record[name]) if record[name] else None for name in ("best", "last")}
         curves = {name: [(step, value) for step, value in points] for name, points in record["curves"].items()}
         return cls(**record | validations | {"curves": curves})
 
     def fitted(self) -> Fitted:
-        """The whole course, at its end."""
+        """Return the result of the finished course."""
         assert self.best is not None and self.last is not None and self.ended is not None  # the last step is evaluated
         return Fitted(
             self.best, self.last, self.steps, self.rows, self.tokens, self.train_seconds, self.evaluation_seconds,

@@ -1,8 +1,8 @@
 """Dropout that does not wait for its random numbers.
 
-PyTorch draws a CPU's dropout masks one number after another in one thread; over the attention probabilities, of which
-there are heads x tokens² a row, that takes longer than the products that they go into. Here a mask is made of random
-bytes, eight at a time from numpy's SFC64: the probability is that of the network's configuration, to the nearest 1/256.
+On a CPU, PyTorch draws dropout masks number by number in one thread. For the heads x tokens² attention probabilities
+of a row this takes longer than the matrix products. Here a mask consists of random bytes, eight at a time from numpy's
+SFC64; the network's dropout probability is rounded to the nearest 1/256.
 """
 
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ class Masks:
         self.begin(0)
 
     def begin(self, step: int) -> None:
-        """The masks to come depend on the seed and this step alone, not on those before: a training that is taken up
-        again at a step draws what one without a pause draws."""
+        """Make the next masks depend on the seed and this step only, so that a resumed training draws the same masks as
+        one without a pause."""
         self._bits = np.random.SFC64([self._seed, step])
 
     def drop(self, values: Tensor, probability: float) -> Tensor:
-        """`values` with each one set to 0 with `probability`, the others scaled to keep the mean."""
+        """Set each value to 0 with `probability`, and scale the other values to keep the mean."""
         cut = round(probability * _STEPS)
         if cut == 0:
             return values
@@ -42,7 +42,7 @@ class Masks:
 class _Dropout(nn.Module):  # type: ignore[misc]
     def __init__(self, probability: float, masks: Masks) -> None:
         super().__init__()
-        self.p, self._masks = probability, masks  # networks read `p`, as of nn.Dropout
+        self.p, self._masks = probability, masks  # networks read `p`, as with nn.Dropout
 
     def forward(self, values: Tensor) -> Tensor:
         return self._masks.drop(values, self.p) if self.training else values
@@ -56,11 +56,11 @@ def _attention(masks: Masks) -> Any:
     def attend(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
     ) -> tuple[Tensor, None]:
-        """Queries, keys, values [b, heads, s, d]; mask bool[b, 1, s, s], True where a key is read."""
+        """Attend over queries, keys, values [b, heads, s, d]; mask bool[b, 1, s, s] is True where a key is read."""
         probability = float(options.get("dropout", 0.0))
         if not module.training or probability == 0.0:
             return fused(module, query, key, value, attention_mask, **options)  # type: ignore[no-any-return]
-        with torch.autocast(query.device.type, enabled=False):  # a softmax over bf16 sums in fp32 by itself
+        with torch.autocast(query.device.type, enabled=False):  # a softmax over bf16 sums in fp32 without it
             scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(2, 3))
             if attention_mask is not None:
                 scores = scores.masked_fill(~attention_mask, -torch.inf)
@@ -72,7 +72,7 @@ def _attention(masks: Masks) -> Any:
 
 @contextmanager
 def byte_dropout(model: Any, seed: int) -> Iterator[Masks]:
-    """Within this context a DistilBERT drops with these masks, in attention too; afterwards it is as it was."""
+    """Use these masks for all dropout of a DistilBERT, attention included, within this context."""
     from transformers import AttentionInterface
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 

@@ -1,4 +1,4 @@
-"""The fine-tuning loop: AdamW on length-grouped batches, and the weights that did best on the validation rows."""
+"""The fine-tuning loop: AdamW on length-grouped batches, which keeps the best weights on the validation rows."""
 
 import itertools
 import math
@@ -23,13 +23,16 @@ from training_job.measure.calibrate import fit_temperature, negative_log_likelih
 EVALUATIONS = 10
 EVALUATION_STEPS = 500
 EVALUATION_TOKENS = 8192
-_NETWORK, _OPTIMISER, _BEST = "network.", "optimiser.", "best."  # beginnings of a checkpoint's tensors' names
+_NETWORK, _OPTIMISER, _BEST = "network.", "optimiser.", "best."  # prefixes of the tensors' names in a checkpoint
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. `learning_rate` is the peak; it rises over `warmup_share` of the steps and falls to 0 in the rest,
-    both linearly. Gradients longer than `clip_norm` are scaled down to it."""
+    """Parameters of a training.
+
+    `learning_rate` is the peak: the rate rises linearly over `warmup_share` of the steps, and then falls linearly to 0.
+    Gradients with a larger norm than `clip_norm` are scaled down to it.
+    """
 
     epochs: float
     batch_size: int
@@ -43,8 +46,8 @@ class Recipe:
 
 @dataclass(frozen=True)
 class StepReport:
-    """After an optimiser step: its number (from 1), how many there will be, the rows and tokens in its batch (tokens
-    with padding), the batch's mean loss, the learning rate used."""
+    """Figures of an optimiser step: its number (from 1) and the total, the batch's rows, tokens with padding and mean
+    loss, and the learning rate."""
 
     step: int
     steps: int
@@ -55,31 +58,31 @@ class StepReport:
 
 
 class Observer(Protocol):
-    """Who follows a training. What it raises ends the training."""
+    """Receiver of a training's progress; an exception from it ends the training."""
 
     def stepped(self, report: StepReport) -> None: ...
     def evaluating(self, rows: int) -> None: ...
     def evaluated(self, validation: Validation) -> None: ...
 
     def saving(self) -> None:
-        """A checkpoint follows: taken up from it, the training does not tell again what it told so far."""
+        """Prepare for a checkpoint: a training that resumes from it does not report the earlier steps again."""
         ...
 
 
 def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 matrices in hardware; without that, bf16 is slower than fp32."""
+    """Whether the CPU multiplies bf16 matrices in hardware; without it, bf16 is slower than fp32."""
     able = torch.cpu.get_capabilities()
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 def evaluation_steps(steps: int) -> frozenset[int]:
-    """The steps after which to evaluate: ten times, evenly, or every 500 steps if that is more; always the last."""
+    """Return the steps after which to evaluate: ten, evenly spaced, or one in 500 if that is more; always the last."""
     count = min(steps, max(EVALUATIONS, math.ceil(steps / EVALUATION_STEPS)))
     return frozenset(math.ceil(steps * place / count) for place in range(1, count + 1))
 
 
 def learning_rate_share(step: int, steps: int, warmup_share: float) -> float:
-    """The share of the peak learning rate that step 1, 2, … of `steps` uses."""
+    """Return the share of the peak learning rate that a step uses; steps count from 1."""
     warmup = math.ceil(steps * warmup_share)
     if step <= warmup:
         return step / warmup
@@ -100,17 +103,17 @@ class Learner:
         )
 
     def step(self, ids: Any, mask: Any, labels: Any, learning_rate: float) -> float:
-        """One optimiser step on a batch (i64[b, s], i64[b, s], i64[b]); its mean loss before the step.
+        """Make one optimiser step on a batch (i64[b, s], i64[b, s], i64[b]); return its mean loss before the step.
 
         Raises:
-            Diverged: the loss is no number.
+            Diverged: the loss is NaN or infinite.
         """
         self.model.train()
         logits = forward(self.model, ids, mask, self.recipe.bf16)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels))
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise Diverged("the training loss is no number any more; lower LEARNING_RATE or CLIP_NORM")
+            raise Diverged("the training loss became NaN or infinite; lower LEARNING_RATE or CLIP_NORM")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         for group in self._optimiser.param_groups:
@@ -120,17 +123,17 @@ class Learner:
         return value
 
     def tensors(self) -> Tensors:
-        """The weights and the optimiser's state, by name."""
+        """Return the weights and the optimiser's state by name."""
         state = self._optimiser.state_dict()["state"]
         return {f"{_NETWORK}{name}": value for name, value in self.model.state_dict().items()} | {
             f"{_OPTIMISER}{place}.{key}": value for place, values in state.items() for key, value in values.items()
         }
 
     def load(self, tensors: Tensors) -> None:
-        """Become the learner whose `tensors` these are.
+        """Restore the state that `tensors` returned.
 
         Raises:
-            RuntimeError: they are of another network.
+            RuntimeError: the tensors are of another network.
         """
         weights = {name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)}
         self.model.load_state_dict(weights)
@@ -143,7 +146,7 @@ class Learner:
 
 
 def forward(model: Any, ids: Any, mask: Any, bf16: bool) -> Any:
-    """Logits f32[b, 2] as a tensor. A batch without padding goes without a mask, which is faster."""
+    """Return logits f32[b, 2] as a tensor. A batch without padding needs no mask, which is faster."""
     padded = not mask.all()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
         answer = model(input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask) if padded else None)
@@ -151,7 +154,7 @@ def forward(model: Any, ids: Any, mask: Any, bf16: bool) -> Any:
 
 
 def margins(model: Any, rows: TokenisedRows, bf16: bool) -> np.ndarray:
-    """Positive minus negative logit f32[n], without dropout."""
+    """Return positive minus negative logits f32[n], without dropout."""
     model.eval()
     found = np.empty(len(rows), dtype=np.float32)
     with torch.inference_mode():
@@ -163,14 +166,14 @@ def margins(model: Any, rows: TokenisedRows, bf16: bool) -> np.ndarray:
 
 
 def validate(model: Any, rows: TokenisedRows, bf16: bool, step: int = 0, steps: int = 0) -> Validation:
-    """How well the network answers labelled rows.
+    """Evaluate the network on labelled rows.
 
     Raises:
-        Diverged: an answer is no number.
+        Diverged: an answer is NaN or infinite.
     """
     found = margins(model, rows, bf16)
     if not np.isfinite(found).all():
-        raise Diverged("the network's answers are no numbers any more; lower LEARNING_RATE or CLIP_NORM")
+        raise Diverged("the network's answers became NaN or infinite; lower LEARNING_RATE or CLIP_NORM")
     accuracy = float(((found > 0) == (rows.labels == 1)).mean())
     plain = negative_log_likelihood(found, rows.labels, 1.0)
     calibrated = negative_log_likelihood(found, rows.labels, fit_temperature(found, rows.labels))
@@ -178,7 +181,7 @@ def validate(model: Any, rows: TokenisedRows, bf16: bool, step: int = 0, steps: 
 
 
 def _batches(rows: TokenisedRows, recipe: Recipe, first: int, steps: int) -> Iterator[IntArray]:
-    """The batches of the steps `first` to `steps`, counted from 1."""
+    """Yield the batches of the steps `first` to `steps`, counted from 1."""
     lengths, per_epoch = rows.lengths, batches_per_epoch(len(rows), recipe.batch_size)
     epoch, skipped = divmod(first - 1, per_epoch)
     order = (
@@ -190,7 +193,7 @@ def _batches(rows: TokenisedRows, recipe: Recipe, first: int, steps: int) -> Ite
 
 
 def step_count(recipe: Recipe, rows: int) -> int:
-    """Optimiser steps of a training on so many rows."""
+    """Count the optimiser steps of a training on `rows` rows."""
     return max(1, math.ceil(recipe.epochs * batches_per_epoch(rows, recipe.batch_size)))
 
 
@@ -202,15 +205,15 @@ def fine_tune(
     observer: Observer,
     checkpoints: Checkpoints | None = None,
 ) -> Fitted:
-    """Train the network in place; it ends with the weights whose calibrated validation loss was the lowest.
+    """Train the network in place, and leave it with the weights of the lowest calibrated validation loss.
 
-    With `checkpoints` it goes on from the newest one there is, and ends with the very weights that it would have ended
-    with without a pause (on the same kind of processor, by the same number of threads). SIGTERM and Ctrl-C leave a
-    checkpoint after the step that they meet.
+    With `checkpoints` the training resumes from the newest one, and ends with the same weights as without a pause (on
+    the same kind of processor, with the same number of threads). SIGTERM and Ctrl-C leave a checkpoint after the
+    current step.
 
     Raises:
-        Diverged: the loss is no number.
-        Whatever the observer raises; the network's weights are then those of that moment.
+        Diverged: the loss became NaN or infinite.
+        Exception: any error of the observer; the network then keeps the weights of the last step.
     """
     with byte_dropout(model, recipe.seed) as masks:
         training = _Training(Learner(model, recipe), masks, train, validation, observer, checkpoints)
@@ -221,7 +224,7 @@ def fine_tune(
 
 
 class _Training:
-    """A training under way: its learner, its course so far, and the weights of the best evaluation."""
+    """A training in progress: its learner, its course so far, and the weights of the best evaluation."""
 
     def __init__(
         self,
@@ -241,8 +244,8 @@ class _Training:
         self.held = checkpoints.held if checkpoints else nullcontext
 
     def run(self) -> None:
-        """All steps that are left."""
-        self._take_up()
+        """Run all remaining steps."""
+        self._resume()
         try:
             self._evaluate_if_due()
             for batch in _batches(self.train, self.learner.recipe, self.course.step + 1, self.steps):
@@ -285,8 +288,8 @@ class _Training:
                 self.best_weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
             self.observer.evaluated(now)
 
-    def _take_up(self) -> None:
-        """Go on from the checkpoint that was found; without one, leave a first that shows whether it can be written."""
+    def _resume(self) -> None:
+        """Resume from the newest checkpoint; without one write a first, which shows if the folder is writable."""
         if self.checkpoints is None:
             return
         found = self.checkpoints.found
@@ -310,6 +313,6 @@ class _Training:
     def _save_before_the_end(self) -> None:
         if self._save() and self.checkpoints:
             self.checkpoints.say(
-                f"stopped after step {self.course.step} of {self.steps}; the same command goes on from the checkpoint "
+                f"stopped after step {self.course.step} of {self.steps}; the same command resumes from the checkpoint "
                 f"in {self.checkpoints.folder}"
             )

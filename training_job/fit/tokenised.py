@@ -1,4 +1,4 @@
-"""Texts as token ids, and batches of rows of like length: little padding, and still another order in each epoch."""
+"""Texts as token ids, and batches of rows of similar length, in another order in each epoch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from model_release.scoring.scorer import cut
 from training_job.data.rows import Rows
 
 IntArray = npt.NDArray[np.int64]
-MULTIPLE = 8  # padded lengths are whole multiples, which the matrix kernels like best
+MULTIPLE = 8  # of padded lengths, which suits the matrix kernels
 POOL_BATCHES = 50
 
 
@@ -22,10 +22,10 @@ class TokenisedRows:
     """Rows as the network reads them.
 
     Attributes:
-        ids: per row its token ids with the special tokens, at most `max_tokens`.
+        ids: the token ids of each row with the special tokens, at most `max_tokens`.
         labels: i64[n].
-        max_tokens: no batch is longer.
-        pad_id: what fills the shorter rows.
+        max_tokens: the longest batch.
+        pad_id: id that fills the shorter rows.
     """
 
     ids: list[npt.NDArray[np.int32]]
@@ -38,11 +38,11 @@ class TokenisedRows:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each row, i64[n]."""
+        """Number of tokens of each row, i64[n]."""
         return np.array([len(row) for row in self.ids], dtype=np.int64)
 
     def batch(self, rows: Sequence[int] | IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Ids and mask i64[b, s], padded to a multiple of 8 just above the longest row, and labels i64[b]."""
+        """Return ids and mask i64[b, s], padded to the next multiple of 8 above the longest row, and labels i64[b]."""
         chosen = np.asarray(rows, dtype=np.int64)
         longest = max(len(self.ids[row]) for row in chosen)
         width = min(-(-longest // MULTIPLE) * MULTIPLE, self.max_tokens)
@@ -58,7 +58,7 @@ class TokenisedRows:
 def tokenise(
     tokenizer: Tokenizer, rows: Rows, max_tokens: int, truncation: Truncation = "head", pad_id: int = 0
 ) -> TokenisedRows:
-    """Token ids as `model_release.Scorer` makes them: special tokens at both ends, a longer text as `cut` does."""
+    """Tokenise rows as `model_release.Scorer` does: special tokens at both ends, a longer text cut by `cut`."""
     first, last = tokenizer.encode("").ids
     encoded = tokenizer.encode_batch_fast([replace_surrogates(text) for text in rows.texts], add_special_tokens=False)
     ids = [np.array([first, *cut(item.ids, max_tokens - 2, truncation), last], dtype=np.int32) for item in encoded]
@@ -66,10 +66,10 @@ def tokenise(
 
 
 def epoch_batches(lengths: IntArray, batch_size: int, seed: int, epoch: int) -> Iterator[IntArray]:
-    """Each row once, in batches of `batch_size` (the last of a pool may be smaller) of like length.
+    """Yield each row once, in batches of `batch_size` (the last of a pool may be smaller) of similar length.
 
-    All rows are shuffled and cut into pools of 50 batches; a pool is sorted by length and cut into batches; the batches
-    of all pools come in random order. So the batches differ from epoch to epoch, and their lengths follow no trend.
+    All rows are shuffled and cut into pools of 50 batches. A pool is sorted by length and cut into batches, and the
+    batches of all pools are shuffled. So batches differ between epochs, and their lengths follow no trend.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths))
@@ -84,11 +84,11 @@ def epoch_batches(lengths: IntArray, batch_size: int, seed: int, epoch: int) -> 
 
 
 def batches_per_epoch(rows: int, batch_size: int) -> int:
-    """How many batches `epoch_batches` gives."""
-    return -(-rows // batch_size)  # a pool but the last holds whole batches
+    """Count the batches of `epoch_batches`."""
+    return -(-rows // batch_size)  # every pool but the last holds whole batches
 
 
 def padding_share(lengths: IntArray, batches: Sequence[IntArray], max_tokens: int) -> float:
-    """The share of padding among all tokens of these batches, 0 to 1."""
+    """Return the share of padding among all tokens of these batches, 0 to 1."""
     padded = sum(min(-(-int(lengths[rows].max()) // MULTIPLE) * MULTIPLE, max_tokens) * len(rows) for rows in batches)
     return 1.0 - float(sum(int(lengths[rows].sum()) for rows in batches)) / padded

@@ -1,4 +1,4 @@
-"""The yardstick: TF-IDF with logistic regression, which any fine-tuned transformer has to beat to be worth its cost."""
+"""The baseline: TF-IDF with logistic regression, which a fine-tuned transformer must beat to be worth its cost."""
 
 import re
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ import numpy.typing as npt
 from sentiment_common.intervals import Interval, wilson
 from training_job.measure import evaluate
 
-RARE_WORDS_FROM = 200  # rows from which words that occur in a single text are left out
-# Scripts that put no blanks between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
+RARE_WORDS_FROM = 200  # rows from which on words that occur in a single text are dropped
+# Scripts without blanks between words: Thai and Lao, Burmese, Khmer, Japanese, Chinese.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-UNSPACED_FROM = 0.2  # of all characters; from there on words would be whole clauses
+UNSPACED_FROM = 0.2  # share of the characters from which on words would be whole clauses
 WORDS, CHARACTERS = "words and word pairs", "characters and runs of two and three"
 REGULARISATION = 10.0  # inverse strength C; weak, because unit-length TF-IDF rows need large weights
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the yardstick reached on the test rows, its number of features, and what they are."""
+    """Figures of the baseline on the test rows, and the number and kind of its features."""
 
     accuracy: Interval
     f1: Interval
@@ -32,7 +32,7 @@ class Baseline:
 
 
 def _unspaced_share(texts: Sequence[str]) -> float:
-    """The share of characters that belong to scripts without blanks between words."""
+    """Return the share of characters of scripts without blanks between words."""
     found = sum(0 if text.isascii() else len(_UNSPACED.findall(text)) for text in texts)
     return found / max(1, sum(map(len, texts)))
 
@@ -47,7 +47,7 @@ def _vectoriser(kind: str, rows: int) -> Any:
 
 
 def _features(texts: Sequence[str]) -> tuple[str, Any, Any]:
-    """The kind of features that suits the texts, the fitted vectoriser, and the texts' rows."""
+    """Choose the features that suit the texts; return their kind, the fitted vectoriser, and the texts' rows."""
     if _unspaced_share(texts) < UNSPACED_FROM:
         try:
             words = _vectoriser(WORDS, len(texts))
@@ -64,10 +64,10 @@ def measure_baseline(
     test_texts: Sequence[str],
     test_labels: npt.NDArray[np.integer],
 ) -> Baseline:
-    """Train on the rows that the model was trained on, test on the rows that it is tested on.
+    """Train and test the baseline on the rows of the model.
 
-    Words and pairs of words, or characters where words are not told apart by blanks; sublinear term frequency,
-    unit-length rows, L2-regularised logistic regression.
+    Its features are words and pairs of words, or characters in scripts without blanks, with sublinear term frequency
+    and unit-length rows; the classifier is L2-regularised logistic regression.
 
     Raises:
         ValueError: one class only, or no character occurs twice.

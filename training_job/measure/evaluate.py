@@ -1,4 +1,4 @@
-"""How good are the answers: figures of merit with 95 % intervals, in numpy alone.
+"""Figures of merit of a model's answers with 95 % intervals, in numpy alone.
 
 Intervals are closed forms, so that a figure and its interval never depend on a random seed.
 """
@@ -39,7 +39,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Rows of near-equal confidence: how many, how sure the model was on average, how often it was right."""
+    """Rows of similar confidence: their number, mean confidence and accuracy."""
 
     rows: int
     confidence: float
@@ -59,7 +59,7 @@ class Slice:
 class Evaluation:
     """All figures of one model on one set of n labelled rows; `probability` f32[n] is calibrated P(positive).
 
-    `constant_accuracy` is that of always answering the label `constant_label` (0 or 1), which more of the rows have.
+    `constant_accuracy` is the accuracy of always answering `constant_label` (0 or 1), the more frequent label.
     """
 
     rows: int
@@ -88,7 +88,7 @@ def confusion(labels: Ints, predicted: Ints) -> Confusion:
 
 
 def f1(counts: Confusion) -> Interval:
-    """F1 of the positive class with an interval.
+    """Return the F1 of the positive class with an interval.
 
     F1 = 2J / (1 + J), where J = TP / (TP + FP + FN) is a binomial share given its denominator; Wilson's interval of J,
     carried through that increasing function, is an interval of F1 (the indirect method of Lam, Gopal and Qian, 2023).
@@ -103,7 +103,7 @@ def f1(counts: Confusion) -> Interval:
 
 
 def mean_of(values: Floats, low: float = -math.inf, high: float = math.inf) -> Interval:
-    """A mean of f[n] with the normal interval, clipped to the range [low, high] that it can take.
+    """Return the mean of f[n] with the normal interval, clipped to its range [low, high].
 
     Valid for tens of rows and more; a single row gets an interval of no width.
     """
@@ -127,7 +127,7 @@ def _confidence(labels: Ints, probability: Floats) -> tuple[npt.NDArray[np.float
 
 
 def expected_calibration_error(labels: Ints, probability: Floats) -> Interval:
-    """ECE (Naeini et al., 2015) of the more probable label's confidence, in up to 15 bins of equal mass.
+    """Return the ECE (Naeini et al., 2015) of the more probable label's confidence, in up to 15 bins of equal mass.
 
     With the bins and the sign of each bin's gap held fixed, ECE is the mean of sign x (right - confidence), which gives
     the interval by the delta method. With few rows a bin the estimate is biased upward; it is never below 0.
@@ -140,7 +140,7 @@ def expected_calibration_error(labels: Ints, probability: Floats) -> Interval:
 
 
 def reliability(labels: Ints, probability: Floats) -> tuple[ReliabilityBin, ...]:
-    """The bins of the reliability diagram, the same as those of the calibration error, least confident first."""
+    """Return the bins of the reliability diagram, the same as for the calibration error, least confident first."""
     confidence, right = _confidence(labels, probability)
     bins = _calibration_bins(confidence)
     return tuple(
@@ -154,9 +154,9 @@ def reliability(labels: Ints, probability: Floats) -> tuple[ReliabilityBin, ...]
 
 
 def paired_difference(right_a: Bools, right_b: Bools) -> Interval:
-    """Accuracy of b minus accuracy of a on the same n rows, with the interval of Agresti and Min (2005).
+    """Return accuracy of b minus accuracy of a on the same n rows, with the interval of Agresti and Min (2005).
 
-    They add half a row to each cell of the paired table, which keeps the interval honest when few rows differ.
+    Half a row is added to each cell of the paired table, which keeps the interval valid when few rows differ.
     """
     rows = len(right_a)
     gained, lost = int(np.sum(right_b & ~right_a)), int(np.sum(right_a & ~right_b))
@@ -168,8 +168,8 @@ def paired_difference(right_a: Bools, right_b: Bools) -> Interval:
 
 
 def mean_of_independent(first: Interval, second: Interval, low: float, high: float) -> Interval:
-    """The mean of two independent figures, with the interval that follows from theirs (MOVER; Zou and Donner, 2008),
-    clipped to [low, high]."""
+    """Return the mean of two independent figures, with its interval (MOVER; Zou and Donner, 2008) clipped to
+    [low, high]."""
     value = (first.value + second.value) / 2
     below, above = (
         math.hypot(first.value - first.low, second.value - second.low) / 2,
@@ -179,7 +179,7 @@ def mean_of_independent(first: Interval, second: Interval, low: float, high: flo
 
 
 def balanced_accuracy(counts: Confusion) -> Interval:
-    """The mean of the two labels' shares of right answers: 0.5 for every constant answer, however rare a label is.
+    """Return the mean of the two labels' shares of right answers: 0.5 for a constant answer, however rare a label is.
 
     With rows of one label only it is undefined: the value is 0 and the interval all of [0, 1].
     """
@@ -191,7 +191,7 @@ def balanced_accuracy(counts: Confusion) -> Interval:
 
 
 def balanced_difference(right_a: Bools, right_b: Bools, labels: Ints) -> Interval:
-    """Balanced accuracy of b minus that of a on the same n rows.
+    """Return the balanced accuracy of b minus that of a on the same n rows.
 
     With rows of one label only it is undefined: the value is 0 and the interval all of [-1, 1].
     """
@@ -253,7 +253,7 @@ def evaluate(
     temperature: float,
     threshold: float,
 ) -> Evaluation:
-    """Every figure of the model card from n answers.
+    """Compute every figure of the model card from n answers.
 
     Args:
         margin: positive minus negative logit, uncalibrated, f[n].

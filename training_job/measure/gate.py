@@ -1,4 +1,4 @@
-"""May a new release take the champion's place? Judged by the answers of both to test rows that are new to both."""
+"""The gate: whether a new release may replace the champion, by the answers of both to rows new to both."""
 
 from dataclasses import dataclass
 
@@ -11,22 +11,22 @@ from training_job.measure.evaluate import balanced_difference, paired_difference
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.integer]
 
-FEWEST_ROWS = 50  # on fewer, releases that disagree on a tenth of the rows may differ by 10 points and pass
+FEWEST_ROWS = 50  # with fewer, a release that is 10 points worse could pass
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The verdict and what it rests on.
+    """The verdict and its figures.
 
     Attributes:
         passed: whether the challenger may be promoted.
-        reason: one sentence for a person.
-        champion: the release compared with; None before there is one.
-        rows: test rows that both were asked; None without a comparison, and the figures below are then None as well.
-        champion_accuracy: on those rows, 0 to 1.
+        reason: one sentence for the user.
+        champion: the champion's id; None without a champion.
+        rows: test rows that both releases answered; None, as all figures below, without a comparison.
+        champion_accuracy: accuracy of the champion on these rows, 0 to 1.
         difference: the challenger's accuracy minus the champion's, with its 95 % interval.
-        balanced_difference: the same of the mean accuracy of the two labels.
-        p_value: of McNemar's test, two-sided: how often as uneven a count would come from two equally good releases.
+        balanced_difference: the same for balanced accuracy, the mean accuracy of the two labels.
+        p_value: two-sided p-value of McNemar's test: the probability of so uneven a count with equally good releases.
     """
 
     passed: bool
@@ -40,8 +40,8 @@ class Gate:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Two-sided mid-p value of McNemar's exact test (Fagerland, Lydersen and Laake, 2013) of rows that only one of two
-    models answered rightly. Valid for any counts; 1 when there are no such rows."""
+    """Return the two-sided mid-p value of McNemar's exact test (Fagerland, Lydersen and Laake, 2013) of the rows that
+    only one of two models answered rightly. It is valid for any counts, and 1 without such rows."""
     from scipy.stats import binom
 
     rows, fewer = gained + lost, min(gained, lost)
@@ -51,8 +51,7 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def refuse_constant(predicted: Ints, labels: tuple[str, str]) -> Gate | None:
-    """A failed gate when a challenger answers every test row alike: whatever its accuracy, it has learnt nothing that
-    the share of the labels does not say. None otherwise."""
+    """Return a failed gate if a challenger gives all test rows one label, whatever its accuracy; None otherwise."""
     found = np.unique(predicted)
     if len(found) != 1:
         return None
@@ -64,7 +63,7 @@ def refuse_constant(predicted: Ints, labels: tuple[str, str]) -> Gate | None:
 
 
 def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
-    """A failed gate when the test rows that are new to both releases cannot judge; None when they can.
+    """Return a failed gate if too few test rows are new to both releases for a comparison; None otherwise.
 
     Args:
         new: whether each test row is known to be new to both.
@@ -92,20 +91,20 @@ def refuse_rows(champion: str, new: Bools, labels: Ints) -> Gate | None:
 
 
 def judge(champion: str, champion_right: Bools, challenger_right: Bools, labels: Ints) -> Gate:
-    """Pass unless the challenger is measurably worse: unless the whole 95 % interval of the difference lies below 0, of
-    accuracy or of balanced accuracy.
+    """Pass unless the challenger is measurably worse: the whole 95 % interval of its difference in accuracy, or in
+    balanced accuracy, is below 0.
 
-    Rows that both answer alike say nothing about which is better, so the comparison is paired: it finds differences
-    that the intervals of the two accuracies would hide. What it cannot find with few rows it lets pass: of releases
-    that disagree on a tenth of the rows, 1,000 rows tell a loss of 2 points and 25,000 one of 0.4. Where one label is
-    rare, accuracy alone would prefer a challenger that never answers with it.
+    The comparison is paired, because rows with equal answers carry no information: it finds differences that the
+    intervals of the two accuracies would hide. Smaller losses pass: for releases that disagree on a tenth of the rows,
+    1,000 rows reveal a loss of 2 points and 25,000 rows one of 0.4. With a rare label, accuracy alone would prefer a
+    challenger that never predicts that label.
 
     Args:
         champion_right, challenger_right: whether each of the same n test rows was answered rightly.
         labels: their true labels, 0 or 1.
 
     Raises:
-        ValueError: no rows, or not as many of one as of the other.
+        ValueError: no rows, or different numbers of answers.
     """
     rows = len(champion_right)
     if rows == 0 or not len(challenger_right) == len(labels) == rows:

@@ -1,4 +1,4 @@
-"""The cost of int8 in accuracy, and the variant that a release serves by default."""
+"""The accuracy that int8 costs, and the choice of a release's default variant."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,8 +14,7 @@ Variant = Literal["openvino-int8", "openvino-bf16"]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """int8 against fp32 on the same labelled rows; the differences of accuracy and balanced accuracy are int8 minus
-    fp32."""
+    """Figures of int8 against fp32 on the same labelled rows; differences are int8 minus fp32."""
 
     rows: int
     agreement: Interval
@@ -26,7 +25,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The variant that a release serves by default, and why in plain words."""
+    """The variant that a release serves by default, and the reason in one sentence."""
 
     variant: Variant
     reason: str
@@ -48,11 +47,11 @@ def compare(labels: Ints, full: Floats, quantised: Floats, threshold: float = 0.
 
 
 def choose_default(comparison: Comparison | None, accepted_loss: float = ACCEPTED_LOSS) -> Decision:
-    """int8 unless there is none, or its measured accuracy is more than `accepted_loss` below that of fp32; then bf16.
+    """Choose int8, or bf16 if int8 is missing or its measured accuracy is more than `accepted_loss` below that of fp32.
 
-    The measured difference decides, not the end of its interval: on a few rows the interval would always refuse int8.
-    Where a label is rare, int8 may lose that label and little accuracy; so bf16 is also served where the whole interval
-    of the difference in balanced accuracy lies beyond that loss.
+    The measured difference decides, not the end of its interval, which would always refuse int8 on few rows. A rare
+    label may be lost by int8 at little cost in accuracy, so bf16 is also chosen if the whole interval of the difference
+    in balanced accuracy is beyond that loss.
     """
     if comparison is None:
         return Decision("openvino-bf16", "int8 could not be made: bf16 is served")

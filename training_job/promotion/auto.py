@@ -1,4 +1,4 @@
-"""The gate after a training: compare the new release with the champion."""
+"""Comparison of a new release with the champion, which gates its promotion."""
 
 import tempfile
 from dataclasses import replace
@@ -21,13 +21,13 @@ def compare_with_champion(
 ) -> Gate:
     """Judge a release that was just published.
 
-    The champion is asked, by the scorer that serves it, the test rows that are known to be new to both releases: a
-    row that one of them, or its base, was trained or validated on would flatter it. A champion that cannot be
-    asked, or too few such rows, let no challenger pass; nor does a challenger that answers every row alike.
+    The champion answers, through the scorer that serves it, the test rows that are known to be new to both releases: a
+    row that a release or its base was trained or validated on would flatter that release. The gate fails when the
+    champion cannot answer, with too few such rows, and for a release that gives every row the same label.
 
     Args:
         test, evaluation: the rows that the new release was measured on, and its answers to them.
-        folder: the new release's; the champion is fetched beside its files.
+        folder: the new release's folder; the champion is fetched to a folder in it.
     """
     predicted = evaluation.probability >= manifest.decision_threshold
     champion_id = None
@@ -53,8 +53,8 @@ def compare_with_champion(
                 champion_right = scorer.score(common.texts, on_progress=reporter.advance).label == common.labels
             finally:
                 scorer.engine.close()
-    except Exception as error:  # the release is published; whatever stops the comparison stops the promotion alone
-        return Gate(False, f"the champion cannot be asked ({error})", champion_id)
+    except Exception as error:  # the release is published: a failed comparison prevents its promotion only
+        return Gate(False, f"the champion cannot answer ({error})", champion_id)
     gate = judge(champion_id, champion_right, predicted[new] == (common.labels == 1), common.labels)
     return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
 
@@ -62,4 +62,4 @@ def compare_with_champion(
 def _left_out(rows: int, of: int) -> str:
     if not rows:
         return f"all {of:,} test rows are new to both"
-    return f"{rows:,} of {of:,} test rows are left out, for they are not known to be new to both"
+    return f"{rows:,} of {of:,} test rows are left out because they are not known to be new to both"

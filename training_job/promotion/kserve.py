@@ -1,4 +1,4 @@
-"""`rollout.Cluster` over the Kubernetes API: one InferenceService of KServe in Standard mode, and its pods."""
+"""The Kubernetes API as a `rollout.Cluster`: one InferenceService of KServe in Standard mode, and its pods."""
 
 import json
 import ssl
@@ -13,49 +13,51 @@ from sentiment_common.kubernetes_api import NoCluster, connect, own_namespace, r
 from sentiment_common.pod_trouble import trouble_of
 from training_job.progress import show_step
 from training_job.promotion.promote import RollOut
-from training_job.promotion.rollout import RESTARTS_THAT_TELL, Pod, RolloutError, Service, Target, roll_out
+from training_job.promotion.rollout import HOPELESS_RESTARTS, Pod, RolloutError, Service, Target, roll_out
 from training_job.settings import PromotionSettings
 
 GROUP, VERSION, PLURAL = "serving.kserve.io", "v1beta1", "inferenceservices"
 CONTAINER, RELEASE_ENV = "kserve-container", "RELEASE_ID"
 MANAGER = "sentiment-promotion"
-HELM = "helm"  # what it owns, a later `helm upgrade` may change
+HELM = "helm"  # a later `helm upgrade` may change the fields of this manager
 HTTP_PORT = 8080
 
 
 def release_in(environment: Sequence[dict[str, Any]] | None) -> str:
-    """The release that a container's environment names; empty where it names none."""
+    """Return the release that a container's environment names; empty without RELEASE_ID."""
     return next((str(one.get("value", "")) for one in environment or () if one["name"] == RELEASE_ENV), "")
 
 
 def _scheme(container: dict[str, Any]) -> str:
-    """How the kubelet asks the container, and so how it may be asked: `http` or `https`."""
+    """Return the scheme of the container's readiness probe: `http` or `https`."""
     probe = (container.get("readinessProbe") or {}).get("httpGet") or {}
     return "https" if probe.get("scheme") == "HTTPS" else "http"
 
 
 def _unverified() -> ssl.SSLContext:
-    """TLS without a look at the certificate, as kubelets ask: pods are asked by addresses, which it does not name."""
+    """Return a TLS context that accepts any certificate, as kubelets do: certificates do not name pods' addresses."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
 
 def hopeless(status: dict[str, Any]) -> str | None:
-    """Why a pod of this status will hardly become ready; None while it may. A container that could be made once may be
-    made again, and one that ended may be waiting for something."""
+    """Return why a pod is unlikely to become ready; None while it may.
+
+    A container that was created once may be created again, and one that ended may be waiting for something.
+    """
     trouble = trouble_of(status)
     if trouble is None:
         return None
-    tells = trouble.restarts >= RESTARTS_THAT_TELL if trouble.kind == "crash" else trouble.restarts == 0
-    return str(trouble) if tells else None
+    permanent = trouble.restarts >= HOPELESS_RESTARTS if trouble.kind == "crash" else trouble.restarts == 0
+    return str(trouble) if permanent else None
 
 
 class KServeCluster:
-    """The InferenceService `name` in `namespace`; `template` is the ConfigMap that the first one is made from.
+    """The InferenceService `name` in `namespace`; `template` is the ConfigMap that it is first created from.
 
     Raises (each method):
-        RolloutError: the API refuses; its words and the remedy.
+        RolloutError: the API refuses; the message holds its reason and the remedy.
     """
 
     def __init__(self, namespace: str, name: str, template: str, model_name: str) -> None:
@@ -64,7 +66,7 @@ class KServeCluster:
         try:
             connect()
         except NoCluster as error:
-            raise RolloutError(f"{error}; without INFERENCE_SERVICE a promotion changes the store alone") from None
+            raise RolloutError(f"{error}; without INFERENCE_SERVICE a promotion changes the store only") from None
         self._namespace, self._name, self._template, self._model = namespace, name, template, model_name
         self._objects, self._core = client.CustomObjectsApi(), client.CoreV1Api()
 
@@ -72,9 +74,9 @@ class KServeCluster:
         return {"group": GROUP, "version": VERSION, "namespace": self._namespace, "plural": PLURAL}
 
     def _call(self, what: str, function: Any, *arguments: Any, absent: str | None = None, **options: Any) -> Any:
-        """The API's answer; where there is no such object None, or an error with the words of `absent`.
+        """Return the API's answer. For a missing object return None, or raise an error with the text `absent`.
 
-        None alone does not tell: the client gives it for an object that was made (201) too.
+        `absent` is needed where the client also returns None on success: for an object that was created (201).
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
@@ -89,7 +91,7 @@ class KServeCluster:
             if error.status == 409:
                 raise RolloutError(
                     f"{what}: another promotion or upgrade changed the InferenceService {self._name} just now; "
-                    "look at what is served (sentiment releases), then try again"
+                    "check which release is served (sentiment releases), then try again"
                 ) from None
             raise RolloutError(f"{what}: the cluster refuses: {reason_of(error)}") from None
         except HTTPError as error:
@@ -111,14 +113,14 @@ class KServeCluster:
         return Service(target, int(predictor.get("minReplicas", 1)), str(found["metadata"]["resourceVersion"]))
 
     def create(self, target: Target) -> None:
-        """Make the chart's InferenceService. It belongs to the ConfigMap and goes with it; its fields are Helm's, so
-        that an upgrade may change them."""
+        """Create the chart's InferenceService. It is deleted with the ConfigMap that owns it, and Helm manages its
+        fields, so that an upgrade may change them."""
         config_map = self._call(
             "reading the chart's template", self._core.read_namespaced_config_map, self._template, self._namespace
         )
         if config_map is None:
             raise RolloutError(
-                f"there is no ConfigMap {self._template} in {self._namespace}: is the chart installed there?"
+                f"the ConfigMap {self._template} does not exist in {self._namespace}; install the chart there"
             )
         made = yaml.safe_load(config_map.data["inferenceservice.yaml"])
         metadata = made["metadata"]
@@ -134,13 +136,13 @@ class KServeCluster:
         ]
         made["spec"]["predictor"]["model"] |= _serving(target, made["spec"]["predictor"]["model"].get("env"))
         self._call(
-            "making the InferenceService",
+            "creating the InferenceService",
             self._objects.patch_namespaced_custom_object,
             **self._where(),
             name=self._name,
             body=made,
             field_manager=HELM,
-            absent="KServe is not installed in this cluster (there is no API serving.kserve.io)",
+            absent="KServe is not installed in this cluster (it has no API serving.kserve.io)",
             _content_type="application/apply-patch+yaml",
         )
 
@@ -186,19 +188,19 @@ class KServeCluster:
         )
 
     def _ask(self, address: str, scheme: str) -> str | None:
-        """The release that the pod itself says it serves: a Service may lead to any of them."""
+        """Return the release that the pod itself reports; a Service may route to any pod."""
         host = f"[{address}]" if ":" in address else address
         url = f"{scheme}://{host}:{HTTP_PORT}/health"  # it needs no API key
         try:
             with urllib.request.urlopen(url, timeout=5, context=_unverified()) as response:
-                said = json.loads(response.read())
-            return str(said["release_id"]) if said["model"] == self._model and said["release_id"] else None
+                health = json.loads(response.read())
+            return str(health["release_id"]) if health["model"] == self._model and health["release_id"] else None
         except (OSError, HTTPException, ValueError, LookupError, TypeError):
             return None
 
 
 def cluster_of(settings: PromotionSettings) -> RollOut | None:
-    """How a promotion with these settings reaches the cluster; None when it changes the store alone."""
+    """Return the rollout of these settings; None for a promotion that changes the store only."""
     if settings.inference_service is None:
         return None
     namespace = settings.kube_namespace or own_namespace()
@@ -206,14 +208,14 @@ def cluster_of(settings: PromotionSettings) -> RollOut | None:
         namespace, settings.inference_service, settings.inference_service_template, settings.model_name
     )
 
-    def go(storage_uri: str, release_id: str) -> None:
+    def run(storage_uri: str, release_id: str) -> None:
         target = Target(storage_uri, release_id)
         roll_out(cluster, target, seconds=settings.rollout_timeout_seconds, on_progress=show_step)
 
-    return go
+    return run
 
 
 def _serving(target: Target, environment: Sequence[dict[str, Any]] | None) -> dict[str, Any]:
-    """The fields of a model that say what it serves; its other variables stay."""
+    """Return the fields that choose the release; other environment variables stay."""
     others = [one for one in environment or () if one["name"] != RELEASE_ENV]
     return {"storageUri": target.storage_uri, "env": [*others, {"name": RELEASE_ENV, "value": target.release_id}]}

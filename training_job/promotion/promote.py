@@ -1,4 +1,4 @@
-"""Promotion and rollback: which release is the champion, moved on purpose, checked first, and recorded."""
+"""Promotion and rollback, which check a release, make it the champion, and record who did so."""
 
 import difflib
 import tempfile
@@ -11,26 +11,26 @@ from model_release.folder import ReleaseFolder
 from model_release.golden import read_golden, replay
 from model_release.manifest import SERVING
 from training_job.errors import TrainingError
-from training_job.tracking.registry import CHAMPION, RegistryError, register
+from training_job.tracking.registry import CHAMPION, try_register
 
 PROMOTE, ROLLBACK = "promote", "rollback"
 RollOut = Callable[[str, str], None]
-"""Makes a cluster serve a release, given the address of its `serving/` folder and its id; raises when it does not."""
+"""Makes a cluster serve a release, given the address of its `serving/` folder and its id; raises on failure."""
 
 
 class PromotionError(TrainingError):
-    """The move that was asked for makes no sense."""
+    """The champion cannot be moved as requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """What a promotion or rollback did.
+    """Result of a promotion or rollback.
 
     Attributes:
         changed: False when the release was the champion already.
-        golden_difference: how far the golden answers were from those recorded, at most (of P(positive)).
-        registry_version: the MLflow version that carries the alias `champion` now; None when it was not moved.
-        registry_problem: why it was not moved, with the remedy; None when it was, or no MLflow is in use.
+        golden_difference: the largest difference of P(positive) from the recorded golden answers.
+        registry_version: the MLflow version that carries the alias `champion` now; None when the alias was not moved.
+        registry_problem: why the alias was not moved, with the remedy; None when it was moved, and without MLflow.
     """
 
     champion: Champion
@@ -41,10 +41,10 @@ class Promotion:
 
 
 def resolve(store: ReleaseStore, name: str, id_or_prefix: str) -> str:
-    """The full id.
+    """Return the full id of a release.
 
     Raises:
-        ReleaseNotFound: none or several begin so; the message lists the nearest there are.
+        ReleaseNotFound: no release or several releases match; the message lists the nearest ids.
     """
     wanted = id_or_prefix.strip().lower()
     try:
@@ -62,16 +62,16 @@ def resolve(store: ReleaseStore, name: str, id_or_prefix: str) -> str:
 
 
 def verify(store: ReleaseStore, name: str, release_id: str, cache: Path | None = None, threads: int = 0) -> float:
-    """Do what a predictor will do: fetch `serving/`, check every file, load the engine, replay the golden inputs.
+    """Load a release as a predictor does: fetch `serving/`, verify it, load the engine, replay the golden inputs.
 
     Args:
-        cache: folder to fetch into and to leave the files in; a temporary one when absent.
+        cache: folder that receives and keeps the files; a temporary one when None.
 
     Returns:
         The largest difference of P(positive) from the golden answers.
 
     Raises:
-        ReleaseError: whatever would stop a predictor.
+        ReleaseError: a predictor could not serve the release.
     """
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         folder = store.fetch(name, release_id, cache or Path(scratch))
@@ -88,11 +88,11 @@ def _cut_after_last(trail: list[str], release_id: str) -> None:
 
 
 def promoted_before(audit: Sequence[Champion], champion_id: str) -> list[str]:
-    """The releases that rollbacks from the champion go through, the next one first.
+    """List the releases that successive rollbacks from the champion return to, the next one first.
 
-    A promotion adds to the trail and a rollback takes from it, so rolling back twice goes two releases back, never
-    forth to the one that was just left. `audit` has the oldest entry first; its last may belong to a move that was
-    never completed, so the trail ends at the champion that there is.
+    A promotion adds a release to this trail and a rollback removes one, so two rollbacks go two releases back and never
+    return to the release just left. `audit` has the oldest entry first. Its last entry may belong to a move that was
+    never completed, so the trail ends at the current champion.
     """
     trail: list[str] = []
     for entry in audit:
@@ -108,7 +108,7 @@ def promoted_before(audit: Sequence[Champion], champion_id: str) -> list[str]:
 
 
 def history(store: ReleaseStore, name: str) -> list[Champion]:
-    """Every promotion and rollback, the oldest first."""
+    """List every promotion and rollback, the oldest first."""
     return [Champion.model_validate(entry) for entry in store.audit(name)]
 
 
@@ -118,10 +118,10 @@ class Promoter:
 
     Attributes:
         who: the account that the audit trail names.
-        tracking_uri: MLflow, whose alias `champion` follows; None for no MLflow.
-        cache: folder to fetch the release into for its check; a temporary one when absent.
-        threads: of the check; 0 takes the CPU quota.
-        roll_out: has the cluster serve the release before the store records it; None to change the store alone.
+        tracking_uri: the MLflow whose alias `champion` is moved too; None without MLflow.
+        cache: folder that the release is fetched to for its check; a temporary one when None.
+        threads: engine threads of the check; 0 means the CPU quota.
+        roll_out: makes the cluster serve the release before the store records it; None changes the store only.
     """
 
     store: ReleaseStore
@@ -136,21 +136,21 @@ class Promoter:
         """Make a release the champion: verify it, roll it out, record it in the store, move MLflow's alias.
 
         The store decides which release is served; an unreachable MLflow does not stop a promotion. Promoting the
-        champion again verifies it and repairs what a crash between two of these steps left undone.
+        champion again verifies it and completes the steps that a crash left undone.
 
         Raises:
-            ReleaseNotFound: no such release; the nearest ids are named.
-            ReleaseError: the release would not serve, or the store cannot be reached; nothing was changed.
-            RolloutError: the cluster does not serve it; the message says whether the former release is served again.
-            PromotionError: the cluster serves it, and the store became unreachable before it was recorded.
+            ReleaseNotFound: the release does not exist; the message lists the nearest ids.
+            ReleaseError: the release cannot be served, or the store cannot be reached; nothing was changed.
+            RolloutError: the cluster does not serve it; the message names the release that is served now.
+            PromotionError: the cluster serves it, but the store became unreachable before the promotion was recorded.
         """
         return self._move(resolve(self.store, self.name, id_or_prefix), PROMOTE)
 
     def rollback(self) -> Promotion:
-        """Make the champion before this one the champion again; each further rollback goes one further back.
+        """Make the previous champion the champion again; each further rollback goes one release further back.
 
         Raises:
-            PromotionError: no earlier champion exists; or the store became unreachable after the rollout.
+            PromotionError: there is no earlier champion, or the store became unreachable after the rollout.
             ReleaseError, RolloutError: as `promote`.
         """
         champion = self.store.champion(self.name)
@@ -186,12 +186,10 @@ class Promoter:
         return Promotion(champion, changed, difference, version, problem)
 
     def _move_alias(self, manifest: Manifest) -> tuple[str | None, str | None]:
-        """MLflow's version with the alias, or the reason why the alias was not moved."""
-        if self.tracking_uri is None:
-            return None, None
-        release_id, run_id = manifest.release_id, manifest.mlflow_run_id
-        uri = self.store.uri(manifest.name, release_id)
-        try:
-            return register(self.tracking_uri, manifest.name, uri, release_id, run_id, alias=CHAMPION), None
-        except RegistryError as error:
-            return None, f"{error}. The release is promoted all the same; promote it again to move MLflow's alias"
+        """Move MLflow's alias; return the version that carries it, or None and the reason."""
+        name, release_id, run_id = manifest.name, manifest.release_id, manifest.mlflow_run_id
+        uri = self.store.uri(name, release_id)
+        version, problem = try_register(self.tracking_uri, name, uri, release_id, run_id, CHAMPION)
+        if problem:
+            problem += ". The release is promoted all the same; promote it again to move MLflow's alias"
+        return version, problem

@@ -1,6 +1,6 @@
-"""A release becomes what the cluster's InferenceService serves, or the one before it is put back.
+"""Rollout of a release to the cluster's InferenceService; a failed rollout restores the previous release.
 
-The decisions are functions of plain data; the cluster is behind `Cluster` (`training_job.promotion.kserve`).
+Decisions are functions of plain data; the protocol `Cluster` hides the cluster (`training_job.promotion.kserve`).
 """
 
 import time
@@ -12,8 +12,8 @@ from training_job.errors import TrainingError
 from training_job.stopping import Interruptions
 
 POLL_SECONDS = 2.0
-PUT_BACK_SECONDS = 20.0  # less than the 30 s that a pod has from SIGTERM on
-RESTARTS_THAT_TELL = 3  # a container that ended so often will end again
+RESTORE_SECONDS = 20.0  # less than the 30 s between a pod's SIGTERM and SIGKILL
+HOPELESS_RESTARTS = 3  # a container that crashed so often will crash again
 
 
 class RolloutError(TrainingError):
@@ -22,7 +22,7 @@ class RolloutError(TrainingError):
 
 @dataclass(frozen=True)
 class Target:
-    """What an InferenceService is told to serve."""
+    """The release that an InferenceService is configured to serve."""
 
     storage_uri: str
     release_id: str
@@ -30,11 +30,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Service:
-    """An InferenceService as it was read.
+    """State of an InferenceService.
 
     Attributes:
-        replicas: pods that it has at least.
-        version: its resourceVersion; a change names it, so that two changes never mix.
+        replicas: its minimum number of pods.
+        version: its resourceVersion; a change names the version, so that the API refuses one of two concurrent changes.
     """
 
     target: Target
@@ -47,11 +47,11 @@ class Pod:
     """A predictor's pod.
 
     Attributes:
-        release_id: what it was told to serve.
-        ready: Kubernetes sends it requests.
-        leaving: it has been told to end.
-        answers_with: the release that it says it serves, asked directly; None while it does not answer.
-        trouble: why it will hardly become ready, in the cluster's words; None while it may.
+        release_id: the release that it is configured to serve.
+        ready: whether Kubernetes sends it requests.
+        leaving: whether it is being deleted.
+        answers_with: the release that the pod itself reports; None while it does not answer.
+        trouble: why it is unlikely to become ready, in the cluster's words; None while it may.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where a rollout stands, and why."""
+    """State of a rollout, and the reason."""
 
     state: Literal["done", "waiting", "failed"]
     why: str
@@ -74,16 +74,16 @@ class Cluster(Protocol):
     """The InferenceService and its pods."""
 
     def read(self) -> Service | None:
-        """None where there is none yet."""
+        """Return the InferenceService; None before it exists."""
         ...
 
     def create(self, target: Target) -> None: ...
 
     def point(self, target: Target, version: str) -> None:
-        """Serve `target` in place of what stands at `version`.
+        """Serve `target`, if the InferenceService still has this version.
 
         Raises:
-            RolloutError: somebody changed it since, or it may not be changed.
+            RolloutError: its version is another one, or the cluster refuses the change.
         """
         ...
 
@@ -91,7 +91,7 @@ class Cluster(Protocol):
 
 
 def judge(pods: Sequence[Pod], release_id: str, replicas: int) -> Verdict:
-    """Done when as many pods as wanted are ready and answer with the release, and no other pod takes requests."""
+    """Judge a rollout: done when `replicas` pods are ready and answer with the release, and no other pod serves."""
     staying = [pod for pod in pods if not pod.leaving]
     mine = [pod for pod in staying if pod.release_id == release_id]
     for pod in mine:
@@ -103,61 +103,62 @@ def judge(pods: Sequence[Pod], release_id: str, replicas: int) -> Verdict:
     others = len(staying) - len(mine)
     if answering >= replicas and not others:
         return Verdict("done", f"{answering} pods serve {release_id}")
-    before = f", {others} serve the release before it" if others else ""
+    before = f", {others} serve the previous release" if others else ""
     return Verdict("waiting", f"{answering} of {replicas} pods serve {release_id}{before}")
 
 
 def _look(cluster: Cluster, target: Target) -> Verdict:
-    """Where the rollout stands now. A cluster that does not answer this time may do so the next."""
+    """Judge the rollout now. A cluster that does not answer may answer the next time."""
     try:
         now = cluster.read()
         if now is None:
-            return Verdict("failed", "the InferenceService was removed while it was changed")
+            return Verdict("failed", "the InferenceService was deleted during the rollout")
         return judge(cluster.pods(), target.release_id, now.replicas)
     except RolloutError as error:
         return Verdict("waiting", str(error))
 
 
 def _await(cluster: Cluster, target: Target, seconds: float, on_progress: Callable[[str], None]) -> None:
-    """
+    """Wait until the pods serve the target.
+
     Raises:
         RolloutError: the pods do not serve the target in time, or cannot.
     """
-    end, said = time.monotonic() + seconds, ""
+    end, shown = time.monotonic() + seconds, ""
     while True:
         verdict = _look(cluster, target)
-        if verdict.why != said:
-            said = verdict.why
-            on_progress(said)
+        if verdict.why != shown:
+            shown = verdict.why
+            on_progress(shown)
         if verdict.state == "done":
             return
         if verdict.state == "failed":
-            raise RolloutError(f"{target.release_id} is not served: {said}")
+            raise RolloutError(f"{target.release_id} is not served: {shown}")
         if time.monotonic() >= end:
             raise RolloutError(
-                f"{target.release_id} is not served: after {seconds:.0f} s {said} (ROLLOUT_TIMEOUT_SECONDS)"
+                f"{target.release_id} is not served: after {seconds:.0f} s {shown} (ROLLOUT_TIMEOUT_SECONDS)"
             )
         time.sleep(POLL_SECONDS)
 
 
 def roll_out(cluster: Cluster, target: Target, *, seconds: float, on_progress: Callable[[str], None]) -> None:
-    """Serve the release; the old pods go on serving until the new ones are ready. Run again it takes up where it was.
+    """Serve the release. The old pods serve until the new ones are ready; a repetition resumes an interrupted rollout.
 
-    Whatever ends it early, SIGTERM and Ctrl-C among it, puts back what was served before.
+    An error, SIGTERM or Ctrl-C restores the previous release.
 
     Raises:
-        RolloutError: the new pods are not ready in time or cannot become so; what was served before is served again,
-            or the message says what is to be done.
+        RolloutError: the new pods are not ready in time, or cannot become ready. The previous release is served again,
+            or the message names the remedy.
     """
     before = cluster.read()
     if before is None:
-        on_progress("the first release: the InferenceService is made")
+        on_progress("the first release: the InferenceService is created")
         cluster.create(target)
     if before is None or before.target == target:
         try:
             _await(cluster, target, seconds, on_progress)
         except RolloutError as error:
-            raise RolloutError(f"{error}. There is no release to put back; promote another one") from error
+            raise RolloutError(f"{error}. There is no previous release to restore; promote another one") from error
         return
     with Interruptions() as interruptions:
         try:
@@ -165,27 +166,29 @@ def roll_out(cluster: Cluster, target: Target, *, seconds: float, on_progress: C
             _await(cluster, target, seconds, on_progress)
         except BaseException as error:
             with interruptions.held():
-                done = _put_back(cluster, target, before.target)
+                done = _restore(cluster, target, before.target)
                 on_progress(done)
             if isinstance(error, RolloutError):
                 raise RolloutError(f"{error}. {done}") from error
             raise
 
 
-def _put_back(cluster: Cluster, target: Target, old: Target) -> str:
-    """A sentence on what is served now. A refusal is tried again: KServe's controller writes the object's status, and
-    each writing makes another version of it."""
-    end = time.monotonic() + PUT_BACK_SECONDS
+def _restore(cluster: Cluster, target: Target, old: Target) -> str:
+    """Serve the previous release again; return a sentence on what is served now.
+
+    A refusal is retried: KServe's controller writes the object's status, and each write changes its version.
+    """
+    end = time.monotonic() + RESTORE_SECONDS
     while True:
         try:
             now = cluster.read()
             if now is None or now.target not in (target, old):
-                return "Somebody else has changed the InferenceService meanwhile; it was left as it is"
+                return "The InferenceService was changed by somebody else meanwhile, and stays as it is"
             if now.target == old:
-                return f"The release before it, {old.release_id}, is served as before"
+                return f"The previous release, {old.release_id}, is served as before"
             cluster.point(old, now.version)
-            return f"The release before it, {old.release_id}, is put back and served all along"
+            return f"The previous release, {old.release_id}, is restored and was served throughout"
         except RolloutError as error:
             if time.monotonic() >= end:
-                return f"The release before it could not be put back ({error}): promote {old.release_id}"
+                return f"The previous release could not be restored ({error}): promote {old.release_id}"
         time.sleep(POLL_SECONDS)

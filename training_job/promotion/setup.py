@@ -1,4 +1,4 @@
-"""The promoter of a command's settings."""
+"""Promoters made from settings."""
 
 from model_release import ReleaseStore
 from training_job.promotion.kserve import cluster_of
@@ -9,7 +9,7 @@ AUTOMATIC = "auto-promotion"
 
 
 def make_promoter(settings: PromotionSettings) -> Promoter:
-    """The promoter of these settings.
+    """Make the promoter of these settings.
 
     Raises:
         RolloutError: INFERENCE_SERVICE is set, and no cluster can be reached.
@@ -26,12 +26,12 @@ def make_promoter(settings: PromotionSettings) -> Promoter:
 
 
 def promoter_after(training: TrainSettings) -> Promoter:
-    """The promoter that AUTO_PROMOTE uses after a training; the environment gives the settings of `promote`.
+    """Make the promoter that AUTO_PROMOTE uses after a training, with the environment's settings of `promote`.
 
-    Call it before the training, so that a mistake is not found after it.
+    Call it before the training, so that wrong settings are found before the work.
 
     Raises:
-        pydantic.ValidationError: a variable of the promotion is wrong.
+        pydantic.ValidationError: an environment variable of the promotion is invalid.
         RolloutError: as `make_promoter`.
     """
     shared = ("releases_uri", "model_name", "mlflow_tracking_uri", "threads")

@@ -1,4 +1,4 @@
-"""MLflow's model registry: it points at releases and carries the aliases; it never holds the files."""
+"""MLflow's model registry, which points at releases and carries the aliases; it never holds the files."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from sentiment_common.addresses import proxy_of, without_password
 from sentiment_common.database_lock import only_process
+from sentiment_common.errors import first_line
 from sentiment_common.propagators import drop_missing_propagators
 from training_job.errors import TrainingError
 
@@ -24,7 +25,7 @@ LAYOUT_ATTEMPTS, LAYOUT_SECONDS = 5, 3.0
 # How SQLite, Postgres and alembic report that another program has created the same table or run the same migration.
 _LAID_OUT_MEANWHILE = ("already exists", "duplicate ", "expected to match one row", "out-of-date database schema")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "socks5": 1080, "socks5h": 1080}
-# MLflow's own defaults keep a job waiting for minutes before it says that the server is away, and report its use.
+# By default MLflow retries for minutes when its server is away, and reports its use over the network.
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -33,7 +34,7 @@ _DEFAULTS = {
 
 
 class RegistryError(TrainingError):
-    """MLflow cannot be reached, or refuses; the message names the tracking URI and the remedy."""
+    """MLflow cannot be reached or refuses a call; the message names the tracking URI and the remedy."""
 
 
 def _probe_sqlite(path: str) -> None:
@@ -44,7 +45,7 @@ def _probe_sqlite(path: str) -> None:
 
 
 def _probe(tracking_uri: str) -> None:
-    """Find out within seconds whether anything listens: MLflow, or the proxy, which alone may know MLflow's name."""
+    """Connect once, with a short time-out, to MLflow or to the proxy, which alone may resolve MLflow's name."""
     address = proxy_of(tracking_uri) or tracking_uri
     parts = urlsplit(address)
     scheme = parts.scheme.split("+")[0]
@@ -56,7 +57,7 @@ def _probe(tracking_uri: str) -> None:
 
 
 def remedy_for(tracking_uri: str, error: Exception) -> str:
-    """What a person can do about an MLflow that does not answer or refuses."""
+    """Return the remedy for an MLflow that does not answer or refuses a call."""
     if isinstance(error, ImportError):
         return "install the database's driver"
     remedy = "check MLFLOW_TRACKING_URI and that MLflow is up"
@@ -76,18 +77,18 @@ def _reaching(tracking_uri: str, doing: str) -> Iterator[None]:
         yield
     except RegistryError:
         raise
-    except Exception as error:  # MLflow lets requests', SQLAlchemy's, sqlite3's and the system's families through
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    except Exception as error:  # MLflow raises the errors of requests, SQLAlchemy, sqlite3 and the system
         raise RegistryError(
-            f"{doing} MLflow at {without_password(tracking_uri)} failed ({reason}); {remedy_for(tracking_uri, error)}"
+            f"{doing} MLflow at {without_password(tracking_uri)} failed ({first_line(error)}); "
+            f"{remedy_for(tracking_uri, error)}"
         ) from error
 
 
 def connect(tracking_uri: str) -> Any:
-    """An `MlflowClient` for a tracking server or a database, after a probe of at most 5 seconds.
+    """Return an `MlflowClient` of a tracking server or a database, after a probe of at most 5 seconds.
 
     Raises:
-        RegistryError: nothing answers there, or the file is no database.
+        RegistryError: nothing answers at the address, or the file is not a database.
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -97,24 +98,24 @@ def connect(tracking_uri: str) -> Any:
             logging.getLogger(noisy).setLevel(logging.WARNING)
         if tracking_uri.startswith(("http://", "https://")):
             return _client(tracking_uri)
-        # MLflow lays out a new database without a lock: of two that begin at once, one dies, or both do.
+        # MLflow creates its tables without a lock: of two processes that do so at once, one or both fail.
         with only_process(tracking_uri, "mlflow"):
             return _client_of_database(tracking_uri)
 
 
 def _client(tracking_uri: str) -> Any:
-    drop_missing_propagators()  # MLflow's import fails on them, and nothing is propagated here
+    drop_missing_propagators()  # MLflow's import fails on them, and no trace is propagated here
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
 def _client_of_database(tracking_uri: str) -> Any:
-    """A client, after a few attempts where another program, such as `mlflow server`, lays out the database just now."""
+    """Return a client; retry while another program, such as `mlflow server`, creates the tables."""
     for left in reversed(range(LAYOUT_ATTEMPTS)):
         try:
             return _client(tracking_uri)
-        except Exception as error:  # SQLAlchemy's, alembic's and MLflow's own families
+        except Exception as error:  # of SQLAlchemy, alembic and MLflow
             if not left or not any(sign in str(error) for sign in _LAID_OUT_MEANWHILE):
                 raise
             time.sleep(LAYOUT_SECONDS)
@@ -123,7 +124,7 @@ def _client_of_database(tracking_uri: str) -> Any:
 
 @contextmanager
 def existing_accepted() -> Iterator[None]:
-    """Take it for success that what was to be created exists: another training was quicker."""
+    """Accept that an object to create exists: another training was faster."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -134,9 +135,9 @@ def existing_accepted() -> Iterator[None]:
 
 
 def _source(release_uri: str, tracking_uri: str) -> str:
-    """The release's address as MLflow takes it: absolute, and for a server under a scheme that it does not open.
+    """Return the release's address as MLflow accepts it: absolute, and for a server with a scheme unknown to it.
 
-    A tracking server refuses `file:` sources outside its own artifacts, since it would read them for its clients.
+    A tracking server refuses `file:` sources outside its artifact folder, because it would read them for its clients.
     """
     if "://" in release_uri and not release_uri.startswith("file:"):
         return release_uri
@@ -145,7 +146,7 @@ def _source(release_uri: str, tracking_uri: str) -> str:
 
 
 def _version_of(client: Any, name: str, release_id: str) -> str | None:
-    """The release's first version: two programs that register it at once agree on that one."""
+    """Return the release's first version, on which two programs that register the release at once agree."""
     found = client.search_model_versions(f"name='{name}' and tags.`{RELEASE_TAG}`='{release_id}'")
     return str(min(int(version.version) for version in found)) if found else None
 
@@ -159,9 +160,7 @@ def _ensure_version(client: Any, name: str, source: str, release_id: str, run_id
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         with existing_accepted():
-            client.create_registered_model(
-                name, description="Sentiment releases; each version's source is its release."
-            )
+            client.create_registered_model(name, description=_DESCRIPTION)
     known = _version_of(client, name, release_id)
     if known:
         return known
@@ -174,8 +173,8 @@ def _ensure_version(client: Any, name: str, source: str, release_id: str, run_id
 
 
 def _set_alias(client: Any, name: str, alias: str, version: str) -> None:
-    """Point an alias at a version. MLflow looks for the alias and creates it then, so that two may create it at once:
-    the second attempt finds it and moves it."""
+    """Point an alias at a version. MLflow creates a missing alias without a lock: where two programs create it at once,
+    a second attempt finds the alias and moves it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -190,19 +189,33 @@ def register(
     release_uri: str,
     release_id: str,
     run_id: str | None,
-    *,
     alias: str = CHALLENGER,
 ) -> str:
-    """Register a published release as a model version and point `alias` at it; doing so again changes nothing.
+    """Register a published release as a model version and point `alias` at the version; a repetition changes nothing.
 
     Returns:
         The version, a whole number as text.
 
     Raises:
-        RegistryError: MLflow is away or refuses.
+        RegistryError: MLflow does not answer, or refuses.
     """
     client = connect(tracking_uri)
     with _reaching(tracking_uri, f"registering release {release_id} with"):
         version = _ensure_version(client, name, _source(release_uri, tracking_uri), release_id, run_id)
         _set_alias(client, name, alias, version)
     return version
+
+
+def try_register(
+    tracking_uri: str | None, name: str, release_uri: str, release_id: str, run_id: str | None, alias: str = CHALLENGER
+) -> tuple[str | None, str | None]:
+    """Register a release that is published already; return the version, or None and the reason.
+
+    Without a tracking URI both are None.
+    """
+    if tracking_uri is None:
+        return None, None
+    try:
+        return register(tracking_uri, name, release_uri, release_id, run_id, alias), None
+    except RegistryError as error:
+        return None, str(error)

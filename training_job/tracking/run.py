@@ -1,4 +1,4 @@
-"""A run of MLflow that tells the truth: its status is that of the work, and MLflow being away stops no training."""
+"""MLflow runs whose status is that of the work, and whose failures end no training."""
 
 import contextlib
 import logging
@@ -15,26 +15,27 @@ from typing import Any, Literal
 import psutil
 
 from sentiment_common.addresses import without_password
+from sentiment_common.errors import first_line
 from training_job.tracking.registry import RegistryError, connect, existing_accepted, remedy_for
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 PARENT_TAG = "mlflow.parentRunId"
 SYSTEM_SECONDS = 10.0
-RETRY_SECONDS = 60.0  # a server that is away is not asked more often: each time costs the training a time-out
-MOST_PENDING = 900  # MLflow takes 1,000 metrics in a call
+RETRY_SECONDS = 60.0  # between calls to a server that is away: each call costs the training a time-out
+MOST_PENDING = 900  # MLflow accepts 1,000 metrics in a call
 _LONGEST_PARAMETER = 500
 
 log = logging.getLogger(__name__)
 
 
 class Tracker:
-    """An experiment of an MLflow, found to be there; without an MLflow, nothing is tracked and runs have no id."""
+    """An MLflow experiment; without a tracking URI nothing is tracked, and runs have no id."""
 
     def __init__(self, tracking_uri: str | None, experiment: str) -> None:
-        """Make the experiment unless there is one.
+        """Find or create the experiment.
 
         Raises:
-            RegistryError: nothing answers there, or it refuses; names the remedy.
+            RegistryError: MLflow does not answer, or refuses; names the remedy.
         """
         self.tracking_uri = tracking_uri
         self.client: Any = None
@@ -50,15 +51,14 @@ class Tracker:
             self.experiment_id = found.experiment_id
         except RegistryError:
             raise
-        except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        except Exception as error:  # of requests, SQLAlchemy and MLflow
             raise RegistryError(
-                f"MLflow at {without_password(tracking_uri)} does not give the experiment {experiment!r} ({reason}); "
-                f"check MLFLOW_EXPERIMENT; {remedy_for(tracking_uri, error)}"
+                f"MLflow at {without_password(tracking_uri)} does not return the experiment {experiment!r} "
+                f"({first_line(error)}); check MLFLOW_EXPERIMENT; {remedy_for(tracking_uri, error)}"
             ) from error
 
     def _made(self, experiment: str) -> Any:
-        """A new experiment, or the one that another training has made since."""
+        """Return a new experiment, or the one that another training created meanwhile."""
         with existing_accepted():
             self.client.create_experiment(experiment, _artifacts(self.tracking_uri or ""))
         return self.client.get_experiment_by_name(experiment)
@@ -67,12 +67,12 @@ class Tracker:
     def run(
         self, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None, resume: str | None = None
     ) -> Iterator["Run"]:
-        """A run that is FINISHED after this context (or has what was set as its `status`), FAILED by an exception,
-        KILLED by an interruption (SIGINT, or SIGTERM whose handler raises SystemExit).
+        """Open a run. After this context its status is FINISHED, or the `status` that was set; FAILED after an
+        exception; KILLED after an interruption (SIGINT, or SIGTERM whose handler raises SystemExit).
 
         Args:
-            parent: the run that this one stands under.
-            resume: the id of a run to take up again, if MLflow still has it.
+            parent: id of the parent run.
+            resume: id of a run to resume, if MLflow still has it.
         """
         run = self._resumed(resume) or self._new(name, dict(tags or {}), parent)
         try:
@@ -100,34 +100,34 @@ class Tracker:
             return None
         try:
             self.client.update_run(run_id, "RUNNING")
-        except Exception:  # another MLflow than that of the first call, or a deleted run
-            log.info("MLflow has no run %s to go on with", run_id)
+        except Exception:  # the first call used another MLflow, or the run was deleted
+            log.info("MLflow has no run %s to resume", run_id)
             return None
         return Run(self.client, run_id)
 
     def close_stale(self, run_id: str | None) -> None:
-        """Call a run KILLED whose process is gone."""
+        """Set the status KILLED for a run whose process no longer exists."""
         if run_id is None or self.client is None:
             return
-        with contextlib.suppress(Exception):  # the run may be in another MLflow; nothing depends on it
+        with contextlib.suppress(Exception):  # the run may be in another MLflow, and nothing depends on its status
             if self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, "KILLED")
 
 
 def _artifacts(tracking_uri: str) -> str | None:
-    """Beside a SQLite database rather than in the working folder; a server knows its own place."""
+    """Return the folder beside a SQLite database, instead of the working folder; a server has its own setting."""
     if not tracking_uri.startswith("sqlite:///"):
         return None
     return (Path(tracking_uri.removeprefix("sqlite:///")).resolve().parent / "mlartifacts").as_uri()
 
 
 class Run:
-    """One run. Metrics are kept until MLflow has taken them; a failure to log is told once and tried again later. A run
-    without a client takes all and keeps nothing.
+    """One run. Metrics are kept until MLflow has accepted them; a failed call is reported once and retried later. A run
+    without a client discards everything.
 
     Attributes:
-        run_id: MLflow's id of it; None without a client.
-        status: what the run's status will be when its work ends without an exception.
+        run_id: the run's id in MLflow; None without a client.
+        status: the run's status after work that ends without an exception.
     """
 
     def __init__(self, client: Any, run_id: str | None) -> None:
@@ -135,7 +135,7 @@ class Run:
         self.status: Status = "FINISHED"
         self._client = client
         self._pending: list[tuple[str, float, int, int]] = []
-        self._told = False
+        self._reported = False
         self._retry_at = 0.0
 
     def _try(self, doing: str, call: str, *arguments: Any, **options: Any) -> bool:
@@ -145,16 +145,15 @@ class Run:
             return False
         try:
             getattr(self._client, call)(*arguments, **options)
-        except Exception as error:  # requests', SQLAlchemy's and MLflow's own families
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            if not self._told:
-                log.warning("MLflow: %s failed (%s); the training goes on, and tries again", doing, reason[:200])
-            self._told, self._retry_at = True, time.monotonic() + RETRY_SECONDS
+        except Exception as error:  # of requests, SQLAlchemy and MLflow
+            if not self._reported:
+                log.warning("MLflow: %s failed (%s); the training continues, and retries it", doing, first_line(error))
+            self._reported, self._retry_at = True, time.monotonic() + RETRY_SECONDS
             return False
         return True
 
     def parameters(self, values: Mapping[str, object]) -> None:
-        """Log parameters; long ones are cut."""
+        """Log parameters; long values are cut."""
         if self._client is None:  # MLflow need not be installed
             return
         from mlflow.entities import Param
@@ -172,15 +171,15 @@ class Run:
         self._try("setting tags", "log_batch", self.run_id, tags=tags)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        """Note metrics at a step, from any thread; `flush` sends them. What is no finite number is left out, since it
-        cannot be plotted."""
+        """Record metrics at a step, from any thread; `flush` sends them. NaN and infinity, which cannot be plotted, are
+        left out."""
         if self._client is None:
             return
         now = int(time.time() * 1000)
         self._pending += [(name, float(value), now, step) for name, value in values.items() if math.isfinite(value)]
 
     def flush(self) -> None:
-        """Send the metrics noted so far."""
+        """Send the metrics recorded so far."""
         while self._pending:
             from mlflow.entities import Metric
 
@@ -195,7 +194,7 @@ class Run:
         self._try(f"uploading {path.name}", "log_artifact", self.run_id, str(path), folder)
 
     def end(self, status: Status) -> None:
-        """Send what is noted and set the status."""
+        """Send the recorded metrics and set the status."""
         self._retry_at = 0.0
         self.flush()
         self._try(f"setting the status {status}", "set_terminated", self.run_id, status)
@@ -213,9 +212,9 @@ def _system_figures(process: psutil.Process) -> dict[str, float]:
 
 @contextmanager
 def system_figures(run: Run, seconds: float = SYSTEM_SECONDS) -> Iterator[None]:
-    """Note this process's CPU use, memory and threads, and the machine's load, every so often, from a thread.
+    """Record this process's CPU use, memory and threads, and the machine's load, at intervals, from a thread.
 
-    Where the system does not tell one of them, that point in time has no figures.
+    A point in time at which the system does not report one of them has no figures.
     """
     process = psutil.Process()
     with contextlib.suppress(psutil.Error, OSError):

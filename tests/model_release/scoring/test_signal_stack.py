@@ -20,7 +20,7 @@ from model_release import Scorer
 
 loaded = [Scorer.load(Path(sys.argv[1]), threads=1)]
 loaded[0].score(["a fine film"])
-signal.signal(signal.SIGTERM, lambda *_: print("told"))
+signal.signal(signal.SIGTERM, lambda *_: print("caught"))
 thread = threading.Thread(target=lambda: (loaded.clear(), gc.collect()))
 thread.start()
 thread.join()
@@ -34,7 +34,7 @@ def test_a_signal_arrives_after_the_model_went_in_another_thread(tiny_release: t
     done = subprocess.run(
         [sys.executable, "-c", DROPPED_ELSEWHERE, str(folder / "serving")], capture_output=True, text=True, timeout=120
     )
-    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "caught\n"), done.stderr
 
 
 def test_the_threads_stack_is_as_it_was() -> None:

@@ -37,11 +37,11 @@ def _accents_kept(tokenizer: Tokenizer) -> None:
     tokenizer.normalizer = normalizers.BertNormalizer(clean_text=False, strip_accents=False)
 
 
-def _with_words_of_its_own(tokenizer: Tokenizer) -> None:
+def _with_added_words(tokenizer: Tokenizer) -> None:
     tokenizer.add_tokens([AddedToken("Zest", normalized=True), AddedToken("film", single_word=True)])
 
 
-def _with_phrases_of_its_own(tokenizer: Tokenizer) -> None:
+def _with_added_phrases(tokenizer: Tokenizer) -> None:
     tokenizer.add_tokens([AddedToken("the film", normalized=True), AddedToken("caf\u00e9", normalized=True)])
 
 
@@ -59,8 +59,8 @@ def _parted_otherwise(tokenizer: Tokenizer) -> None:
         _uncased,
         _cased,
         _accents_kept,
-        _with_words_of_its_own,
-        _with_phrases_of_its_own,
+        _with_added_words,
+        _with_added_phrases,
         _not_berts,
         _parted_otherwise,
     ],

@@ -20,7 +20,7 @@ def test_windows_cover_the_text_and_are_full(tokens, width, overlap):
 
 
 @given(st.integers(0, 5000), st.integers(1, 600), overlaps)
-def test_neighbours_share_what_was_asked_for_and_windows_are_few(tokens, width, overlap):
+def test_neighbours_share_the_overlap_and_windows_are_few(tokens, width, overlap):
     starts = window_starts(tokens, width, overlap)
     step = max(1, int(width * (1 - overlap)))
     assert all(after - before <= step for before, after in pairwise(starts))

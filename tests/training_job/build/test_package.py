@@ -120,7 +120,7 @@ def test_golden_texts_hold_probes_and_test_texts(built: tuple[BuiltRelease, Any]
     assert np.ptp(golden["probabilities"]) > 0.1
 
 
-def test_figures_and_facts_stand_in_the_manifest(built: tuple[BuiltRelease, Any]) -> None:
+def test_the_manifest_contains_figures_and_facts(built: tuple[BuiltRelease, Any]) -> None:
     manifest = built[0].manifest
     assert {
         "accuracy", "balanced_accuracy", "constant_accuracy", "f1", "ece_before", "ece_after", "baseline_accuracy", "int8_agreement", "int8_accuracy_difference",

@@ -42,7 +42,7 @@ def test_int8_is_served_unless_it_loses_more_than_half_a_point(points_lost: floa
     assert decision.reason.endswith(f"{variant.removeprefix('openvino-')} is served")
 
 
-def test_a_gain_is_not_told_as_a_loss() -> None:
+def test_a_gain_is_not_reported_as_a_loss() -> None:
     assert "above fp32" in choose_default(_lost(-0.7)).reason
     assert "below fp32" in choose_default(_lost(0.55)).reason
 
@@ -130,7 +130,7 @@ def test_weights_leave_room_for_the_sums_of_a_cpu_without_vnni(
 
 
 def _tables(file: Path) -> Iterator[tuple[str, str]]:
-    """What each look-up into a constant reads, and of which type."""
+    """Return the source and the type of each look-up into a constant."""
     for operation in ov.Core().read_model(file).get_ordered_ops():
         if operation.get_type_name() == "Gather" and operation.input_value(1).get_partial_shape().rank.get_length() > 1:
             source = operation.input_value(0)

@@ -57,7 +57,7 @@ def test_a_repository_around_the_virtual_environment_gives_no_commit(repository:
     assert _commit_seen_by(packages) == "None"
 
 
-def test_a_checkout_gives_its_commit_and_tells_changes(repository: Path) -> None:
+def test_a_checkout_gives_its_commit_and_reports_changes(repository: Path) -> None:
     packages = _copy(repository / "source")
     _git(repository, "add", "source")
     _git(repository, "commit", "-q", "-m", "Add the source")

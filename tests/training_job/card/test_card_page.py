@@ -44,7 +44,7 @@ def page(tmp_path: Path) -> str:
     return render_page(CARD, "A & B", tmp_path)
 
 
-def test_tables_and_pictures_stand_in_the_page(page: str) -> None:
+def test_the_page_contains_tables_and_pictures(page: str) -> None:
     elements = _Elements(page).found
     assert [tag for tag, _ in elements].count("td") == 2
     (image,) = [attributes for tag, attributes in elements if tag == "img"]

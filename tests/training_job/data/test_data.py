@@ -26,7 +26,7 @@ from training_job.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[3]
 NASTY = [
-    'He said "no", twice.',
+    'He answered "no", twice.',
     "two\nlines",
     "carriage\r\nreturn",
     "next\u0085line\u2028sep",
@@ -107,7 +107,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("nul.csv", b"text,label\ngood,1\nb\0d,0\n", r"line 3: the text holds a NUL byte"),
         ("wide.csv", b"text,label\ngood, really,1\nbad,0\n", r"line 2: 3 fields where the header names 2; put quotes"),
         ("open.csv", b'text,label\n"good,1\nbad,0\n', r"line \d: unexpected end of data; quotes inside"),
-        ("quote.csv", b'text,label\n"go"od",1\nbad,0\n', r"line 2: .*quotes inside a quoted text must be doubled"),
+        ("quote.csv", b'text,label\n"go"od",1\nbad,0\n', r"line 2: .*double the quotes inside a quoted text"),
         ("latin.csv", "text,label\ncafé,1\n".encode("latin-1"), r"latin\.csv is not UTF-8 \(.* at byte 14\)"),
         ("plain.csv.gz", b"text,label\ngood,1\n", r"plain\.csv\.gz is not gzip.*rename it to plain\.csv"),
         ("packed.csv", gzip.compress(b"text,label\n", mtime=0), r"packed\.csv is gzip; rename it to packed\.csv\.gz"),
@@ -137,7 +137,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         (
             "lost.csv",
             b"text,label\ngood,1\nbad,\n",
-            r"line 3: unknown label '' \(1 of 2 rows have none that is known\)",
+            r"line 3: unknown label '' \(1 of 2 rows have no known label\)",
         ),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_parquet_column_of_another_kind_is_named_for_what_it_is(
 def test_a_missing_label_is_called_missing(tmp_path: Path) -> None:
     for labels in ([1, None], [1.0, float("nan")]):
         path = _parquet(tmp_path / "rows.parquet", pa.array(["good", "bad"]), pa.array(labels))
-        with pytest.raises(DataError, match=r"row 2: the label is missing \(1 of 2 rows have none that is known\)"):
+        with pytest.raises(DataError, match=r"row 2: the label is missing \(1 of 2 rows have no known label\)"):
             read_rows(path, "train")
 
 
@@ -220,8 +220,8 @@ def test_a_folder_and_a_parquet_without_the_column_are_refused(tmp_path: Path) -
 
 def _in_a_process(code: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The hub's libraries read their environment once, when they are imported."""
-    told = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run([sys.executable, "-c", code], env=told, capture_output=True, text=True, timeout=120)
+    variables = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=120)
 
 
 _READ = """

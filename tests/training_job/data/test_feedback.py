@@ -65,7 +65,7 @@ def test_rows_are_in_the_order_in_which_their_labels_were_given(store_uri: str) 
     assert dict(zip(mixed.texts, mixed.labels.tolist(), strict=True))["cold"] == 0
 
 
-def test_times_that_are_none_are_named(store_uri: str) -> None:
+def test_a_column_without_times_is_named(store_uri: str) -> None:
     _write(store_uri, "a.parquet", ("warm", 1), at=["yesterday"])
     with pytest.raises(DataError, match=r"a.parquet: the column at does not hold times"):
         read_feedback(store_uri, "sentiment")
@@ -92,8 +92,8 @@ def test_the_newest_label_counts_and_held_out_rows_stay_out() -> None:
     assert parts.fingerprint != PARTS.fingerprint and PARTS.train.labels.tolist() == [1, 0, 0]
 
 
-def test_a_text_whose_hash_is_held_out_stays_out_before_it_stands_in_the_file() -> None:
-    """`apple` is one of the fifth, which a file without a test of its own holds out; `warm` is of the validation part."""
+def test_a_text_whose_hash_is_held_out_stays_out_before_it_is_in_the_file() -> None:
+    """`apple` is one of the fifth, which a file without separate test rows holds out; `warm` is of the validation part."""
     feedback = _rows(("apple", 1), ("  warm\n", 1), ("late", 0))
     beside, alone = mix(PARTS, feedback, 1), mix(replace(PARTS, test_held_out=True), feedback, 1)
     assert beside.train.texts[3:] == ["apple", "late"] and alone.train.texts[3:] == ["late"]

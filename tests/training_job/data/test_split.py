@@ -1,4 +1,4 @@
-"""A text's part follows from the text alone: whatever stands beside it, and in whatever order."""
+"""A text's part follows from the text alone, whatever the other rows and their order are."""
 
 import numpy as np
 import pytest
@@ -176,11 +176,11 @@ def test_what_is_left_must_hold_both_classes() -> None:
     trained = next(text for text in map(str, range(99)) if part_of(text, test_file=False) == "train")
     rare = Rows([*negatives, trained], np.array([0] * 60 + [1]))
     with pytest.raises(
-        DataError, match=r"none of 1 positive rows falls to the test set.*; add positive rows, or .*TEST_DATA"
+        DataError, match=r"none of 1 positive rows belongs to the test set.*; add positive rows, or .*TEST_DATA"
     ):
         _split(rare)
     parts = _split(rare, test)  # a validation set of one label is of use: the temperature stays 1
     assert set(parts.validation.labels.tolist()) == {0} and parts.train.labels.sum() == 1
     never = [text for text in map(str, range(99)) if part_of(text, test_file=True) == "train"]
-    with pytest.raises(DataError, match=r"none of 20 rows falls to the validation set.*; add rows"):
+    with pytest.raises(DataError, match=r"none of 20 rows belongs to the validation set.*; add rows"):
         _split(Rows(never[:20], np.arange(20) % 2), test)

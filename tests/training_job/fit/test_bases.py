@@ -45,7 +45,7 @@ def _hidden(model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> to
     """In double precision: float32's rounding differs between CPUs by as much as a wrong epsilon would show."""
     with torch.inference_mode():
         hidden = deepcopy(model).double().eval()(input_ids=ids, attention_mask=mask).last_hidden_state
-    return hidden[mask.bool()]  # what stands at padding is never read
+    return hidden[mask.bool()]  # padding is never read
 
 
 @pytest.fixture(scope="module")
@@ -136,39 +136,39 @@ CAPITALS = "The Film Good A É".split()
 
 
 @pytest.mark.parametrize(
-    ("capitals", "told", "lower", "note"),
+    ("capitals", "configured", "lower", "note"),
     [
-        (True, None, False, "keep their capitals, for vocab.txt holds words with capitals"),
-        (False, None, True, "made lower-case, for vocab.txt holds no words with capitals"),
-        (True, {}, False, "keep their capitals, for vocab.txt holds words with capitals"),
-        (True, {"do_lower_case": False}, False, "keep their capitals, as tokenizer_config.json says"),
+        (True, None, False, "keep their capitals: vocab.txt holds words with capitals"),
+        (False, None, True, "made lower-case: vocab.txt holds no words with capitals"),
+        (True, {}, False, "keep their capitals: vocab.txt holds words with capitals"),
+        (True, {"do_lower_case": False}, False, "keep their capitals, as tokenizer_config.json sets it"),
         (
             True,
             {"do_lower_case": True},
             True,
-            "made lower-case, as tokenizer_config.json says, although vocab.txt holds",
+            "made lower-case, as tokenizer_config.json sets it, although vocab.txt holds",
         ),
         (
             False,
             {"do_lower_case": True, "strip_accents": False},
             True,
-            "made lower-case, as tokenizer_config.json says",
+            "made lower-case, as tokenizer_config.json sets it",
         ),
     ],
 )
 def test_a_vocabulary_alone_makes_the_tokenizer_that_its_words_ask_for(
-    capitals: bool, told: dict[str, bool] | None, lower: bool, note: str, folder: Path, tmp_path: Path
+    capitals: bool, configured: dict[str, bool] | None, lower: bool, note: str, folder: Path, tmp_path: Path
 ) -> None:
     from transformers import BertTokenizer
 
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "vocab.txt").write_text("\n".join([*VOCABULARY, *(CAPITALS if capitals else [])]) + "\n")
-    if told is not None:
-        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"} | told))
+    if configured is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"} | configured))
     base = _load(str(tmp_path))
-    (said,) = [line for line in base.notes if "vocab.txt" in line or "tokenizer_config" in line]
-    assert said.startswith(f"{tmp_path}: texts ") and note in said
+    (shown,) = [line for line in base.notes if "vocab.txt" in line or "tokenizer_config" in line]
+    assert shown.startswith(f"{tmp_path}: texts ") and note in shown
     original = BertTokenizer.from_pretrained(tmp_path, do_lower_case=lower)
     for text in ("The good Films", "a café, CAFÉ", "É a"):
         assert base.tokenizer.encode(text).ids == original(text)["input_ids"]
@@ -201,7 +201,7 @@ def test_a_classifier_of_other_labels_gives_way_to_a_new_one(
 
 def test_a_classifier_of_two_labels_is_kept_and_a_bare_network_needs_no_word(folder: Path, tmp_path: Path) -> None:
     base = _load(str(folder))
-    assert base.notes == (f"{folder}: training starts from the base's own classifier of two labels",)
+    assert base.notes == (f"{folder}: training starts from the base's classifier of two labels",)
     assert torch.equal(base.model.classifier.weight, make_model(base.tokenizer.get_vocab_size(), 7).classifier.weight)
     base.model.distilbert.save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
@@ -240,7 +240,7 @@ def test_a_bert_with_a_classifier_gets_a_new_one(tmp_path: Path) -> None:
     config = BertConfig.from_pretrained(tmp_path, num_labels=3)
     BertForSequenceClassification(config).save_pretrained(tmp_path)
     assert _load(str(tmp_path)).notes == (
-        f"{tmp_path}: the base's classifier of 3 labels is replaced by a new one of two",
+        f"{tmp_path}: the base's classifier of 3 labels is replaced by a new one with two",
     )
 
 
@@ -288,7 +288,7 @@ def test_a_broken_folder_is_named(change: object, message: str, folder: Path, tm
     assert str(tmp_path) in str(caught.value)
 
 
-def test_limits_of_a_base_are_told(folder: Path) -> None:
+def test_limits_of_a_base_are_named(folder: Path) -> None:
     with pytest.raises(BaseModelError, match="reads at most 64 tokens; set MAX_TOKENS to 64"):
         _load(str(folder), 65)
     with pytest.raises(BaseModelError, match=r"folder \./nothing does not exist"):
@@ -332,7 +332,9 @@ def test_a_base_of_the_hub_is_fetched_once_and_its_absence_names_the_remedy(fold
         assert _fetch(tmp_path / "one", endpoint) == expected
     assert _fetch(tmp_path / "one", endpoint) == expected
     refused = _fetch(tmp_path / "two", endpoint)
-    assert refused.startswith("refused: the base model 'acme/tiny' is neither in the hub's cache nor to be had from")
+    assert refused.startswith(
+        "refused: the base model 'acme/tiny' is not in the hub's cache and could not be downloaded from"
+    )
     assert "BASE_MODEL=minilm" in refused
 
 
@@ -356,4 +358,4 @@ def test_a_hub_that_no_proxy_names_is_read_directly(form: str, folder: Path, tmp
 
 def test_a_hub_beside_the_proxy_that_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
     refused = _fetch(tmp_path, "http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="127.0.0.1")
-    assert refused.startswith("refused: the base model 'acme/tiny' is neither in the hub's cache")
+    assert refused.startswith("refused: the base model 'acme/tiny' is not in the hub's cache")

@@ -16,11 +16,11 @@ TENSORS = {"network.a": torch.arange(6.0).view(2, 3), "optimiser.0.step": torch.
 
 
 class Place:
-    """Checkpoints in a folder, and what they said."""
+    """Checkpoints in a folder, and the lines that they print."""
 
     def __init__(self, folder: Path, about: dict[str, Any] = ABOUT, every: int = 10) -> None:
-        self.said: list[str] = []
-        self.checkpoints = Checkpoints(folder, about, every, say=self.said.append)
+        self.lines: list[str] = []
+        self.checkpoints = Checkpoints(folder, about, every, say=self.lines.append)
 
     def save(self, step: int) -> bool:
         return self.checkpoints.save(step, {"step": step, "loss": 0.1 + 0.2}, TENSORS)
@@ -36,7 +36,7 @@ def _files(folder: Path) -> list[int]:
 
 def test_what_was_saved_is_found(tmp_path: Path) -> None:
     first = Place(tmp_path / "new/folder")
-    assert first.found is None and first.said == []
+    assert first.found is None and first.lines == []
     first.checkpoints.run_id = "run-1"
     assert first.save(10)
     found = Place(tmp_path / "new/folder").checkpoints.found
@@ -64,7 +64,7 @@ def test_a_cut_file_is_left_out_and_the_one_before_it_counts(keep: int, tmp_path
     last = max(tmp_path.iterdir())
     last.write_bytes(last.read_bytes()[:keep])
     later = Place(tmp_path)
-    assert later.found == 10 and f"{last} is not whole" in later.said[0]
+    assert later.found == 10 and f"{last} is not whole" in later.lines[0]
     later.save(15)
     assert _files(tmp_path) == [10, 15]
 
@@ -86,20 +86,23 @@ def test_a_file_whose_writer_was_killed_is_no_checkpoint(tmp_path: Path, monkeyp
     monkeypatch.undo()
     assert len(list(tmp_path.glob(".*.part"))) == 1
     later = Place(tmp_path)
-    assert later.found == 10 and later.said == []
+    assert later.found == 10 and later.lines == []
 
 
-def test_a_checkpoint_of_another_training_is_not_taken_up(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     Place(tmp_path).save(10)
     other = Place(tmp_path, ABOUT | {"learning_rate": 1e-4})
     assert other.found is None
-    assert "is of another training (learning_rate 0.0002 there, 0.0001 here); this one starts anew" in other.said[0]
+    assert (
+        "is of another training (learning_rate 0.0002 there, 0.0001 here); this one starts from the beginning"
+        in other.lines[0]
+    )
     other.save(0)
     other.checkpoints.clear()
     assert Place(tmp_path).found == 10  # two trainings may share a folder
 
 
-def test_what_nobody_has_taken_up_for_a_day_goes(tmp_path: Path) -> None:
+def test_abandoned_checkpoints_are_removed_after_a_day(tmp_path: Path) -> None:
     Place(tmp_path).save(10)
     (old,) = tmp_path.iterdir()
     (tmp_path / ".x.safetensors.1.part").write_text("")
@@ -111,7 +114,9 @@ def test_what_nobody_has_taken_up_for_a_day_goes(tmp_path: Path) -> None:
     assert not old.exists() and len(list(tmp_path.glob("*"))) == 2 and not list(tmp_path.glob(".*"))
 
 
-def test_a_full_disk_is_said_once_and_again_after_it_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_once_and_again_after_it_worked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = Place(tmp_path)
     assert place.save(10)
 
@@ -120,18 +125,18 @@ def test_a_full_disk_is_said_once_and_again_after_it_worked(tmp_path: Path, monk
 
     monkeypatch.setattr(checkpoint, "_flush", full)
     assert not place.save(20) and not place.save(30)
-    assert len(place.said) == 1 and "(No space left on device); the training goes on without" in place.said[0]
+    assert len(place.lines) == 1 and "(No space left on device); the training continues without them" in place.lines[0]
     monkeypatch.undo()
     assert place.save(40) and _files(tmp_path) == [10, 40]
     assert list(tmp_path.glob(".*")) == []
     monkeypatch.setattr(checkpoint, "_flush", full)
-    assert not place.save(50) and len(place.said) == 2
+    assert not place.save(50) and len(place.lines) == 2
 
 
-def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     place = Place(tmp_path / "file")
     assert place.found is None
     assert not place.save(0)
-    assert any("cannot be written" in line or "cannot be read" in line for line in place.said)
+    assert any("cannot be written" in line or "cannot be read" in line for line in place.lines)
     place.checkpoints.clear()

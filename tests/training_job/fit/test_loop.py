@@ -43,7 +43,7 @@ RECIPE = Recipe(
 
 
 class Recorder:
-    """An observer that keeps all it is told."""
+    """An observer that keeps all reports."""
 
     def __init__(self) -> None:
         self.steps: list[StepReport] = []
@@ -123,7 +123,7 @@ def test_earlier_weights_are_kept_when_later_ones_are_worse(rows: tuple[Tokenise
     assert validate(model, turned, False).loss == pytest.approx(fitted.best.loss, abs=1e-6)
 
 
-def test_a_loss_that_is_no_number_is_said(rows: tuple[TokenisedRows, TokenisedRows]) -> None:
+def test_a_loss_of_nan_is_reported(rows: tuple[TokenisedRows, TokenisedRows]) -> None:
     model = _base().model
     with torch.no_grad():
         model.classifier.bias.fill_(math.nan)

@@ -1,4 +1,4 @@
-"""A training that was ended and taken up again gives the weights of one that was not."""
+"""A resumed training gives the weights of an uninterrupted one."""
 
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -152,21 +152,23 @@ def test_a_step_is_whole_or_not_made_when_a_signal_comes(rows: Any, undisturbed:
             raise SystemExit(143)
 
     model = load_base("scratch-tiny", texts=make_texts(ROWS)[0], max_tokens=32, seed=0).model
-    said: list[str] = []
-    checkpoints = Checkpoints(tmp_path, asdict(RECIPE), 1000, held=held, say=said.append)
+    lines: list[str] = []
+    checkpoints = Checkpoints(tmp_path, asdict(RECIPE), 1000, held=held, say=lines.append)
     with pytest.raises(SystemExit):
         fine_tune(model, *rows, RECIPE, Ending(), checkpoints)
-    assert "the same command goes on" in said[-1]
+    assert "the same command resumes" in lines[-1]
     _assert_same(_train(rows, Ending(), folder=tmp_path), undisturbed)
 
 
 def test_a_disk_that_cannot_be_written_costs_the_checkpoints_alone(rows: Any, undisturbed: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    said: list[str] = []
+    lines: list[str] = []
     model = load_base("scratch-tiny", texts=make_texts(ROWS)[0], max_tokens=32, seed=0).model
-    checkpoints = Checkpoints(tmp_path / "file/checkpoints", asdict(RECIPE), 5, say=said.append)
+    checkpoints = Checkpoints(tmp_path / "file/checkpoints", asdict(RECIPE), 5, say=lines.append)
     fitted = fine_tune(model, *rows, RECIPE, Ending(), checkpoints)
     _assert_same((model.state_dict(), fitted), undisturbed)
     assert (
-        len(said) == 1 and "Not a directory); the training goes on without" in said[0] and "CHECKPOINT_DIR" in said[0]
+        len(lines) == 1
+        and "Not a directory); the training continues without them" in lines[0]
+        and "CHECKPOINT_DIR" in lines[0]
     )

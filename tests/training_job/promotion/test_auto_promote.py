@@ -51,7 +51,7 @@ def test_rows_that_the_champion_was_trained_on_are_left_out(tmp_path: Path, chal
     gate = _gate(tmp_path, challenger)
     assert gate.passed and (gate.champion, gate.rows) == (champion, 70)
     assert "on the same 70 rows" in gate.reason
-    assert gate.reason.endswith("30 of 100 test rows are left out, for they are not known to be new to both")
+    assert gate.reason.endswith("30 of 100 test rows are left out because they are not known to be new to both")
     folder = ReleaseStore(str(tmp_path / "releases")).fetch("sentiment", champion, tmp_path)
     right = Scorer.load(folder, threads=1).score(TEST.texts[30:]).label == TEST.labels[30:]
     assert gate.champion_accuracy == pytest.approx(right.mean())
@@ -61,7 +61,7 @@ def test_rows_that_the_champion_was_trained_on_are_left_out(tmp_path: Path, chal
     assert not worse.passed and "measurably worse in accuracy and balanced accuracy" in worse.reason
 
 
-def test_an_older_champion_is_asked_its_own_test_rows(tmp_path: Path, challenger: Manifest) -> None:
+def test_an_older_champion_answers_its_own_test_rows(tmp_path: Path, challenger: Manifest) -> None:
     _champion(tmp_path, rows=60, seed=9)  # its reference sample holds the first of these texts
     other = Rows(*make_texts(100, 10))
     texts, labels = make_texts(60, 9)
@@ -94,7 +94,7 @@ def test_a_champion_that_cannot_be_asked_lets_nothing_pass(
         patched.setattr(Scorer, "score", fail)
         failed = _gate(tmp_path, challenger)
     assert not failed.passed and failed.champion == champion
-    assert failed.reason == "the champion cannot be asked (Infer Request was cancelled)"
+    assert failed.reason == "the champion cannot answer (Infer Request was cancelled)"
     (tmp_path / "releases/sentiment/releases" / champion / SEEN).write_bytes(b"damaged")
     damaged = _gate(tmp_path, challenger)
     assert not damaged.passed and f"{SEEN} differs from the manifest's sha256" in damaged.reason

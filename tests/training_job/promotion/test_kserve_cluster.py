@@ -63,7 +63,7 @@ def served(api: KubeApi, target: Target, **model: Any) -> None:
     api.put(SERVICES, {"metadata": {"name": "sentiment"}, "spec": {"predictor": predictor}})
 
 
-def test_nothing_is_there_before_the_first_release(cluster: KServeCluster) -> None:
+def test_nothing_exists_before_the_first_release(cluster: KServeCluster) -> None:
     assert cluster.read() is None
 
 
@@ -120,20 +120,20 @@ def test_what_is_missing_is_named(api: KubeApi, cluster: KServeCluster) -> None:
         cluster.create(NEW)
 
 
-def test_a_refusal_is_told_in_the_servers_words(api: KubeApi, cluster: KServeCluster) -> None:
+def test_a_refusal_has_the_servers_reason(api: KubeApi, cluster: KServeCluster) -> None:
     api.refuse("GET", 403)
     with pytest.raises(RolloutError, match="listing the predictor's pods: the cluster refuses: refused with 403"):
         cluster.pods()
 
 
-def test_a_server_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{kube_config.closed_port()}"
     kube_config.use(monkeypatch, kube_config.write(tmp_path / "kubeconfig", url))
     with pytest.raises(RolloutError, match=r"reading the InferenceService: the cluster does not answer: .*refused$"):
         KServeCluster("ns", "sentiment", "t", "sentiment").read()
 
 
-def test_no_cluster_is_told_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_is_reported_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kubeconfig").write_text("garbage: [")
     kube_config.use(monkeypatch, tmp_path / "kubeconfig")
     with pytest.raises(RolloutError, match=r"no cluster: .*kubeconfig.*INFERENCE_SERVICE"):
@@ -159,7 +159,7 @@ def pod(name: str, target: Target, *, ready: bool = True, phase: str = "Running"
 
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What a predictor's pod at 127.0.0.1 says of itself."""
+    """The health answer of a predictor's pod at 127.0.0.1."""
     answer: dict[str, Any] = {"model": "sentiment", "release_id": NEW.release_id}
 
     async def health(_: object) -> JSONResponse:
@@ -170,7 +170,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         yield answer
 
 
-def test_pods_are_asked_which_release_they_serve(
+def test_pods_report_the_release_that_they_serve(
     api: KubeApi, cluster: KServeCluster, predictor: dict[str, Any]
 ) -> None:
     api.put(PODS, pod("ready", NEW))
@@ -199,10 +199,10 @@ def test_a_pod_that_answers_otherwise_does_not_serve_a_release(
     assert [one.answers_with for one in cluster.pods()] == [None]
 
 
-def test_a_pod_with_a_certificate_is_asked_by_tls(
+def test_a_pod_with_a_certificate_answers_by_tls(
     api: KubeApi, cluster: KServeCluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Its certificate is of a name, and the pod is asked by its address."""
+    """Its certificate names a host, and the request goes to the pod's address."""
 
     async def health(_: object) -> JSONResponse:
         return JSONResponse({"model": "sentiment", "release_id": NEW.release_id})
@@ -257,9 +257,9 @@ def test_a_promotion_goes_through_though_the_api_hiccups(
     assert go is not None
     api.after_patch = [lambda: api.refuse("GET", 500, 503)]
     go(NEW.storage_uri, NEW.release_id)
-    said = capsys.readouterr().out
-    assert "refused with 500" in said and "refused with 503" in said
-    assert said.rstrip().endswith(f"1 pods serve {NEW.release_id}")
+    output = capsys.readouterr().out
+    assert "refused with 500" in output and "refused with 503" in output
+    assert output.rstrip().endswith(f"1 pods serve {NEW.release_id}")
 
 
 def test_a_release_that_does_not_start_is_taken_back(api: KubeApi, predictor: dict[str, Any]) -> None:
@@ -271,7 +271,7 @@ def test_a_release_that_does_not_start_is_taken_back(api: KubeApi, predictor: di
     api.put(PODS, stuck)
     go = cluster_of(_settings())
     assert go is not None
-    with pytest.raises(RolloutError, match=rf"ImagePullBackOff: not found.*{OLD.release_id}, is put back"):
+    with pytest.raises(RolloutError, match=rf"ImagePullBackOff: not found.*{OLD.release_id}, is restored"):
         go(NEW.storage_uri, NEW.release_id)
     found = KServeCluster("ns", "sentiment", "t", "sentiment").read()
     assert found is not None and found.target == OLD

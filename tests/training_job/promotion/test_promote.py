@@ -159,7 +159,7 @@ def test_the_cluster_comes_before_the_record(store: ReleaseStore, ids: list[str]
     assert store.champion(NAME) is None
 
 
-def test_a_store_that_goes_away_during_the_rollout_is_told_with_what_is_served(
+def test_a_store_that_goes_away_during_the_rollout_is_reported_with_the_served_release(
     store: ReleaseStore, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> Champion:

@@ -1,4 +1,4 @@
-"""A release becomes what the cluster serves, or what was served before is put back; never something in between."""
+"""The cluster serves the new release, or the previous one is restored; never something in between."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -92,9 +92,9 @@ def healthy(target: Target) -> list[Pod]:
 
 
 def go(cluster: FakeCluster, seconds: float = 5) -> list[str]:
-    said: list[str] = []
-    roll_out(cluster, NEW, seconds=seconds, on_progress=said.append)
-    return said
+    lines: list[str] = []
+    roll_out(cluster, NEW, seconds=seconds, on_progress=lines.append)
+    return lines
 
 
 def test_new_pods_are_waited_for() -> None:
@@ -122,9 +122,9 @@ def test_pods_that_do_not_become_ready_bring_the_old_release_back(trouble: str |
         return healthy(OLD) if target == OLD else [*healthy(OLD), stuck]
 
     cluster = FakeCluster(behave)
-    with pytest.raises(RolloutError, match=trouble or "ROLLOUT_TIMEOUT_SECONDS") as told:
+    with pytest.raises(RolloutError, match=trouble or "ROLLOUT_TIMEOUT_SECONDS") as caught:
         go(cluster, seconds=0.05)
-    assert cluster.pointed == [NEW, OLD] and "put back" in str(told.value)
+    assert cluster.pointed == [NEW, OLD] and "is restored" in str(caught.value)
 
 
 def test_what_somebody_else_did_meanwhile_is_left_alone() -> None:
@@ -152,19 +152,19 @@ def hiccup_once(then: Callable[[Target], Sequence[Pod]], raised: BaseException) 
     return behave
 
 
-def test_a_cluster_that_does_not_answer_for_a_moment_is_asked_again() -> None:
+def test_a_cluster_that_does_not_answer_for_a_moment_is_queried_again() -> None:
     cluster = FakeCluster(hiccup_once(healthy, RolloutError("listing pods: the cluster does not answer")))
-    said = go(cluster)
-    assert said == ["listing pods: the cluster does not answer", f"2 pods serve {NEW.release_id}"]
+    lines = go(cluster)
+    assert lines == ["listing pods: the cluster does not answer", f"2 pods serve {NEW.release_id}"]
     assert cluster.pointed == [NEW]
 
 
-def test_a_cluster_that_does_not_answer_in_time_is_told_and_the_old_release_put_back() -> None:
+def test_a_cluster_that_does_not_answer_in_time_gets_the_old_release_back() -> None:
     def behave(target: Target) -> list[Pod]:
         raise RolloutError("listing pods: the cluster refuses: no")
 
     cluster = FakeCluster(behave)
-    with pytest.raises(RolloutError, match=r"the cluster refuses: no .*put back"):
+    with pytest.raises(RolloutError, match=r"the cluster refuses: no .*is restored"):
         go(cluster, seconds=0.05)
     assert cluster.pointed == [NEW, OLD]
 
@@ -208,7 +208,7 @@ def test_a_change_whose_answer_is_lost_is_undone(applied: bool) -> None:
                 raise RolloutError("changing the InferenceService: the cluster does not answer")
 
     cluster = Deaf(healthy)
-    with pytest.raises(RolloutError, match=r"does not answer.*(put back|served as before)"):
+    with pytest.raises(RolloutError, match=r"does not answer.*(is restored|served as before)"):
         go(cluster)
     assert cluster.target == OLD
 
@@ -226,12 +226,12 @@ def test_putting_back_is_tried_again_when_the_object_moved_on() -> None:
             super().point(target, version)
 
     cluster = Busy(lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")])
-    with pytest.raises(RolloutError, match="put back"):
+    with pytest.raises(RolloutError, match="is restored"):
         go(cluster)
     assert cluster.target == OLD
 
 
-def test_what_cannot_be_put_back_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_restoration_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout, "PUT_BACK_SECONDS", 0.01)
 
     class Gone(FakeCluster):
@@ -241,7 +241,7 @@ def test_what_cannot_be_put_back_is_told_with_the_remedy(monkeypatch: pytest.Mon
             super().point(target, version)
 
     cluster = Gone(lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")])
-    with pytest.raises(RolloutError, match=rf"no image.*could not be put back.*promote {OLD.release_id}"):
+    with pytest.raises(RolloutError, match=rf"no image.*could not be restored.*promote {OLD.release_id}"):
         go(cluster)
 
 
@@ -249,7 +249,7 @@ def test_the_first_release_has_nothing_to_put_back() -> None:
     cluster = FakeCluster(
         lambda target: [pod(target.release_id, ready=False, answers=None, trouble="no image")], target=None
     )
-    with pytest.raises(RolloutError, match="no release to put back"):
+    with pytest.raises(RolloutError, match="no previous release to restore"):
         go(cluster)
     assert cluster.target == NEW
 
@@ -259,7 +259,7 @@ def container(name: str, restarts: int = 0, **state: dict[str, object]) -> dict[
     return {"name": name, "restartCount": restarts, "state": state, "lastState": {"terminated": last} if last else {}}
 
 
-def test_a_rollout_gives_up_on_what_will_not_mend_itself() -> None:
+def test_a_rollout_gives_up_on_pods_that_will_not_recover() -> None:
     pull = {"reason": "ImagePullBackOff", "message": "not found"}
     crash = {"reason": "CrashLoopBackOff"}
     image = container("kserve-container", waiting=pull)

@@ -53,7 +53,7 @@ def test_a_run_holds_what_was_logged_and_is_finished(tracker: Tracker, tmp_path:
         (SystemExit(128 + signal.SIGTERM), "KILLED"),
     ],
 )
-def test_the_status_tells_how_the_work_ended(tracker: Tracker, raised: BaseException, status: str) -> None:
+def test_the_status_is_that_of_the_work(tracker: Tracker, raised: BaseException, status: str) -> None:
     with pytest.raises(type(raised)), tracker.run("ends") as run:
         run.metrics({"loss": 1.0})
         raise raised
@@ -68,7 +68,7 @@ def test_the_work_may_set_its_status_itself(tracker: Tracker) -> None:
     assert _data(tracker, run).info.status == "FAILED"
 
 
-def test_runs_stand_under_a_parent_and_are_taken_up_again(tracker: Tracker) -> None:
+def test_runs_have_a_parent_and_are_resumed(tracker: Tracker) -> None:
     with tracker.run("parent") as parent, tracker.run("child", parent=parent.run_id) as child:
         pass
     assert _data(tracker, child).data.tags["mlflow.parentRunId"] == parent.run_id
@@ -91,7 +91,7 @@ def test_a_run_whose_process_is_gone_is_called_killed(tracker: Tracker) -> None:
     tracker.close_stale("0" * 32)
 
 
-def test_mlflow_going_away_is_told_once_and_its_metrics_arrive_later(
+def test_mlflow_going_away_is_reported_once_and_its_metrics_arrive_later(
     tracker: Tracker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def gone(*_: object, **__: object) -> None:
