@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from model_release.manifest import (
 )
 from model_release.store_trouble import READING, trouble
 from sentiment_common.disk import free_bytes, megabytes, on_one_disk
-from sentiment_common.object_store import open_store
+from sentiment_common.object_store import open_store, put_file
 
 COMPLETING_ATTEMPTS = 3  # to upload files again that another publisher of the same release removed
 _ID = re.compile(r"^([0-9a-f]{16})$")
@@ -84,31 +83,8 @@ class ReleaseStore:
     def _path(self, *parts: str) -> str:
         return "/".join((self._root, *parts))
 
-    def _write(self, path: str, raw: bytes) -> None:
-        if self._local:  # whole or not at all: a reader never sees half a file
-            target = Path(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-            try:
-                part.write_bytes(raw)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
-        else:
-            self._fs.pipe_file(path, raw)
-
-    def _put(self, source: Path, path: str) -> None:
-        if self._local:
-            target = Path(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-            try:
-                shutil.copyfile(source, part)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
-        else:
-            self._fs.put_file(str(source), path)
+    def _write(self, path: str, content: bytes | Path) -> None:
+        put_file(self._fs, path, content)
 
     def uri(self, name: str, release_id: str) -> str:
         """Return the release's address, without a slash at the end."""
@@ -192,10 +168,7 @@ class ReleaseStore:
         path = f"{root}/{part}"
         if path not in written and self._size(path) is None:
             written.append(path)
-        if isinstance(source, bytes):
-            self._write(path, source)
-        else:
-            self._put(source, path)
+        self._write(path, source)
 
     def _complete(self, root: str, parts: Mapping[str, Path | bytes], written: list[str]) -> None:
         """Upload files again that another publisher of the same release, which failed, removed meanwhile."""
@@ -229,18 +202,18 @@ class ReleaseStore:
     def list_releases(self, name: str) -> list[str]:
         """List the ids of whole releases, the newest first by their manifests."""
         found = []
-        for release_id in self._folders(name):
+        for release_id in self._names(name):
             try:
                 found.append((self.manifest(name, release_id).created_at, release_id))
             except (ReleaseNotFound, ReleaseCorrupt, ReleaseMisplaced):
                 continue  # unfinished, damaged, or another model's: `manifest` raises the reason
         return [release_id for _, release_id in sorted(found, reverse=True)]
 
-    def _folders(self, name: str) -> list[str]:
-        """List the names in the folder of releases, whole releases or not."""
+    def _names(self, name: str, folder: str = "releases") -> list[str]:
+        """List the names in a folder of the model, by default those of releases, whole or not."""
         with self._reaching("listing"):
             try:
-                paths = self._fs.ls(self._path(name, "releases"), detail=False)
+                paths = self._fs.ls(self._path(name, folder), detail=False)
             except FileNotFoundError:
                 return []
         return [str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths]
@@ -250,16 +223,8 @@ class ReleaseStore:
 
         A release's id is computed from its manifest, which contains the model's name, so an id belongs to one model.
         """
-        with self._reaching("listing"):
-            found: set[str] = set()
-            for folder, pattern in (("releases", _ID), ("audit", _AUDITED)):
-                try:
-                    paths = self._fs.ls(self._path(name, folder), detail=False)
-                except FileNotFoundError:
-                    continue
-                names = (str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths)
-                found.update(match[1] for match in map(pattern.match, names) if match)
-        return frozenset(found)
+        found = [*map(_ID.match, self._names(name)), *map(_AUDITED.match, self._names(name, "audit"))]
+        return frozenset(match[1] for match in found if match)
 
     def manifest(self, name: str, release_id: str) -> Manifest:
         """Read a release's manifest, and check its id by the content.
@@ -297,7 +262,7 @@ class ReleaseStore:
         ids = self.list_releases(name)
         found = [release_id for release_id in ids if release_id.startswith(prefix)] if len(prefix) >= 4 else []
         if not found and len(prefix) >= 4:
-            for release_id in self._folders(name):
+            for release_id in self._names(name):
                 if release_id.startswith(prefix):
                     self.manifest(name, release_id)  # raises the reason why it is not listed
         if len(found) != 1:
@@ -390,9 +355,6 @@ class ReleaseStore:
 
     def audit(self, name: str) -> list[dict[str, Any]]:
         """List every promotion and rollback, the oldest first."""
+        files = [file for file in sorted(self._names(name, "audit")) if file.endswith(".json")]
         with self._reaching("listing"):
-            try:
-                paths = sorted(str(path) for path in self._fs.ls(self._path(name, "audit"), detail=False))
-            except FileNotFoundError:
-                return []
-            return [json.loads(self._fs.cat_file(path)) for path in paths if path.endswith(".json")]
+            return [json.loads(self._fs.cat_file(self._path(name, "audit", file))) for file in files]

@@ -1,5 +1,7 @@
 """Folders and buckets by one address, opened in one place: every request to a bucket ends within known limits."""
 
+import shutil
+import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,16 +61,22 @@ def open_store(uri: str, patience: Patience = Patience()) -> tuple[Any, str]:
     return filesystem, path
 
 
-def put_file(filesystem: Any, path: str, content: bytes) -> None:
-    """Write a whole file or none."""
-    if "file" not in filesystem.protocol:
-        filesystem.pipe_file(path, content)  # an object appears once it is complete
+def put_file(filesystem: Any, path: str, content: bytes | Path) -> None:
+    """Write a whole file or none, from bytes or from a local file."""
+    if "file" not in filesystem.protocol:  # an object appears once it is complete
+        if isinstance(content, bytes):
+            filesystem.pipe_file(path, content)
+        else:
+            filesystem.put_file(str(content), path)
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        part.write_bytes(content)
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+        else:
+            shutil.copyfile(content, part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """The pipeline from the data to a published release: `train` is its outline."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -66,58 +65,42 @@ class _TrainingObserver:
         self._run.flush()
 
 
-def _listed(counts: Sequence[tuple[int, str]]) -> str:
-    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
-
-
 def _summary(parts: Parts) -> str:
     """Describe the parts and the rows left out of them, in one line."""
     counts = parts.counts
-    dropped = _listed(
-        [
+    repeated, tied = "that repeat an earlier row", "whose text has both labels equally often"
+    left_out = {
+        "dropped from training": [
             (counts.test_copies_dropped, "that are also in the test set"),
-            (counts.repeats_dropped, "that repeat an earlier row"),
-            (counts.tied_texts_dropped, "whose text has both labels equally often"),
+            (counts.repeats_dropped, repeated),
+            (counts.tied_texts_dropped, tied),
             (counts.validation_kept_back, "held out for validation beyond VALIDATION_ROWS"),
-        ]
-    )
-    tested = _listed(
-        [
-            (counts.test_repeats_dropped, "that repeat an earlier row"),
-            (counts.test_tied_texts_dropped, "whose text has both labels equally often"),
-        ]
-    )
-    contradicting = _listed(
-        [
+        ],
+        "dropped from the test": [(counts.test_repeats_dropped, repeated), (counts.test_tied_texts_dropped, tied)],
+        "texts with both labels, which get the more frequent one": [
             (counts.contradicting_texts, "of the training file"),
             (counts.test_contradicting_texts, "of the test file"),
-        ]
-    )
+        ],
+    }
     held = " (a fifth of the file, chosen by the hash of the text)" if parts.test_held_out else ""
-    one_label = (
-        ""
-        if len(set(parts.validation.labels.tolist())) > 1
-        else (
-            "; all validation rows have one label: the temperature stays 1, and the weights that predict that label "
-            "best are kept"
-        )
-    )
-    mixed = ""
-    if feedback := parts.feedback:
-        left = feedback.feedback_in_test + feedback.feedback_in_validation
-        mixed = (
-            f"; feedback: {feedback.feedback_rows:,} rows of {feedback.feedback_files:,} files, of these "
-            f"{feedback.feedback_added:,} added, {feedback.feedback_relabelled:,} that relabel a training row, "
-            f"{left:,} left out as test or validation rows"
-        )
-    return (
+    found = [
         f"rows: {len(parts.train):,} to train, {len(parts.validation):,} to validate, {len(parts.test):,} to test{held}"
-        + (f"; dropped from training: {dropped}" if dropped else "")
-        + (f"; dropped from the test: {tested}" if tested else "")
-        + (f"; texts with both labels, which get the more frequent one: {contradicting}" if contradicting else "")
-        + one_label
-        + mixed
-    )
+    ]
+    for title, rows in left_out.items():
+        if listed := ", ".join(f"{count:,} {what}" for count, what in rows if count):
+            found.append(f"{title}: {listed}")
+    if len(set(parts.validation.labels.tolist())) == 1:
+        found.append(
+            "all validation rows have one label: the temperature stays 1, and the weights that predict that label best "
+            "are kept"
+        )
+    if feedback := parts.feedback:
+        found.append(
+            f"feedback: {feedback.feedback_rows:,} rows of {feedback.feedback_files:,} files, of these "
+            f"{feedback.feedback_added:,} added, {feedback.feedback_relabelled:,} that relabel a training row, "
+            f"{feedback.feedback_in_test + feedback.feedback_in_validation:,} left out as test or validation rows"
+        )
+    return "; ".join(found)
 
 
 def _prepared(settings: SearchSettings, parts: Parts, stages: Stages) -> Prepared:

@@ -2,7 +2,7 @@
 
 import getpass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -36,11 +36,6 @@ def _none_if_blank(value: object) -> object:
 
 
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_blank)]
-
-
-def _option(name: str) -> dict[str, Any]:
-    """Name a field's command line option otherwise than the field."""
-    return {"option": name}
 
 
 def _user() -> str:
@@ -98,10 +93,10 @@ class SearchSettings(StoreSettings):
     mode: Mode = Field("quick", validation_alias="TRAIN_MODE")
     """quick: 1,000 rows once; optimized: 5,000 rows three times; full: all rows three times."""
     train_data: str = Field(
-        "hub:stanfordnlp/imdb", validation_alias="TRAIN_DATA", min_length=1, json_schema_extra=_option("--train")
+        "hub:stanfordnlp/imdb", validation_alias="TRAIN_DATA", min_length=1, json_schema_extra={"option": "--train"}
     )
     """Rows to train on: a .csv, .csv.gz or .parquet with text and label, here or at `s3://…`, or `hub:NAME`."""
-    test_data: OptionalText = Field(None, validation_alias="TEST_DATA", json_schema_extra=_option("--test"))
+    test_data: OptionalText = Field(None, validation_alias="TEST_DATA", json_schema_extra={"option": "--test"})
     """Rows to measure on; by default a hub dataset's test part, or a fifth of TRAIN_DATA by the texts' hashes."""
     feedback: Literal["none", "mix"] = Field("none", validation_alias="FEEDBACK")
     """mix: labelled feedback, which a drift check wrote beside the releases, is added to the training rows."""
@@ -110,7 +105,7 @@ class SearchSettings(StoreSettings):
     label_column: str = Field("label", validation_alias="LABEL_COLUMN", min_length=1)
     """The column that holds the labels: 0 or 1, negative or positive, neg or pos."""
     base_model: str = Field(
-        "distilbert-base-uncased", validation_alias="BASE_MODEL", min_length=1, json_schema_extra=_option("--base")
+        "distilbert-base-uncased", validation_alias="BASE_MODEL", min_length=1, json_schema_extra={"option": "--base"}
     )
     """Network to start from: a DistilBERT (or BERT) of the hub or in a folder; `minilm` (needs no hub); `scratch` and
     `scratch-tiny` (random weights)."""

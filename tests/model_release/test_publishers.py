@@ -29,12 +29,12 @@ class _FailsAtTheLastFile(ReleaseStore):
         self.reached, self.go = threading.Event(), threading.Event()
         self._last = manifest.files[-1].path
 
-    def _put(self, source: Path, path: str) -> None:
+    def _write(self, path: str, content: bytes | Path) -> None:
         if path.endswith(self._last):
             self.reached.set()
             assert self.go.wait(300)
             raise OSError(errno.EIO, "input/output error")
-        super()._put(source, path)
+        super()._write(path, content)
 
     def fail(self, draft: Draft) -> None:
         with pytest.raises(StoreUnreachable, match="input/output error"):
@@ -48,11 +48,11 @@ class _CallsBefore(ReleaseStore):
         super().__init__(uri)
         self._happens = happens
 
-    def _write(self, path: str, raw: bytes) -> None:
+    def _write(self, path: str, content: bytes | Path) -> None:
         if path.endswith(SERVING_MANIFEST) and (happens := self._happens):
             self._happens = None
             happens()
-        super()._write(path, raw)
+        super()._write(path, content)
 
 
 def _assert_whole(uri: str, release_id: str, draft: Draft, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from training_job.measure.quantisation import Comparison, Decision, choose_defau
 
 LABELS = ("negative", "positive")
 THRESHOLD = 0.5
+FIGURES = "accuracy balanced_accuracy constant_accuracy f1 ece_before ece_after brier nll".split()
 REFERENCE_ROWS = 2000
 GOLDEN_TEXTS = 100
 TOLERANCE = 0.03  # largest change of P(positive) between CPUs and between batches
@@ -235,18 +236,7 @@ def _metrics(evaluation: Evaluation, baseline: Baseline | None, comparison: Comp
         else {}
     )
     of_baseline = {"baseline_accuracy": baseline.accuracy, "baseline_f1": baseline.f1} if baseline else {}
-    return {
-        "accuracy": evaluation.accuracy,
-        "balanced_accuracy": evaluation.balanced_accuracy,
-        "constant_accuracy": evaluation.constant_accuracy,
-        "f1": evaluation.f1,
-        "ece_before": evaluation.ece_before,
-        "ece_after": evaluation.ece_after,
-        "brier": evaluation.brier,
-        "nll": evaluation.nll,
-        **of_baseline,
-        **quantised,
-    }
+    return {name: getattr(evaluation, name) for name in FIGURES} | of_baseline | quantised
 
 
 def _training_facts(inputs: ReleaseInputs) -> dict[str, Fact]:
@@ -268,18 +258,13 @@ def _version(package: str) -> str | None:
 
 
 def _measured_facts(baseline: Baseline | None, comparison: Comparison | None, decision: Decision) -> dict[str, Fact]:
-    return {
-        **({"baseline_features": baseline.features, "baseline_kind": baseline.kind} if baseline else {}),
-        **(
-            {
-                "int8_compared_rows": comparison.rows,
-                "int8_largest_probability_difference": round(comparison.largest_probability_difference, 6),
-            }
-            if comparison
-            else {}
-        ),
-        "default_variant_reason": decision.reason,
-    }
+    facts: dict[str, Fact] = {"default_variant_reason": decision.reason}
+    if baseline:
+        facts |= {"baseline_features": baseline.features, "baseline_kind": baseline.kind}
+    if comparison:
+        largest = round(comparison.largest_probability_difference, 6)
+        facts |= {"int8_compared_rows": comparison.rows, "int8_largest_probability_difference": largest}
+    return facts
 
 
 def build_release(inputs: ReleaseInputs) -> BuiltRelease:

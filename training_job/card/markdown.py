@@ -143,35 +143,17 @@ The temperature was fitted on validation rows, which are neither training nor te
 
 
 def _results(inputs: CardInputs) -> str:
-    evaluation, baseline = inputs.evaluation, inputs.baseline
-    rows = [
-        (
-            "Accuracy",
-            _percent(evaluation.accuracy),
-            _percent_interval(evaluation.accuracy),
-            _with_interval(baseline.accuracy if baseline else None),
-        ),
-        (
-            "Balanced accuracy",
-            _percent(evaluation.balanced_accuracy),
-            _percent_interval(evaluation.balanced_accuracy),
-            "",
-        ),
-        (
-            f"Accuracy of always answering {inputs.manifest.labels[evaluation.constant_label]}",
-            _percent(evaluation.constant_accuracy),
-            _percent_interval(evaluation.constant_accuracy),
-            "",
-        ),
-        (
-            f"F1 of {inputs.manifest.labels[1]}",
-            _percent(evaluation.f1),
-            _percent_interval(evaluation.f1),
-            _with_interval(baseline.f1 if baseline else None),
-        ),
-        ("Brier score", f"{evaluation.brier.value:.4f}", _ends(evaluation.brier), ""),
-        ("Negative log likelihood", f"{evaluation.nll.value:.4f}", _ends(evaluation.nll), ""),
+    evaluation, baseline, labels = inputs.evaluation, inputs.baseline, inputs.manifest.labels
+    constant = f"Accuracy of always answering {labels[evaluation.constant_label]}"
+    shares = [
+        ("Accuracy", evaluation.accuracy, _with_interval(baseline.accuracy if baseline else None)),
+        ("Balanced accuracy", evaluation.balanced_accuracy, ""),
+        (constant, evaluation.constant_accuracy, ""),
+        (f"F1 of {labels[1]}", evaluation.f1, _with_interval(baseline.f1 if baseline else None)),
     ]
+    rows = [(title, _percent(share), _percent_interval(share), beside) for title, share, beside in shares]
+    losses = (("Brier score", evaluation.brier), ("Negative log likelihood", evaluation.nll))
+    rows += [(title, f"{loss.value:.4f}", _ends(loss), "") for title, loss in losses]
     return f"""## Results on {evaluation.rows:,} test rows
 
 {_table(("Measure", "This model", "95 % interval", "TF-IDF + logistic regression"), rows)}

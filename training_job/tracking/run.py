@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -152,23 +152,22 @@ class Run:
             return False
         return True
 
+    def _log(self, kind: str, entity: str, rows: Sequence[tuple[Any, ...]]) -> bool:
+        """Send a batch of entities; return whether MLflow accepted it. Without a client MLflow is not imported."""
+        if self._client is None:
+            return True
+        from mlflow import entities
+
+        batch = [getattr(entities, entity)(*row) for row in rows]
+        return self._try(f"logging {kind}", "log_batch", self.run_id, **{kind: batch})
+
     def parameters(self, values: Mapping[str, object]) -> None:
         """Log parameters; long values are cut."""
-        if self._client is None:  # MLflow need not be installed
-            return
-        from mlflow.entities import Param
-
-        params = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in values.items()]
-        self._try("logging parameters", "log_batch", self.run_id, params=params)
+        self._log("params", "Param", [(name, str(value)[:_LONGEST_PARAMETER]) for name, value in values.items()])
 
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags."""
-        if self._client is None:
-            return
-        from mlflow.entities import RunTag
-
-        tags = [RunTag(name, str(value)) for name, value in values.items()]
-        self._try("setting tags", "log_batch", self.run_id, tags=tags)
+        self._log("tags", "RunTag", [(name, str(value)) for name, value in values.items()])
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at a step, from any thread; `flush` sends them. NaN and infinity, which cannot be plotted, are
@@ -181,11 +180,8 @@ class Run:
     def flush(self) -> None:
         """Send the metrics recorded so far."""
         while self._pending:
-            from mlflow.entities import Metric
-
             batch = self._pending[:MOST_PENDING]
-            metrics = [Metric(name, value, stamp, step) for name, value, stamp, step in batch]
-            if not self._try("logging metrics", "log_batch", self.run_id, metrics=metrics):
+            if not self._log("metrics", "Metric", batch):
                 return
             del self._pending[: len(batch)]
 
