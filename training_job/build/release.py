@@ -322,9 +322,7 @@ def build_release(inputs: ReleaseInputs) -> BuiltRelease:
     card.write_text(markdown or short_card(manifest, extras.missing), "utf-8")
     page = extras.attempt(CARD_PAGE, lambda: _write_page(card, inputs.name))
     manifest = fill_manifest_files(builder.root, manifest)
-    return BuiltRelease(
-        builder.root, manifest, evaluation, baseline, comparison, decision, pictures, card, page, extras.missing
-    )
+    return BuiltRelease(builder.root, manifest, evaluation, pictures, card, page, extras.missing)
 
 
 def _pictures(extras: Extras, drawings: Mapping[str, Callable[[], Path]]) -> dict[str, Path]:

@@ -10,9 +10,7 @@ from model_release.manifest import Fact, Truncation
 from model_release.seen import Keys
 from training_job.card import findings
 from training_job.data.rows import Rows
-from training_job.measure.baseline import Baseline
 from training_job.measure.evaluate import Evaluation
-from training_job.measure.quantisation import Comparison, Decision
 
 CARD_PAGE = "the card's page"  # name among the missing parts
 
@@ -73,7 +71,7 @@ class BuiltRelease:
     """A whole release folder, ready for `ReleaseStore.publish(folder, manifest)`, and its figures.
 
     Attributes:
-        baseline, comparison, page: None if the part could not be made.
+        page: None if it could not be made.
         plots: the pictures that could be made.
         missing: the reason by the name of each part that could not be made.
     """
@@ -81,9 +79,6 @@ class BuiltRelease:
     folder: Path
     manifest: Manifest
     evaluation: Evaluation
-    baseline: Baseline | None
-    comparison: Comparison | None
-    decision: Decision
     plots: dict[str, Path]
     card: Path
     page: Path | None
