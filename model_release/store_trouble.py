@@ -39,13 +39,10 @@ def _remedy(error: BaseException, local: bool) -> str:
         return "set this machine's clock: its time differs too much from the store's"
     if errno.EROFS in numbers:
         return "the file system is read-only: set RELEASES_URI to a folder that can be written"
+    if local and numbers & _NO_RIGHT:
+        return "give this account the right to write there, or set another RELEASES_URI"
     if local:
-        rights = numbers & _NO_RIGHT
-        return (
-            "give this account the right to write there, or set another RELEASES_URI"
-            if rights
-            else "check RELEASES_URI"
-        )
+        return "check RELEASES_URI"
     if _codes(error) & _REFUSED_CODES:
         return "check the credentials, and that they may read and write there"
     return "check RELEASES_URI, the credentials and AWS_ENDPOINT_URL"

@@ -13,7 +13,7 @@ KEPT = "kept-"
 
 
 class ReleaseKept(TrainingError):
-    """A finished release could not be published; it lies in WORK_DIR."""
+    """A finished release could not be published, and is kept in WORK_DIR."""
 
 
 def kept_releases(work_dir: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def manifest_of(folder: Path) -> Manifest:
 
 
 def remove_kept(folder: Path, release_id: str) -> bool:
-    """Remove the folder of a published release if a training has kept it there, and return whether it is gone."""
+    """Remove the folder of a published release if a training kept it there; return whether the folder is gone."""
     if folder.absolute().name == f"{KEPT}{release_id}":
         shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
@@ -48,12 +48,12 @@ def remove_kept(folder: Path, release_id: str) -> bool:
 
 @contextmanager
 def release_kept(folder: Path, manifest: Manifest, work_dir: Path) -> Iterator[None]:
-    """Keep a finished release when it cannot be published, with its manifests, beside the trainings' own folders.
+    """Keep a finished release that cannot be published, with its manifests, in WORK_DIR.
 
-    A release that a training before this one kept under the same id is removed once it is published.
+    After a success, a release that an earlier training kept under the same id is removed.
 
     Raises:
-        ReleaseKept: in place of the store's error, with the command that publishes the release later.
+        ReleaseKept: in place of the store's error; the message holds the command that publishes the release later.
     """
     kept = work_dir / f"{KEPT}{manifest.release_id}"
     try:
@@ -65,7 +65,7 @@ def release_kept(folder: Path, manifest: Manifest, work_dir: Path) -> Iterator[N
                 (folder / name).write_bytes(manifest.canonical())
             if not kept.exists():
                 folder.rename(kept)
-        except OSError:  # the first error says more
+        except OSError:  # the first error is the cause
             raise error from None
         if not isinstance(error, ReleaseError):
             raise

@@ -100,8 +100,8 @@ def test_without_a_file_that_vanishes_after_each_upload_nothing_is_published(sto
     lost = draft[1].files[0].path
 
     class Losing(ReleaseStore):
-        def _put(self, source: Path, path: str) -> None:
-            super()._put(source, path)
+        def _write(self, path: str, content: bytes | Path) -> None:
+            super()._write(path, content)
             if path.endswith(lost):
                 self._fs.rm_file(path)
 

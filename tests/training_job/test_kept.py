@@ -10,10 +10,10 @@ from kit.training_runs import make_progress, make_settings, no_settings_from_out
 from model_release import ReleaseCorrupt, ReleaseStore
 from model_release.manifest import MANIFEST
 from training_job import pipeline
-from training_job import publish as publishing
 from training_job.errors import DataError
 from training_job.publish import publish
 from training_job.settings import PublishSettings
+from training_job.tracking import registry
 from training_job.tracking.registry import RegistryError
 from training_job.workspace import WorkDirFull, check_space
 
@@ -62,7 +62,7 @@ def test_the_folder_stays_if_registering_failed(kept: Path, tmp_path: Path, monk
     def fails(*_: object) -> str:
         raise RegistryError("MLflow does not answer")
 
-    monkeypatch.setattr(publishing, "register", fails)
+    monkeypatch.setattr(registry, "register", fails)
     done = publish(_settings(tmp_path, mlflow_tracking_uri="http://mlflow.invalid"), kept)
     assert (done.removed, done.registry_problem, kept.exists()) == (False, "MLflow does not answer", True)
 

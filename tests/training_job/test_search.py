@@ -153,7 +153,7 @@ def test_a_worse_trial_is_pruned_by_the_median(tracker: Tracker, prepared: Prepa
 def test_given_settings_are_not_searched(tmp_path: Path) -> None:
     assert searched(_settings(tmp_path)) == ("learning_rate", "batch_size", "warmup_share", "weight_decay")
     everything = {"learning_rate": 1e-3, "batch_size": 4, "warmup_share": 0.1, "weight_decay": 0.0}
-    with pytest.raises(SearchError, match="all given: there is nothing to search"):
+    with pytest.raises(SearchError, match="are all set, so there is nothing to search"):
         searched(_settings(tmp_path, **everything))
 
 

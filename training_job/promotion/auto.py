@@ -56,10 +56,7 @@ def compare_with_champion(
     except Exception as error:  # the release is published: a failed comparison prevents its promotion only
         return Gate(False, f"the champion cannot answer ({error})", champion_id)
     gate = judge(champion_id, champion_right, predicted[new] == (common.labels == 1), common.labels)
-    return replace(gate, reason=f"{gate.reason}; {_left_out(len(test) - len(common), len(test))}")
-
-
-def _left_out(rows: int, of: int) -> str:
-    if not rows:
-        return f"all {of:,} test rows are new to both"
-    return f"{rows:,} of {of:,} test rows are left out because they are not known to be new to both"
+    note = f"all {len(test):,} test rows are new to both"
+    if left_out := len(test) - len(common):
+        note = f"{left_out:,} of {len(test):,} test rows are left out because they are not known to be new to both"
+    return replace(gate, reason=f"{gate.reason}; {note}")

@@ -106,7 +106,7 @@ def test_labels_are_known_words_and_numbers(value: object, label: int | None) ->
         ("class.csv", b"text,label\ngood,1\nfine,1\n", r"holds only positive rows; a classifier needs both"),
         ("nul.csv", b"text,label\ngood,1\nb\0d,0\n", r"line 3: the text holds a NUL byte"),
         ("wide.csv", b"text,label\ngood, really,1\nbad,0\n", r"line 2: 3 fields where the header names 2; put quotes"),
-        ("open.csv", b'text,label\n"good,1\nbad,0\n', r"line \d: unexpected end of data; quotes inside"),
+        ("open.csv", b'text,label\n"good,1\nbad,0\n', r"line \d: unexpected end of data; double the quotes inside"),
         ("quote.csv", b'text,label\n"go"od",1\nbad,0\n', r"line 2: .*double the quotes inside a quoted text"),
         ("latin.csv", "text,label\ncafé,1\n".encode("latin-1"), r"latin\.csv is not UTF-8 \(.* at byte 14\)"),
         ("plain.csv.gz", b"text,label\ngood,1\n", r"plain\.csv\.gz is not gzip.*rename it to plain\.csv"),
@@ -264,7 +264,7 @@ def test_a_hub_that_is_away_is_named_with_the_remedy(dataset: Path, tmp_path: Pa
         _READ.format(source="hub:acme/other", split="train"), tmp_path, HF_ENDPOINT="http://127.0.0.1:9"
     )
     assert "hub:acme/other" in away.stdout and "http://127.0.0.1:9" in away.stdout
-    assert "give a file: --train" in away.stdout
+    assert "use files: --train" in away.stdout
 
 
 def test_a_dataset_in_a_folder(dataset: Path) -> None:

@@ -54,7 +54,7 @@ def test_without_evidence_the_model_is_left_as_it_is(margins: list[float], label
 
 
 def test_a_diverged_model_is_refused() -> None:
-    with pytest.raises(Diverged, match="not finite"):
+    with pytest.raises(Diverged, match="answers are NaN or infinite"):
         fit_temperature(np.array([np.nan] * 30), np.array([0, 1] * 15))
     with pytest.raises(ValueError, match="3 margins but 2 labels"):
         fit_temperature(np.zeros(3), np.zeros(2))

@@ -116,7 +116,9 @@ def test_what_is_missing_is_named(api: KubeApi, cluster: KServeCluster) -> None:
     with pytest.raises(RolloutError, match="KServe is not installed"):
         cluster.create(NEW)
     api.objects[CONFIG_MAPS].clear()
-    with pytest.raises(RolloutError, match=r"no ConfigMap sentiment-inferenceservice in ns: is the chart installed"):
+    with pytest.raises(
+        RolloutError, match=r"the ConfigMap sentiment-inferenceservice does not exist in ns; install the chart"
+    ):
         cluster.create(NEW)
 
 

@@ -136,7 +136,7 @@ def test_what_somebody_else_did_meanwhile_is_left_alone() -> None:
         return [pod(target.release_id, ready=False, answers=None, trouble="no image")]
 
     cluster.behave = behave
-    with pytest.raises(RolloutError, match="Somebody else"):
+    with pytest.raises(RolloutError, match="changed by somebody else meanwhile, and stays as it is"):
         go(cluster)
     assert cluster.target == third
 
@@ -232,7 +232,7 @@ def test_putting_back_is_tried_again_when_the_object_moved_on() -> None:
 
 
 def test_a_failed_restoration_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rollout, "PUT_BACK_SECONDS", 0.01)
+    monkeypatch.setattr(rollout, "RESTORE_SECONDS", 0.01)
 
     class Gone(FakeCluster):
         def point(self, target: Target, version: str) -> None:
