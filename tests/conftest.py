@@ -16,6 +16,8 @@ __all__ = ["s3_endpoint", "s3_uri", "store_uri"]
 
 # A property holds however slow the machine is: no example is timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# `pytest --hypothesis-profile=long` draws more examples where a test sets no number.
+settings.register_profile("long", settings.get_profile("untimed"), max_examples=1000)
 settings.load_profile("untimed")
 
 

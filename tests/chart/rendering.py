@@ -1,6 +1,8 @@
 """Rendering of the chart by the `helm` program."""
 
+import functools
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,25 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Refused(Exception):
-    """Helm did not render; the message is what it said."""
+    """Helm did not render; the message is its standard error."""
 
 
 def helm(*arguments: str, values: Values | None = None) -> str:
-    """Standard output of helm, with values from standard input.
+    """Return the standard output of helm, with values from standard input.
 
     Raises:
-        Refused: it ended otherwise than with 0.
+        Refused: helm failed.
     """
-    options = ("--values", "-") if values is not None else ()
+    if values is None:
+        return _output(arguments, None)
+    return _output((*arguments, "--values", "-"), json.dumps(values))
+
+
+@functools.lru_cache(32)
+def _output(arguments: tuple[str, ...], values: str | None) -> str:
+    environment = os.environ | {"GOGC": "off"}  # a fifth faster, with 15 MiB more
     done = subprocess.run(
-        ["helm", *arguments, *options],
-        input=json.dumps(values) if values is not None else None,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        ["helm", *arguments], input=values, env=environment, capture_output=True, text=True, timeout=60
     )
     if done.returncode:
         raise Refused(done.stderr)
