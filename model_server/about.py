@@ -9,5 +9,5 @@ EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 
 @cache
 def version() -> str:
-    """The installed version of this project."""
+    """Return the installed version of this project."""
     return installed("sentiment-pipeline")

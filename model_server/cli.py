@@ -1,4 +1,4 @@
-"""`python -m model_server`: the flags that KServe's controller gives a predictor, and ours."""
+"""`python -m model_server`: the flags that KServe's controller gives a predictor, and further ones."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ def one_process(workers: int) -> None:
     """Refuse several workers.
 
     Raises:
-        StartError: more than one worker is asked for.
+        StartError: `workers` is not 1.
     """
     from model_server.errors import StartError
 

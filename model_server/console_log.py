@@ -32,6 +32,6 @@ def set_up(form: LogFormat) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # What it says below an error is of start, stop and clients that do not speak HTTP.
+    # Its lines below an error are about start, stop and clients that do not speak HTTP.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)

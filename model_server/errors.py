@@ -12,7 +12,7 @@ _MESSAGE_HEAD, _MESSAGE_TAIL = 200, 150
 
 
 class ServingError(Exception):
-    """Base; the message is for the client and names the field and what would be right.
+    """Base class; the message is for the client and names the field and the remedy.
 
     A message may quote what the client sent: a long one is cut in its middle (gRPC allows 8 KiB in all), and lone
     surrogates, which no transport can carry, are replaced.
@@ -34,7 +34,7 @@ class InvalidInput(ServingError):
 
 
 class TooLarge(ServingError):
-    """Over a limit. Not RESOURCE_EXHAUSTED in gRPC: clients take that as overload and try again."""
+    """Over a limit. Not RESOURCE_EXHAUSTED in gRPC: clients take that as overload and retry."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = grpc.StatusCode.INVALID_ARGUMENT
@@ -67,7 +67,7 @@ class NotFound(ServingError):
 
 
 class Unauthenticated(ServingError):
-    """No API key, or one that is not known here."""
+    """The API key is missing or unknown."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = grpc.StatusCode.UNAUTHENTICATED
@@ -95,7 +95,7 @@ class LoadFailed(ServingError):
 
 
 class NotReceived(ServingError):
-    """The HTTP layer has refused the rest of the body and answered; the status is for the metrics."""
+    """The HTTP layer refused the rest of the body and has answered; the status is for the metrics."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
@@ -103,7 +103,7 @@ class NotReceived(ServingError):
 
 
 class ClientGone(ServingError):
-    """Nobody waits for the answer any more; the status is for the metrics (nginx's, since HTTP has none)."""
+    """The client left before its answer; the status is for the metrics (nginx's, since HTTP has none)."""
 
     status = 499
     code = grpc.StatusCode.CANCELLED
@@ -121,7 +121,7 @@ class Overloaded(ServingError):
 
 
 class DeadlineExceeded(ServingError):
-    """The client's deadline has passed, or passes before its turn."""
+    """The client's deadline has passed, or would pass before the request's turn."""
 
     status = HTTPStatus.GATEWAY_TIMEOUT
     code = grpc.StatusCode.DEADLINE_EXCEEDED

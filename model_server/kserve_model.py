@@ -60,7 +60,7 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
 
     Args:
         name: its name in the protocols.
-        settings: fields of `ServerSettings`, kept as `settings`; what is not given is read from the environment.
+        settings: fields of `ServerSettings`, kept as `settings`; the others are read from the environment.
 
     Raises:
         StartError: a setting asks for a guard that KServe's edges do not have.
@@ -105,10 +105,10 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
         return bool(self.ready)
 
     def start(self) -> None:
-        """Nothing: KServe's own would turn a model ready that has no release."""
+        """Do nothing: KServe's own `start` would mark a model ready that has no release."""
 
     async def start_engine(self) -> None:
-        """Serve until `stop`, then answer what was taken and flush the prediction log. KServe runs this task.
+        """Serve until `stop`, then answer accepted requests and flush the prediction log. KServe runs this task.
 
         Raises:
             StartError: `load` was not called.
@@ -124,7 +124,7 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
         log.info("stopped: %d rows written, %d in the journal, %d lost", stats.written, stats.journal_rows, stats.lost)
 
     def stop(self) -> None:
-        """Not ready any more; what was taken is still answered."""
+        """End readiness; accepted requests are still answered."""
         super().stop()
         if self._state is not None:
             self._state.set_phase(Phase.DRAINING)
@@ -132,7 +132,7 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _begin(self) -> tuple[ServerState, ReleaseSwitch]:
-        """The state and the switch; the first call on the event loop starts the queue and the log's writer."""
+        """Return the state and the switch; the first call on the event loop starts the queue and the log's writer."""
         if self._state is None or self._switch is None or self._brought is None:
             raise StartError(f"model {self.name!r} has no release; call its load() before ModelServer.start()")
         if self._loop is None:
@@ -179,13 +179,13 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
                 self._idle.set()
 
     async def predict(self, payload: Payload, headers: Headers = None, response_headers: Headers = None) -> Any:
-        """The answer of the release: V1's `{"predictions": [...]}`, or an `InferResponse`."""
+        """Return the answer of the release: V1's `{"predictions": [...]}`, or an `InferResponse`."""
         if isinstance(payload, InferRequest):
             return await self._v2(payload, headers, explain=False)
         return await self._v1(payload, headers, explain=False)
 
     async def explain(self, payload: Payload, headers: Headers = None) -> Any:
-        """As `predict`, with why: V1's `explanations`, or the output `attributions`."""
+        """Return the answer of `predict` with V1's `explanations`, or with the output `attributions`."""
         if isinstance(payload, InferRequest):
             return await self._v2(payload, headers, explain=True)
         return await self._v1(payload, headers, explain=True)
@@ -211,9 +211,9 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
 
 
 def _keep_from_the_answer(headers: dict[str, str]) -> None:
-    """Take out what KServe would send back: it answers `:explain` with the request's own headers, keys and cookies too.
+    """Remove headers that KServe would send back: it answers `:explain` with those of the request, even cookies.
 
-    It reads the mode of a CloudEvent from what stays.
+    KServe reads the mode of a CloudEvent from the remaining headers.
     """
     for name in [name for name in headers if name != "content-type" and not name.startswith("ce-")]:
         del headers[name]

@@ -108,8 +108,8 @@ class Metrics:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._recent_sum = 0.0
         self._run_tokens = self._run_padded = 0
-        for had in get_args(CacheOutcome):
-            self.cache.labels(had)
+        for looked_up in get_args(CacheOutcome):
+            self.cache.labels(looked_up)
         for outcome in ("loaded", "failed", "unloaded"):
             self.loads.labels(outcome)
         for status in ("400", "408", "413", "431", "503"):
@@ -132,7 +132,7 @@ class Metrics:
         self.drain_rate.set_function(lambda: batcher.tokens_per_second)
 
     def totals(self) -> tuple[int, int]:
-        """Requests, and those of them that failed through the server's fault, since the start."""
+        """Return the requests since the start, and those of them that failed through the server's fault."""
         found = {"ml_requests": 0.0, "ml_errors": 0.0}
         for family in (*self.requests.collect(), *self.errors.collect()):
             found[family.name] += sum(sample.value for sample in family.samples if sample.name.endswith("_total"))
@@ -155,7 +155,7 @@ class Metrics:
         self.padding_share.set(1 - self._run_tokens / self._run_padded)
 
     def http_refused(self, status: int) -> None:
-        """Count a request that the HTTP layer answered by itself."""
+        """Count a request that the HTTP layer refused before the application."""
         self.http_refusals.labels(str(status)).inc()
 
     def cached(self, outcome: CacheOutcome, texts: int) -> None:

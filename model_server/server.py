@@ -26,7 +26,7 @@ from sentiment_common.http.server import HttpServer, PortUnavailable, listen
 from sentiment_common.open_files import fit_connections
 
 log = logging.getLogger("model_server")
-LINGER_SECONDS = 1.0  # clients that stay connected have this long to send their next request and be told to close
+LINGER_SECONDS = 1.0  # for connected clients to send their next request, whose answer closes the connection
 LOG_FLUSH_SECONDS = 10.0
 
 
@@ -39,16 +39,16 @@ def _address(host: str, port: int) -> str:
 
 
 def open_log(settings: ServerSettings) -> LogWriter:
-    """The writer of the settings' database; an SQLite file gets its tables here, Postgres by its migrations.
+    """Open the log's writer for the settings' database; an SQLite file gets its tables here, Postgres by migrations.
 
     Raises:
-        StartError: DATABASE_URL is not a database's address, or SPILL_URI not a store's.
+        StartError: DATABASE_URL is not the address of a database, or SPILL_URI not that of a store.
     """
     try:
         if settings.database_url.startswith("sqlite"):
             upgrade(settings.database_url)
     except LogError as error:
-        log.warning("prediction log: %s; rows that it does not take go to %s", error, settings.spill_dir)
+        log.warning("prediction log: %s; rows that it does not accept go to %s", error, settings.spill_dir)
     try:
         return LogWriter(settings.database_url, settings.spill_dir, spill_uri=settings.spill_uri)
     except LogError as error:
@@ -77,7 +77,7 @@ class Server:
         """Serve until SIGTERM or SIGINT, then close the log's writer.
 
         Raises:
-            StartError, PortUnavailable, ReleaseError: it cannot start; nothing is left running.
+            StartError, PortUnavailable, ReleaseError: the server cannot start; nothing is left running.
         """
         settings, started = self._settings, time.perf_counter()
         listener = _bind(settings.host, settings.http_port, "http_port")
@@ -92,7 +92,9 @@ class Server:
                 grpc_server.add_insecure_port(address)
         except RuntimeError:
             listener.close()
-            raise StartError(f"grpc_port {settings.grpc_port} was taken just now; choose another --grpc_port") from None
+            raise StartError(
+                f"grpc_port {settings.grpc_port} is used by another process; choose another --grpc_port"
+            ) from None
         except PortUnavailable:
             listener.close()
             raise
@@ -109,7 +111,7 @@ class Server:
             loaded = True
             await self._stop.wait()
         except Interrupted:
-            log.info("stopping: the release was not loaded yet, and what was read of it is discarded")
+            log.info("stopping: the release was not loaded yet; the part that was read is discarded")
         finally:
             await self._drain(rest, serving, grpc_server, loaded=loaded)
             if watching:
@@ -149,7 +151,7 @@ class Server:
         )
 
     async def _drain(self, rest: HttpServer, serving: "asyncio.Task[None]", grpc_server: Any, *, loaded: bool) -> None:
-        """Readiness off, wait for load balancers, close the ports, answer what was taken, flush the log."""
+        """End readiness, wait for load balancers, close the ports, answer accepted requests, flush the log."""
         state, settings = self._state, self._settings
         state.set_phase(Phase.DRAINING)
         if loaded:
@@ -158,13 +160,13 @@ class Server:
         state.closing = True
         for listening in getattr(rest, "servers", []):
             listening.close()
-        # A connection that is closed while its client sends would lose that request: REST clients are first told to
-        # close, with their next answer. gRPC ones are told UNAVAILABLE: a call that gRPC itself refuses while it stops
-        # ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client tries again.
+        # A connection that is closed while its client sends would lose that request. So the next answer of a REST
+        # connection asks its client to close, and new gRPC calls end as UNAVAILABLE: a call that gRPC itself refuses
+        # while it stops ends as CANCELLED (github.com/grpc/grpc/issues/41785), which no client retries.
         if loaded:
             await asyncio.sleep(LINGER_SECONDS)
         rest.should_exit = True
-        async with AsyncExitStack() as steps:  # the last is done first, and each whatever another raises
+        async with AsyncExitStack() as steps:  # the last is done first, and each even if another raises
             steps.push_async_callback(self._close_log)
             steps.push_async_callback(self._close_switch)
             steps.push_async_callback(_finished, serving)
@@ -189,9 +191,9 @@ def serve(settings: ServerSettings) -> None:
     """Run a server in this process until it is stopped.
 
     Raises:
-        StartError, PortUnavailable, ReleaseError: it cannot start.
+        StartError, PortUnavailable, ReleaseError: the server cannot start.
     """
-    # Its threads help where many texts are tokenised at once. Here they are few, and the engine has the cores.
+    # Its threads help with many texts at once. Here the batches are small, and the engine needs the cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     writer = open_log(settings)
 
@@ -202,4 +204,4 @@ def serve(settings: ServerSettings) -> None:
 
     if asyncio.run(main()):
         logging.shutdown()
-        os._exit(0)  # the interpreter's own end would tear down what the thread still uses
+        os._exit(0)  # the interpreter's own end would tear down modules that the thread still uses

@@ -27,13 +27,13 @@ class ServerSettings(BodySettings):
     variant: str | None = None
     """A variant of the release in place of its default one."""
     device: Device = "auto"
-    """Where the variant `torch` runs: `cuda`, `cpu`, or `auto` for CUDA where there is a card."""
+    """Device of the variant `torch`: `cuda`, `cpu`, or `auto` for CUDA if a card is available."""
     dtype: Dtype = "auto"
     """Precision of the variant `torch`: `bf16`, `fp32`, or `auto` for bf16 on CUDA and fp32 on a CPU."""
     hot_swap: bool = False
     """Offer V2's load and unload of the model, to keys with `admin`; needs `api_keys_file`."""
     releases_uri: str | None = None
-    """The store that a load may name releases of, and that holds what `model_dir` lacks of the variant."""
+    """The store whose releases a load may name, and which holds files of the variant that `model_dir` lacks."""
     host: str = "0.0.0.0"
     """Address to listen on."""
     http_port: Port = 8080
@@ -63,12 +63,12 @@ class ServerSettings(BodySettings):
     cache_answers: int = Field(0, ge=0, le=10_000_000)
     """Answers that are kept for identical texts (about 4 KB each); 0 computes every text."""
     grpc_min_ping_seconds: float = Field(0.5, ge=0.01, le=3600)
-    """Least time between two pings of a gRPC client, within a call and without; a client that pings more often is sent
-    away with "Too many pings"."""
+    """Least time between two pings of a gRPC client, within a call and without; a client that pings more often is
+    disconnected with "Too many pings"."""
     grpc_keepalive_seconds: float = Field(30.0, ge=0.1, le=86_400)
-    """How often the server pings a gRPC client that is silent."""
+    """Time between the server's pings to a silent gRPC client, in seconds."""
     grpc_keepalive_timeout_seconds: float = Field(20.0, ge=0.1, le=3600)
-    """Time in which such a ping must be answered; otherwise the connection is closed and its calls are cancelled."""
+    """Time to answer such a ping, in seconds; otherwise the connection is closed and its calls are cancelled."""
     grpc_max_connections: int = Field(1000, ge=1, le=100_000)
     """gRPC connections at once; one more is closed before it is read."""
     grpc_max_streams: int = Field(100, ge=1, le=2_147_483_647)
@@ -86,9 +86,9 @@ class ServerSettings(BodySettings):
     database_url: str = "sqlite:///var/predictions.db"
     """The prediction log."""
     spill_dir: Path = Path("var/spill")
-    """Where log rows wait while the database is down; it must outlive the process."""
+    """Folder for log rows that wait while the database is down; it must outlive the process."""
     spill_uri: str | None = None
-    """Where these rows are mirrored, for a disk that ends with the pod: s3://bucket/prefix or a folder."""
+    """Mirror of these rows, for a disk that ends with the pod: s3://bucket/prefix or a folder."""
     log_text: Literal["full", "hash"] = "full"
     """Keep the texts in the log, or only their hashes and descriptors."""
     access_log: bool = False

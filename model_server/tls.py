@@ -18,7 +18,7 @@ class Certificate:
     """A certificate chain and its key, in PEM files that may be renewed.
 
     Raises:
-        StartError: they cannot be read, or do not belong together.
+        StartError: the files cannot be read, or do not match.
     """
 
     def __init__(self, chain: Path, key: Path) -> None:
@@ -28,7 +28,7 @@ class Certificate:
         try:
             self.context.load_cert_chain(chain, key)
             self._pem = self._read()
-        except OSError as error:  # ssl's errors are such
+        except OSError as error:  # ssl.SSLError is one
             reason = error.strerror or str(error)
             raise StartError(
                 f"TLS_CERT_FILE {chain}, TLS_KEY_FILE {key}: {reason}; give PEM files that match"
@@ -38,7 +38,7 @@ class Certificate:
         return self._key.read_bytes(), self._chain.read_bytes()
 
     def credentials(self) -> Any:
-        """Certificate for each handshake of a gRPC server."""
+        """Return credentials that give each handshake of a gRPC server the current certificate."""
         first = self._pem
         given = [first]
 
@@ -52,12 +52,14 @@ class Certificate:
         return grpc.dynamic_ssl_server_credentials(grpc.ssl_server_certificate_configuration([first]), renewed)
 
     def refresh(self) -> None:
-        """Take up files that were renewed; files that do not fit together (yet) leave the former certificate."""
+        """Load renewed files; files that do not match (yet) leave the former certificate."""
         try:
             pem = self._read()
             if pem == self._pem:
                 return
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._chain, self._key)  # raises if they do not fit
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                self._chain, self._key
+            )  # raises if they do not match
             self.context.load_cert_chain(self._chain, self._key)
         except OSError as error:
             log.error("TLS: the former certificate stays; %s: %s", self._chain, error.strerror or error)
@@ -66,7 +68,7 @@ class Certificate:
         log.info("TLS: renewed certificate from %s", self._chain)
 
     async def watch(self) -> None:
-        """Refresh again and again, until cancelled."""
+        """Refresh every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             self.refresh()  # on the event loop, where handshakes read the context

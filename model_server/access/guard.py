@@ -19,7 +19,7 @@ class Need(enum.Enum):
 
 
 class Guard:
-    """Admits requests by their key."""
+    """Admit or refuse requests by their key."""
 
     def __init__(self, keys: KeyFile, metrics: Metrics) -> None:
         self._keys, self._metrics = keys, metrics
@@ -31,7 +31,9 @@ class Guard:
         charges its texts once they are known.
 
         Raises:
-            Unauthenticated, Forbidden, Overloaded: no key, not an admin's, over its limit.
+            Unauthenticated: the key is missing or unknown.
+            Forbidden: the key is not an administrator's.
+            Overloaded: the key has reached its limit.
         """
         scheme, _, bearer = (authorization or "").partition(" ")
         try:

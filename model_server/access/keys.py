@@ -59,13 +59,21 @@ class Key:
         self.bucket = None if rate is None else TokenBucket(rate, burst, burst, now)
 
     def check(self, now: float) -> None:
-        """Raise Overloaded while the key's limit is reached; costs nothing."""
+        """Refuse a key whose limit is reached; a check costs nothing.
+
+        Raises:
+            Overloaded: the limit is reached.
+        """
         if self.bucket is not None and (wait := self.bucket.wait(now)):
             message = f"key {self.entry.name!r} has reached its {self.entry.texts_per_second:g} texts a second"
             raise Overloaded(message, min(math.ceil(wait), _LONGEST_RETRY))
 
     def charge(self, texts: int, now: float) -> None:
-        """Pay for a request's texts. Overloaded while the key's limit is reached: nothing is paid then."""
+        """Pay for a request's texts.
+
+        Raises:
+            Overloaded: the key's limit is reached; nothing is paid.
+        """
         self.check(now)
         if self.bucket is not None:
             self.bucket.charge(texts)

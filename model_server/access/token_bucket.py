@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class TokenBucket:
     """`rate` tokens a second, up to `burst` of them at once; times are monotonic seconds.
 
-    A request passes while there is one token and pays for all that it asks, into debt if need be: one larger than the
-    burst can pass, and over a long time nobody gets more than `rate`.
+    A request passes while one token is left, and pays for all of its tokens, into debt if necessary. So a request that
+    is larger than the burst can pass, and over a long time no client gets more than `rate`.
     """
 
     rate: float
@@ -17,7 +17,7 @@ class TokenBucket:
     at: float
 
     def wait(self, now: float) -> float:
-        """Seconds until there is a token; 0 where there is one."""
+        """Return the seconds until a token is available; 0 if one is."""
         self.level = min(self.burst, self.level + (now - self.at) * self.rate)
         self.at = now
         return max(0.0, (1 - self.level) / self.rate)

@@ -1,1 +1,1 @@
-"""V2 REST in front of an InferenceGraph: the mean of several releases' answers. A program of its own."""
+"""V2 REST in front of an InferenceGraph: the mean of several releases' answers. A separate program."""

@@ -1,7 +1,7 @@
 """V2 REST in front of a KServe InferenceGraph that asks several releases at once.
 
-Each request goes to the graph, and the releases' answers come back as one, with averaged probabilities. It keeps
-nothing and writes no prediction log: the releases log what they are asked.
+Each request goes to the graph, and the releases' answers come back as one, with averaged probabilities. The averager
+keeps no state and writes no prediction log: each release logs its own answers.
 """
 
 import logging
@@ -38,10 +38,10 @@ from sentiment_common.http.server import HttpServer, listen
 from sentiment_common.http.settings import BodySettings
 
 log = logging.getLogger("model_server.average")
-# Where KServe's router says whether it takes requests; every other path is a request.
+# Readiness of KServe's router; it takes every other path as a request.
 _READY = "/readyz"
 _READY_SECONDS = 2.0
-# What a release says to the client, and not of the installation.
+# Refusals of a release that concern the client rather than the installation.
 _PASSED_ON: dict[int, type[ServingError]] = {400: InvalidInput, 413: TooLarge, 503: Unavailable}
 
 
@@ -63,7 +63,7 @@ class AveragerSettings(BodySettings):
 
 
 def refusal(status: int, body: bytes) -> ServingError:
-    """The graph's answer of a status other than 200, as an error of ours with its message."""
+    """Convert an answer of the graph with a status other than 200 into an error with its message."""
     try:
         document = orjson.loads(body)
         message = ": ".join(str(document[key]) for key in ("error", "cause") if document.get(key))
@@ -77,7 +77,7 @@ def refusal(status: int, body: bytes) -> ServingError:
 
 
 class Averager:
-    """The handlers, and the connections to the graph."""
+    """The handlers of the routes, and the connections to the graph."""
 
     def __init__(self, settings: AveragerSettings) -> None:
         self._settings = settings
@@ -150,10 +150,10 @@ class Averager:
         return tensors_response(request, raw, length)
 
     async def _ask(self, body: bytes) -> bytes:
-        """The graph's answer.
+        """Return the graph's answer.
 
         Raises:
-            ServingError: what the graph or a release refused, or Unavailable where the graph cannot be reached.
+            ServingError: the graph or a release refused the request, or the graph cannot be reached.
         """
         try:
             response = await self._graph.post("/", content=body, headers={"Content-Type": "application/json"})
@@ -170,7 +170,7 @@ class Averager:
 
 
 def make_app(settings: AveragerSettings) -> ASGIApp:
-    """The application of these settings."""
+    """Build the application of these settings."""
     averager = Averager(settings)
     app = Starlette(routes=averager.routes(), lifespan=averager.lifespan)
     route_without_redirects(app)
@@ -178,15 +178,15 @@ def make_app(settings: AveragerSettings) -> ASGIApp:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; requests that were taken are answered.
+    """Serve until SIGTERM or SIGINT; accepted requests are answered.
 
     Raises:
-        PortUnavailable: the port cannot be listened on.
+        PortUnavailable: the port cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = AveragerSettings()
     listener = listen(settings.host, settings.http_port, "HTTP_PORT")
-    log.info("averages what %s answers, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
+    log.info("averaging the answers of %s, REST on %s:%d", settings.graph_url, settings.host, settings.http_port)
     server = HttpServer(make_app(settings), HttpLimits.of(settings), drain_seconds=settings.drain_seconds)
     server.run([listener])

@@ -17,7 +17,7 @@ from model_server.protocol.tensors import INPUT, OUTPUTS, Output
 from model_server.protocol.v2 import InferRequest
 from sentiment_common.json_terms import json_text
 
-# What an average has: an id of a prediction or a count of tokens is one release's own.
+# Outputs of an average; ids of predictions and counts of tokens belong to one release.
 OFFERED = ("label", "confidence", "probabilities")
 LABELS = ("negative", "positive")
 THRESHOLD = 0.5
@@ -32,7 +32,11 @@ class Average:
 
 
 def check_offered(request: InferRequest) -> None:
-    """InvalidInput for an output that only one release can give."""
+    """Refuse outputs that only a single release can give.
+
+    Raises:
+        InvalidInput: names the output.
+    """
     for index, name in enumerate(request.outputs):
         if name not in OFFERED:
             raise InvalidInput(
@@ -55,7 +59,7 @@ def question(request: InferRequest) -> bytes:
 
 
 def average(answer: bytes, count: int) -> Average:
-    """The mean of an ensemble's answers to `count` texts.
+    """Return the mean of an ensemble's answers to `count` texts.
 
     Raises:
         BadGateway: the answer is not an ensemble's, or that of a release is malformed; the message names the step.
@@ -79,7 +83,7 @@ def _version(step: str, answer: dict[str, Any]) -> str:
 
 
 def _positive(step: str, answer: dict[str, Any], count: int) -> list[float]:
-    """P(positive) of each text by one step."""
+    """Return P(positive) of each text by one step."""
     outputs = answer.get("outputs")
     found = [
         output
@@ -100,7 +104,7 @@ def _positive(step: str, answer: dict[str, Any], count: int) -> list[float]:
 
 
 def tensors(probabilities: Sequence[float], names: Sequence[str]) -> list[Output]:
-    """The outputs of these names, all of them in `OFFERED`, for n averaged P(positive)."""
+    """Return the outputs of these names, all of them in `OFFERED`, for n averaged P(positive)."""
     values: dict[str, list[Any]] = {
         "label": [LABELS[p >= THRESHOLD] for p in probabilities],
         "confidence": [p if p >= THRESHOLD else 1.0 - p for p in probabilities],

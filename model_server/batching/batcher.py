@@ -167,7 +167,7 @@ class Batcher(Generic[Row]):
         admitted: bool = False,
         phases: Phases | None = None,
     ) -> list[Row]:
-        """Return the row of each encoding, in order. Cancelling the caller takes them out of the queue.
+        """Return the row of each encoding, in order. Cancelling the caller removes them from the queue.
 
         Args:
             deadline: in monotonic seconds; encodings that cannot be run by then leave the queue.

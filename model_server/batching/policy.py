@@ -6,16 +6,16 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# On a CPU a padded token costs as much as a real one, and rows gain little from company (a text of 128 tokens takes
-# 5.2 ms in a batch and 6.2 ms alone), so a row may be padded by at most this share of the longest one; short ones by a
-# few tokens, which cost less than another call of the engine.
+# On a CPU a padded token costs as much as a real one, and rows gain little from sharing a batch: a text of 128 tokens
+# takes 5.2 ms in a batch and 6.2 ms alone. So a row may be padded by at most this share of the longest row, and a short
+# row by a few tokens, which cost less than another call of the engine.
 PADDING_SHARE = 0.2
 SLACK_TOKENS = 16
 
 
 @dataclass(slots=True)
 class Waiting(Generic[T]):
-    """A text in the queue: its tokens and when it came (monotonic seconds)."""
+    """A text in the queue: its tokens and its arrival (monotonic seconds)."""
 
     item: T
     tokens: int
@@ -23,7 +23,7 @@ class Waiting(Generic[T]):
 
 
 def whole_rows(count: int) -> int:
-    """The most rows up to `count` that a batch may have: 2^k or 3 * 2^k.
+    """Return the most rows up to `count` that a batch may have: 2^k or 3 * 2^k.
 
     The engine prepares kernels for every shape (rows and width) that it meets, which costs time and memory; with two
     numbers of rows an octave a mixed load meets a few dozen shapes, not hundreds.
@@ -33,7 +33,7 @@ def whole_rows(count: int) -> int:
 
 
 def alike(shortest: int, longest: int) -> bool:
-    """May rows between these lengths share a batch?"""
+    """Return whether rows between these lengths may share a batch."""
     return longest - shortest <= max(SLACK_TOKENS, PADDING_SHARE * longest)
 
 
@@ -42,7 +42,7 @@ class BatchQueue(Generic[T]):
 
     Each batch is built around the text that waits longest, so a text waits for at most as many batches as there were
     texts before it; texts of near-equal length join, the nearest first, while the padded size stays within the budget
-    and up to a number of `whole_rows`. Nothing waits for company: a batch is taken whenever the engine is free.
+    and up to a number of `whole_rows`. No text waits for others: a batch is taken whenever the engine is free.
     """
 
     def __init__(self, max_tokens: int, dropped: Callable[[T], bool] = lambda _: False) -> None:
@@ -56,12 +56,12 @@ class BatchQueue(Generic[T]):
 
     @property
     def oldest(self) -> float | None:
-        """When the text that waits longest came."""
+        """Arrival of the text that waits longest; None when the queue is empty."""
         return self._waiting[0].since if self._waiting else None
 
     @property
     def tokens(self) -> int:
-        """Tokens that wait."""
+        """Tokens in the queue."""
         return self._tokens
 
     def __iter__(self) -> Iterator[Waiting[T]]:
@@ -72,11 +72,11 @@ class BatchQueue(Generic[T]):
         self._tokens += tokens
 
     def forget_dropped(self) -> None:
-        """Take the dropped items out."""
+        """Remove the dropped items."""
         self.remove(self._dropped)
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
-        """Take the unwanted items out and return them."""
+        """Remove the unwanted items and return them."""
         removed = [entry for entry in self._waiting if unwanted(entry.item)]
         if removed:
             self._leave({id(entry) for entry in removed})
@@ -87,7 +87,7 @@ class BatchQueue(Generic[T]):
         self._tokens = sum(entry.tokens for entry in self._waiting)
 
     def take(self) -> list[Waiting[T]]:
-        """The next batch, the longest waiting text first; empty when nothing waits. Dropped items are forgotten."""
+        """Remove and return the next batch, built around the text that waits longest; forget dropped items."""
         self.forget_dropped()
         if not self._waiting:
             return []

@@ -23,12 +23,12 @@ class Bucket:
 
     @property
     def tokens(self) -> int:
-        """Tokens that it computes, padding counted."""
+        """Tokens of the shape, padding counted."""
         return self.rows * self.width
 
 
 def widths(max_tokens: int) -> Iterator[int]:
-    """16, 32, … 128, 160, … 256, 320, … `max_tokens`: above 64 each is at most a quarter wider than the one before."""
+    """Yield 16, 32, … 128, 160, … 256, 320, … `max_tokens`: above 64 each is at most a quarter wider than the last."""
     width = WIDTH_MULTIPLE
     while width < max_tokens:
         yield width
@@ -37,7 +37,7 @@ def widths(max_tokens: int) -> Iterator[int]:
 
 
 def row_counts(most: int) -> Iterator[int]:
-    """1, 2, 3, 4, 6, 8, 12, … up to the first that holds `most`.
+    """Yield 1, 2, 3, 4, 6, 8, 12, … up to the first that holds `most`.
 
     Powers of two alone would compute nearly twice the rows of an unlucky batch; with one count between two of them it
     is at most half as many again.
@@ -49,7 +49,7 @@ def row_counts(most: int) -> Iterator[int]:
 
 
 def make_buckets(max_tokens: int, batch_tokens: int) -> tuple[Bucket, ...]:
-    """Shapes that hold every batch of up to 512 rows which a budget of `batch_tokens` (padding not counted) allows.
+    """Return shapes for every batch of up to 512 rows that a budget of `batch_tokens` (padding not counted) allows.
 
     A text over the budget runs alone, so each width has at least the shape of one row.
     """
@@ -62,14 +62,14 @@ def make_buckets(max_tokens: int, batch_tokens: int) -> tuple[Bucket, ...]:
 
 
 class BucketTable:
-    """Finds the shape that a batch is padded to."""
+    """Find the shape that a batch is padded to."""
 
     def __init__(self, buckets: Iterable[Bucket]) -> None:
         self._buckets = tuple(buckets)
         self._found: dict[tuple[int, int], Bucket | None] = {}
 
     def smallest(self, rows: int, width: int) -> Bucket | None:
-        """The shape of the fewest tokens that holds so many rows and tokens a row; None if no shape does."""
+        """Return the shape of the fewest tokens that holds a batch of this size; None if no shape does."""
         key = (rows, width)
         if key not in self._found:
             holding = [bucket for bucket in self._buckets if bucket.rows >= rows and bucket.width >= width]
@@ -78,9 +78,9 @@ class BucketTable:
 
 
 def fill(ids: IntArray, mask: IntArray, to_ids: npt.NDArray[np.int32], to_mask: npt.NDArray[np.bool_]) -> None:
-    """Write a batch i64[b, s] into buffers [rows, width] that are no smaller, and pad what is left.
+    """Write a batch i64[b, s] into buffers [rows, width] that are no smaller, and pad the rest.
 
-    A row that is all padding attends to its first token: over no token at all attention is not a number.
+    A row that is all padding attends to its first token: attention over no token at all is NaN.
     """
     rows, width = ids.shape
     to_ids[:rows, :width] = ids

@@ -11,14 +11,14 @@ from model_server.engines.buckets import Bucket, BucketTable, fill
 
 
 class FixedShapes:
-    """Runs `network` at the shapes of `buckets`; one batch at a time.
+    """Run `network` at the shapes of `buckets`, one batch at a time.
 
     A small network on a fast card waits for its launches: DistilBERT has about a hundred kernels of some microseconds
     each. A graph launches them all at once, but reads and writes only the memory that it was captured with. So all
-    graphs share one pair of input buffers, one output buffer, and a memory pool for what lies between, which is safe
+    graphs share one pair of input buffers, one output buffer, and a memory pool for intermediate results, which is safe
     because a batch is copied out before the next one starts.
 
-    On another device the network is called on the same buffers without a graph. That wins nothing there; it makes the
+    On another device the network is called on the same buffers without a graph. That is no faster; it makes the
     padding and the buffers testable without a card.
 
     Args:
@@ -39,7 +39,7 @@ class FixedShapes:
         self._pool = torch.cuda.graph_pool_handle() if self._cuda else None
         if self._cuda:
             torch.cuda.synchronize(device)  # weights and buffers were written on another stream
-        # The largest first: what the pool took for it holds the others.
+        # The largest first: its memory in the pool holds the others.
         order = sorted(buckets, key=lambda bucket: -bucket.tokens)
         with torch.inference_mode():
             self._steps = {bucket: self._prepared(bucket) for bucket in order}
@@ -48,7 +48,7 @@ class FixedShapes:
         return torch.cuda.stream(self._stream) if self._cuda else contextlib.nullcontext()
 
     def _prepared(self, bucket: Bucket) -> Callable[[], None]:
-        """The computation of this shape: a graph's replay on CUDA."""
+        """Return the computation of this shape: a graph's replay on CUDA."""
         if not self._cuda:
             return lambda: self._compute(bucket)
         with self._on_stream():
@@ -65,7 +65,7 @@ class FixedShapes:
         self._out[: bucket.rows].copy_(self._network(ids, mask))
 
     def run(self, ids: IntArray, mask: IntArray) -> FloatArray | None:
-        """f32[b, columns] of a batch ids and mask i64[b, s]; None where no shape holds it."""
+        """Return f32[b, columns] for a batch of ids and mask i64[b, s]; None if no shape holds it."""
         rows, width = ids.shape
         bucket = self._table.smallest(rows, width)
         if bucket is None:

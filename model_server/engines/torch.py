@@ -22,10 +22,10 @@ _DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 def choose_device(asked: Device) -> torch.device:
-    """The device that is meant: for `auto` CUDA where there is a card.
+    """Return the device to run on: for `auto` CUDA if a card is available.
 
     Raises:
-        StartError: CUDA was asked for, and no CUDA device exists.
+        StartError: `device` is cuda, and no CUDA device exists.
     """
     if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
@@ -61,7 +61,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is not followed
 
 
 def load_network(folder: Path, device: torch.device, dtype: Dtype = "auto") -> Network:
-    """The network of a `torch/` folder in eval mode; `auto` is bf16 on CUDA and fp32 on a CPU.
+    """Load the network of a `torch/` folder in eval mode; `auto` is bf16 on CUDA and fp32 on a CPU.
 
     Raises:
         ReleaseCorrupt: the folder holds no DistilBERT classifier.
@@ -91,7 +91,7 @@ class TorchEngine:
         compiled: let `torch.compile` fuse the kernels; it needs a C compiler, and about a minute at the first calls.
 
     Raises:
-        StartError: CUDA was asked for, and no CUDA device exists.
+        StartError: `device` is cuda, and no CUDA device exists.
         ReleaseCorrupt: the folder holds no DistilBERT classifier.
     """
 

@@ -19,7 +19,7 @@ def text_key(text: str, way: str) -> bytes:
 
 @dataclass(slots=True, eq=False)
 class _Flight(Generic[T]):
-    """A computation under way for some keys, and how many requests wait for it."""
+    """A computation in progress for some keys, and the number of requests that wait for it."""
 
     task: "asyncio.Task[dict[bytes, T]]"
     keys: list[bytes]
@@ -27,12 +27,12 @@ class _Flight(Generic[T]):
 
 
 class AnswerCache(Generic[T]):
-    """The last `size` answers, and the ones under way.
+    """The last `size` answers, and computations in progress.
 
-    A request that asks for what another one computes waits for that. The computation belongs to neither: a client that
-    leaves takes nothing from the others, and it ends when the last of them has left. A failure is raised in the request
-    that began it, since it may concern that request alone; the other requests then compute for themselves.
-    Failures are not kept.
+    A request for an answer that another request computes waits for that computation. It belongs to neither: it
+    continues when one of its clients leaves, and ends when the last has left. A failure is raised in the request that
+    began the computation, since it may concern that request alone; the other requests then compute their answers
+    again. Failures are not kept.
     """
 
     def __init__(self, size: int, count: Callable[[CacheOutcome, int], None]) -> None:
@@ -41,10 +41,10 @@ class AnswerCache(Generic[T]):
         self._flights: dict[bytes, _Flight[T]] = {}
 
     async def get(self, keys: Sequence[bytes], compute: Callable[[list[int]], Awaitable[Sequence[T]]]) -> list[T]:
-        """The answer of each key, in order. Raises what `compute` raises.
+        """Return the answer of each key, in order. Raises what `compute` raises.
 
         Args:
-            compute: given the positions of keys that nobody has asked for, their answers in that order.
+            compute: called with the positions of keys that are neither kept nor in progress; returns their answers.
         """
         found: dict[bytes, T] = {}
         while any(key not in found for key in keys):
@@ -61,7 +61,7 @@ class AnswerCache(Generic[T]):
         return [found[key] for key in keys]
 
     def _look(self, keys: Sequence[bytes], found: dict[bytes, T]) -> dict[bytes, _Flight[T]]:
-        """Add the kept answers to `found`; return the flights of those under way."""
+        """Add the kept answers to `found`; return those in progress."""
         joined: dict[bytes, _Flight[T]] = {}
         for key in keys:
             if key in found or key in joined:
@@ -82,7 +82,7 @@ class AnswerCache(Generic[T]):
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                self._forget(flight)  # at once, so that nobody joins what is being cancelled
+                self._forget(flight)  # first, so that no request joins a cancelled computation
                 flight.task.cancel()
 
     def _start(self, missing: dict[bytes, int], compute: Callable[[list[int]], Awaitable[Sequence[T]]]) -> _Flight[T]:

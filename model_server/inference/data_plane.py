@@ -57,7 +57,7 @@ class InferenceService:
             self.active -= 1
 
     async def _in_time(self, texts: Sequence[str], call: Call, deadline: float) -> list[Prediction]:
-        """`_predict` within the deadline; counts the texts of a request that has no answer by then."""
+        """Predict within the deadline; count the texts of a request that has no answer by then."""
         try:
             async with within(deadline):
                 return await self._predict(texts, call)
@@ -86,7 +86,7 @@ class InferenceService:
     def _charge(self, key: Key, texts: int) -> None:
         try:
             key.charge(texts, time.monotonic())
-        except Overloaded:  # others of this key came between the edge and here
+        except Overloaded:  # other requests of this key came between the edge and here
             self.metrics.rejected.labels("rate_limit").inc()
             raise
 
@@ -108,7 +108,7 @@ class InferenceService:
 
     async def _from_cache(self, cache: AnswerCache[Answer], texts: Sequence[str], call: Call) -> list[Answer]:
         async def compute(positions: list[int]) -> list[Answer]:
-            # Without a deadline: others may wait for it too. The request's own deadline ends its waiting.
+            # Without a deadline: other requests may wait for it too. The request's own deadline ends its waiting.
             answers = self._answers(*await self._score(texts, positions, call, None))
             return [(Encoding([], read.tokens, read.truncated), outcome.alone()) for read, outcome in answers]
 
@@ -116,7 +116,7 @@ class InferenceService:
         return await cache.get(keys, compute)
 
     def _answers(self, groups: list[list[Encoding]], rows: list[Row]) -> list[Answer]:
-        """The answer of each text, from the rows of its encodings."""
+        """Return the answer of each text, from the rows of its encodings."""
         answers, first = [], 0
         for group in groups:
             answers.append((group[0], pooled(self.scorer, rows[first : first + len(group)])))
@@ -126,7 +126,7 @@ class InferenceService:
     async def _explain(
         self, texts: Sequence[str], groups: list[list[Encoding]], rows: list[Row], call: Call
     ) -> list[dict[str, Any]]:
-        """The attributions of each answered text, one text after the other, so that other traffic has room."""
+        """Return the attributions of each answered text, one text at a time, so that other traffic has room."""
 
         async def score(encodings: Sequence[Encoding]) -> list[Row]:
             return await self.batcher.submit(encodings, call.deadline, admitted=True, phases=call.phases)
@@ -164,7 +164,7 @@ class InferenceService:
                 raise TooLarge(f"text[{index}] has {size} bytes; the limit is {limit}: send a part of it")
 
     def _encode(self, texts: Sequence[str], positions: Sequence[int], options: Options) -> list[list[Encoding]]:
-        """The encodings of each text at these positions: one, or its windows."""
+        """Return the encodings of each text at these positions: one, or its windows."""
         truncation, explained = options.truncation, options.explain
         if truncation == "window":
             groups, limit = [], self._settings.max_windows

@@ -14,10 +14,10 @@ _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
 
 
 def deadline_of(header: str | None, began: float) -> float | None:
-    """The deadline that `X-Request-Timeout` sets, counted from the request's first byte; None without one.
+    """Return the deadline that `X-Request-Timeout` sets, counted from the request's first byte; None without it.
 
     Raises:
-        InvalidInput: not a number of seconds above 0.
+        InvalidInput: the header is not a number of seconds above 0.
     """
     if header is None:
         return None
@@ -31,7 +31,7 @@ async def within(deadline: float) -> AsyncIterator[None]:
     """Cancel the block when its deadline passes, so that what it queued leaves the queue.
 
     Raises:
-        DeadlineExceeded: it passed.
+        DeadlineExceeded: the deadline passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:

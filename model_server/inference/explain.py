@@ -29,12 +29,12 @@ class Reading:
     starts: list[int]
 
     def touched(self, span: Span) -> range:
-        """The encodings that hold a part of the span."""
-        width = len(self.encodings[0].ids) - 2  # windows are full, so all have it
+        """Return the indices of the encodings that hold a part of the span."""
+        width = len(self.encodings[0].ids) - 2  # windows are full, so all have this width
         return range(bisect_right(self.starts, span.start - width), bisect_left(self.starts, span.stop))
 
     def occluded(self, index: int, span: Span, mask: int) -> Encoding:
-        """Encoding `index` with the span's tokens masked."""
+        """Return encoding `index` with the span's tokens masked."""
         encoding, start = self.encodings[index], self.starts[index]
         ids = list(encoding.ids)
         first, last = max(span.start - start, 0), min(span.stop - start, len(ids) - 2)
@@ -63,10 +63,10 @@ def mask_id(scorer: Scorer) -> int:
 async def explain(
     scorer: Scorer, reading: Reading, answers: Sequence[Row], budget: int, batch_tokens: int, score: Score
 ) -> dict[str, Any]:
-    """The attributions of one answered text, as the document that clients get.
+    """Return the attributions of one answered text, as the document that clients get.
 
-    A token's attribution is by how much the calibrated log-odds of `positive` fall when it is masked: positive for what
-    speaks for it. Passes go to `score` a batch at a time, so that other requests come in between.
+    A token's attribution is the fall of the calibrated log-odds of `positive` when the token is masked: above 0 for a
+    token that speaks for `positive`. Passes go to `score` a batch at a time, so that other requests run in between.
 
     Args:
         answers: the rows of the reading's encodings.

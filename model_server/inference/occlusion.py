@@ -2,13 +2,13 @@
 
 Occlusion: the effect of a part is how far the answer moves when it is masked (Zeiler and Fergus, 2014; for texts: Li,
 Monroe and Jurafsky, 2016, "Understanding neural networks through representation erasure"). Where one pass a token is
-affordable that is done, and the attribution is the exact leave-one-out effect. Else groups of neighbours are occluded
-and the ones that matter most are halved, again and again, until the passes are spent: a hierarchy searched best-first
-(as in Chen, Zheng and Ji, 2020, "Generating hierarchical explanations on text classification via feature interaction
-detection"). Tokens of a group that was not halved any further share its effect.
+affordable, the attribution is the exact leave-one-out effect. Otherwise groups of neighbours are occluded, and those
+that matter most are halved repeatedly until the passes are spent: a hierarchy searched best-first (as in Chen, Zheng
+and Ji, 2020, "Generating hierarchical explanations on text classification via feature interaction detection"). Tokens
+of a group that was not halved any further share its effect.
 
-Valid for what the model reads; it shows what the answer depends on, not what is true. Words that only act together can
-each look harmless alone, and a group whose parts cancel out is not looked into.
+An attribution is valid for the part that the model reads, and shows what the answer depends on, not what is true. Words
+that act only together can each seem to have no effect, and a group whose parts cancel out is not halved.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class OcclusionPlan:
         return sum(map(self._cost, spans))
 
     def _groups(self, tokens: int, budget: int) -> list[Span]:
-        """As many equal groups as half of the budget pays; the other half is for looking into them."""
+        """Return as many equal groups as half of the budget pays for; the other half is for halving them."""
         count, price = min(budget, tokens), 0
         while count:
             groups = _parts(Span(0, tokens), count)
@@ -60,11 +60,11 @@ class OcclusionPlan:
         raise ValueError(f"{price} passes for the whole text, {budget} may be spent on it")
 
     def next_round(self) -> list[Span]:
-        """The spans to occlude next; empty when the plan is done."""
+        """Return the spans to occlude next; an empty list ends the plan."""
         return self._round
 
     def measured(self, effects: Sequence[float]) -> None:
-        """The effect of each span of the round, in its order."""
+        """Record the effect of each span of the round, in its order."""
         price = self._price(self._round)
         self.passes += price
         self._left -= price
@@ -72,7 +72,7 @@ class OcclusionPlan:
         self._round = self._halves()
 
     def _halves(self) -> list[Span]:
-        """Split the groups that matter most, with half of the passes left: later rounds follow their answers."""
+        """Split the groups that matter most, for half of the remaining passes: later rounds depend on their effects."""
         groups = sorted((span for span in self._effects if span.stop - span.start > 1), key=self._rank)
         chosen: list[Span] = []
         spent = 0
@@ -89,7 +89,7 @@ class OcclusionPlan:
         return -abs(self._effects[span]), span.start
 
     def attributions(self) -> list[tuple[float, int]]:
-        """Of each token its attribution and the size of the group that was occluded with it (1: it alone)."""
+        """Return each token's attribution, and the size of the group that was occluded with it (1: the token alone)."""
         shares: list[tuple[float, int]] = []
         for span in sorted(self._effects):
             size = span.stop - span.start
@@ -98,7 +98,7 @@ class OcclusionPlan:
 
 
 def _parts(span: Span, count: int) -> list[Span]:
-    """`count` neighbouring parts of near-equal size; none is empty while `count` is at most the span's size."""
+    """Split a span into `count` parts of near-equal size; all have tokens while `count` is at most the span's size."""
     size = span.stop - span.start
     edges = [span.start + size * part // count for part in range(count + 1)] if count else []
     return [Span(*pair) for pair in pairwise(edges)]

@@ -32,22 +32,22 @@ class Row(NamedTuple):
 
 
 def outcomes(scorer: Scorer, logits: FloatArray, embedding: FloatArray) -> list[Outcome]:
-    """The outcomes of n rows: logits f32[n, 2], embedding f32[n, h]."""
+    """Return the outcomes of n rows: logits f32[n, 2], embedding f32[n, h]."""
     return [Outcome(*judgement, row) for judgement, row in zip(scorer.finish(logits), embedding, strict=True)]
 
 
 def run(scorer: Scorer, encodings: Sequence[Encoding]) -> list[Row]:
-    """Run the engine on one batch; a row for each encoding."""
+    """Run the engine on one batch; return a row for each encoding."""
     logits, embedding = scorer.forward(encodings)
     return [Row(*parts) for parts in zip(outcomes(scorer, logits, embedding), logits, strict=True)]
 
 
 def pooled(scorer: Scorer, windows: Sequence[Row]) -> Outcome:
-    """The outcome of a text that was read in windows.
+    """Return the outcome of a text that was read in windows.
 
     The mean of logits is the logarithmic opinion pool of the windows (Genest and Zidek, 1986): with one temperature for
-    all, calibrating the mean equals pooling the calibrated windows. A mean of probabilities would let a window without
-    opinion weigh as much as one that is sure.
+    all, calibrating the mean equals pooling the calibrated windows. In a mean of
+    probabilities an undecided window would weigh as much as a certain one.
     """
     if len(windows) == 1:
         return windows[0].outcome

@@ -1,7 +1,7 @@
-"""The server's errors as KServe's edges answer them with the right HTTP status and gRPC code.
+"""The server's errors as exceptions that KServe's edges answer with the right HTTP status and gRPC code.
 
-KServe has exceptions for 400, 404, 501 and 503 only. What is left goes as a `Refusal` over REST, whose handler answers
-`{"error": "..."}`, and as the interceptor's own exception over gRPC.
+KServe has exceptions for 400, 404, 501 and 503 only. Every other error goes as a `Refusal` over REST, whose handler
+answers `{"error": "..."}`, and as the interceptor's own exception over gRPC.
 """
 
 import kserve.errors as theirs
@@ -16,7 +16,7 @@ from model_server.rest.exchange import error_response
 
 
 class NotReady(theirs.ModelNotReady):  # type: ignore[misc]
-    """KServe's, with the `reason` that its gRPC interceptor reads and its own class lacks."""
+    """KServe's error, with the `reason` that its gRPC interceptor reads and its own class lacks."""
 
     def __init__(self, reason: str) -> None:
         Exception.__init__(self, reason)
@@ -32,7 +32,7 @@ class Missing(theirs.ModelNotFound):  # type: ignore[misc]
 
 
 class NotImplementedHere(NotImplementedError):
-    """With the `reason` that KServe's gRPC interceptor reads."""
+    """Python's error, with the `reason` that KServe's gRPC interceptor reads."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class NotImplementedHere(NotImplementedError):
 
 
 class Refusal(HTTPException):
-    """An error for REST that KServe has no exception of."""
+    """An error for REST that KServe has no exception for."""
 
     def __init__(self, error: ServingError) -> None:
         super().__init__(error.status, str(error))
@@ -83,7 +83,7 @@ def as_ours(error: Exception) -> Exception:
 
 
 def status_of(error: Exception | None, *, grpc: bool) -> str:
-    """The HTTP status or gRPC code that a request ended with, as metrics count it."""
+    """Return the HTTP status or gRPC code that a request ended with, as metrics count it."""
     if error is None:
         return "OK" if grpc else "200"
     if isinstance(error, ServingError):

@@ -22,7 +22,7 @@ class _Models(Collector):
         families: dict[str, Metric] = {}
         for model, metrics in list(self.shown.items()):
             for family in metrics.registry.collect():
-                if not family.name.startswith("ml_"):  # the process's and Python's are there already
+                if not family.name.startswith("ml_"):  # KServe's registry has those of the process and Python
                     continue
                 merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 merged.samples += [
@@ -36,5 +36,5 @@ REGISTRY.register(_MODELS)
 
 
 def show(model: str, metrics: Metrics) -> None:
-    """Show a model's metrics from now on, in place of those of a former model of its name."""
+    """Show a model's metrics from now on, and no longer those of a former model with its name."""
     _MODELS.shown[model] = metrics

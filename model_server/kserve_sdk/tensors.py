@@ -24,17 +24,17 @@ from model_server.protocol.tensors import (
 
 
 def texts_of(payload: dict[str, Any] | InferRequest) -> list[str]:
-    """The texts of a request, however they were sent: V1, or V2 by JSON, binary tensors, typed or raw contents.
+    """Return the texts of a request in any form: V1, or V2 by JSON, binary tensors, typed or raw contents.
 
     Raises:
-        InvalidInput: names the field and what would be right.
+        InvalidInput: names the field and the remedy.
     """
     if not isinstance(payload, InferRequest):
         return v1.read_texts(payload)
     tensor = _tensor(payload)
     count = check_input(tensor.name, tensor.datatype, list(tensor.shape))
     check_content_type(to_http_parameters(tensor.parameters or {}), "inputs[0].parameters")
-    if tensor._raw_data is not None:  # `as_numpy` would end in a struct.error where it is damaged
+    if tensor._raw_data is not None:  # `as_numpy` raises struct.error for damaged data
         return unpack_texts(tensor._raw_data, count, "inputs[0]")
     data = tensor.data.ravel().tolist() if isinstance(tensor.data, np.ndarray) else tensor.data
     if not isinstance(data, list):
@@ -64,7 +64,7 @@ def with_texts(payload: dict[str, Any] | InferRequest, texts: Sequence[str]) -> 
 
 
 def options_of(request: InferRequest) -> Options:
-    """The request's options; its output `attributions` asks for explanations as the parameter does."""
+    """Return the request's options; its output `attributions` requests explanations as the parameter does."""
     _, options = _asked(request)
     return options
 
@@ -72,13 +72,13 @@ def options_of(request: InferRequest) -> Options:
 def answer(
     request: InferRequest, predictions: Sequence[Prediction], name: str, version: str, options: Options
 ) -> InferResponse:
-    """The predictions as the outputs that were asked for; KServe writes them as JSON, binary or typed contents."""
+    """Return the predictions as the requested outputs; KServe writes them as JSON, binary or typed contents."""
     names, _ = with_attributions(_asked(request)[0], options)
     outputs = request.request_outputs or []
     if outputs and ATTRIBUTIONS in names and ATTRIBUTIONS not in [output.name for output in outputs]:
         outputs = [*outputs, RequestedOutput(ATTRIBUTIONS, {"binary_data": request.use_binary_outputs})]
     return InferResponse(
-        request.id or str(uuid.uuid4()),  # KServe's REST answers none without
+        request.id or str(uuid.uuid4()),  # KServe's REST fails without an id
         request.model_name or name,
         [
             InferOutput(output.name, output.shape, output.datatype, output.values)

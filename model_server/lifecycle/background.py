@@ -15,7 +15,7 @@ class Interrupted(Exception):
 
 
 class Background:
-    """Runs work that may block as long as its storage does, each piece on its own daemon thread.
+    """Run work that may block as long as its storage does, each piece on its own daemon thread.
 
     asyncio's executor would be joined when the process ends, however long a read from storage stalls.
     """
@@ -30,14 +30,14 @@ class Background:
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Interrupt all that wait for work, now and later."""
+        """Interrupt all callers that wait for work, now and later."""
         self._stopping.set()
 
     async def run(self, work: Callable[[], T], discard: Callable[[T], object]) -> T:
-        """The result of `work`.
+        """Return the result of `work`.
 
         Args:
-            discard: called on the thread with a result that comes after the interruption.
+            discard: called on the thread with a result that arrives after the interruption.
 
         Raises:
             Interrupted: `stop` was called first.
@@ -48,7 +48,7 @@ class Background:
             try:
                 result = work()
             except BaseException as error:
-                with suppress(InvalidStateError):  # nobody waits for it
+                with suppress(InvalidStateError):  # the caller was interrupted
                     future.set_exception(error)
                 return
             try:

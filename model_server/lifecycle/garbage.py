@@ -4,11 +4,11 @@ import gc
 
 
 def settle() -> None:
-    """Collect what is garbage, and leave what stands now out of later collections.
+    """Collect garbage, and exclude the remaining objects from later collections.
 
-    A full collection passes over every object, and nothing is answered, refused or probed meanwhile. Right after the
-    start these are 150,000, nearly all of them modules and other things that stay. What is left out still goes with its
-    last reference; cycles among it wait for the next call.
+    A full collection visits every object, and the process answers nothing meanwhile, not even probes. Right after the
+    start these are 150,000 objects, nearly all of them modules and others that stay. An excluded object is still freed
+    with its last reference; cycles of excluded objects wait for the next call.
     """
     gc.unfreeze()
     gc.collect()

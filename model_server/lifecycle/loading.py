@@ -1,4 +1,4 @@
-"""Load a release: verify, replay the golden inputs, warm. Only then may the server call itself ready."""
+"""Loading of a release: verify it, replay its golden inputs, warm its engine. Only then is the server ready."""
 
 import logging
 import time
@@ -16,15 +16,20 @@ from model_server.settings import ServerSettings
 
 log = logging.getLogger("model_server")
 _SPEED_TOKENS = 256
-# The batching policy and `scorer.pad` allow about 80 shapes at the default budget, of which none may push another out:
-# preparing a kernel again costs milliseconds.
+# The batching policy and `scorer.pad` allow about 80 shapes at the default budget. All kernels must fit:
+# preparing one again costs milliseconds.
 KERNELS_KEPT = 512
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRelease:
-    """A verified, warm release, its model's name, the largest difference from its golden answers, the engine's first
-    speed."""
+    """A verified, warm release.
+
+    Attributes:
+        name: the model's name in the store.
+        difference: the largest difference from its golden answers.
+        tokens_per_second: the engine's speed in the warm-up.
+    """
 
     name: str
     scorer: Scorer
@@ -37,7 +42,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     """Load the settings' release.
 
     Raises:
-        ReleaseError: the release is damaged, another one, or answers otherwise than when it was made.
+        ReleaseError: the release is damaged, has another id, or gives other answers than when it was made.
         StartError: its variant's engine is not available here.
     """
     release = ReleaseFolder(settings.model_dir)
@@ -48,7 +53,7 @@ def load_release(settings: ServerSettings) -> LoadedRelease:
     )
     difference = replay(scorer, read_golden(release.golden), manifest.variants[variant].golden_tolerance)
     longest = manifest.max_tokens
-    # The longest first: the other widths then reuse its buffers, and less memory is taken.
+    # The longest first: the other widths then reuse its buffers, which saves memory.
     widths = reversed(range(WIDTH_MULTIPLE, longest + WIDTH_MULTIPLE, WIDTH_MULTIPLE))
     scorer.engine.warm([(1, min(width, longest)) for width in widths])
     tokens = min(_SPEED_TOKENS, longest)
@@ -69,7 +74,9 @@ def _maker(manifest: Manifest, variant: str, settings: ServerSettings) -> Callab
         raise StartError(f"DEVICE=cuda: variant {variant!r} runs on the CPU; set VARIANT=torch, or DEVICE=auto")
     streams, threads = settings.engine_streams, settings.engine_threads or available_cpus()
     if streams > threads:
-        raise StartError(f"ENGINE_STREAMS={streams}: the engine has {threads} threads; give a stream a thread at least")
+        raise StartError(
+            f"ENGINE_STREAMS={streams}: the engine has {threads} threads; give each stream at least one thread"
+        )
     return lambda folder: OpenVINOEngine(folder, entry.precision, threads, streams, KERNELS_KEPT)
 
 
@@ -103,13 +110,13 @@ def _torch_maker(manifest: Manifest, variant: str, settings: ServerSettings) -> 
 
 
 def release_to_fetch(settings: ServerSettings) -> tuple[str, str] | None:
-    """Name and id of the release in MODEL_DIR when its variant's files have to come from the store; else None.
+    """Return name and id of the release in MODEL_DIR if its variant's files must come from the store; else None.
 
-    KServe's initialiser brings `serving/`, which holds the default variant alone.
+    KServe's initialiser brings `serving/`, which holds only the default variant.
 
     Raises:
-        ReleaseError: MODEL_DIR holds no release, or another one.
-        StartError: the files are not there and no store is named.
+        ReleaseError: MODEL_DIR holds no release, or one with another id.
+        StartError: the files are missing and no store is configured.
     """
     release = ReleaseFolder(settings.model_dir)
     manifest = release.manifest(settings.release_id)
@@ -118,7 +125,7 @@ def release_to_fetch(settings: ServerSettings) -> tuple[str, str] | None:
         return None
     if settings.releases_uri is None:
         raise StartError(
-            f"variant {settings.variant!r} lies outside serving/ and {release.file(entry.path)} is not there; set "
-            "RELEASES_URI to have it fetched, or let MODEL_DIR be the release's root with that folder"
+            f"variant {settings.variant!r} lies outside serving/ and {release.file(entry.path)} is missing; set "
+            "RELEASES_URI to fetch it, or set MODEL_DIR to the release's root with that folder"
         )
     return manifest.name, manifest.release_id

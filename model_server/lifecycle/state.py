@@ -18,7 +18,7 @@ access = logging.getLogger("model_server.access")
 
 
 class ServerState:
-    """State of one process; the transports keep none themselves."""
+    """Shared state of one process; the transports keep none."""
 
     def __init__(self, settings: ServerSettings, log: LogWriter) -> None:
         self.settings = settings
@@ -27,7 +27,7 @@ class ServerState:
         self.metrics.watch_log(log.stats)
         self.guard = Guard(KeyFile(settings.api_keys_file), self.metrics) if settings.api_keys_file else None
         self.name = settings.model_name
-        self.current: InferenceService | None = None  # what answers; it stays while the server drains
+        self.current: InferenceService | None = None  # stays while the server drains
         self.variant: str | None = None  # of the engine that answers
         self.phase = Phase.STARTING
         self.closing = False  # ports are closed: connections end with their answer
@@ -60,7 +60,11 @@ class ServerState:
         self.metrics.ready.set(self.ready)
 
     def check(self, name: str, version: str | None = None) -> None:
-        """Raise NotFound unless the model has this name and, where one is given, this version."""
+        """Check the name and, if given, the version of a model.
+
+        Raises:
+            NotFound: the model has another name or version.
+        """
         if name != self.name:
             raise NotFound(f"model {name!r} is not served here; there is {self.name!r}")
         if version and version != self.version:
@@ -68,10 +72,10 @@ class ServerState:
             raise NotFound(f"model {name!r} has no version {version!r}; {there}")
 
     def service(self, name: str, version: str | None = None) -> InferenceService:
-        """The service that answers for a model.
+        """Return the service that answers for a model.
 
         Raises:
-            NotFound: no such model or version.
+            NotFound: the model has another name or version.
             Unavailable: no release is loaded.
         """
         self.check(name, version)
@@ -82,7 +86,7 @@ class ServerState:
     def finished(
         self, route: str, status: str, started: float, error: Exception | None = None, key: Key | None = None
     ) -> None:
-        """Count a request, and write its line where lines are asked for."""
+        """Count a request, and write its line if the access log is on."""
         failed = error is not None and (not isinstance(error, ServingError) or error.status >= 500)
         self.metrics.responded(route, status, failed=failed)
         if self.settings.access_log:

@@ -1,4 +1,4 @@
-"""Switch between releases while serving. Requests in flight end with the release that they began with."""
+"""Switching between releases while serving. Requests in flight end with the release that they began with."""
 
 import asyncio
 import logging
@@ -31,10 +31,10 @@ Brought = tuple[LoadedRelease, tempfile.TemporaryDirectory[str] | None]
 
 
 class ReleaseSwitch:
-    """Loads, swaps and unloads the release of the one model.
+    """Load, swap and unload the release of the one model.
 
-    A release is verified, its golden inputs replayed and its engine warmed while the former one still answers; only
-    then do new requests go to it. The former one ends with its last request. Both are in memory meanwhile.
+    A release is verified, its golden inputs replayed and its engine warmed while the former release still answers; only
+    then do new requests go to it. The former release ends with its last request. Both are in memory meanwhile.
     """
 
     def __init__(self, settings: ServerSettings, state: ServerState) -> None:
@@ -50,8 +50,8 @@ class ReleaseSwitch:
         """Load the settings' release.
 
         Raises:
-            StartError, ReleaseError: it cannot be served.
-            Interrupted: the server was asked to stop meanwhile.
+            StartError, ReleaseError: the release cannot be served.
+            Interrupted: the server is stopping.
         """
         async with self._working:
             return self.begin(await self._background.run(self.bring, _discard))
@@ -67,16 +67,16 @@ class ReleaseSwitch:
     async def load(self, name: str, release: str | None = None) -> str:
         """Serve another release, or the present content of `MODEL_DIR`; return its id.
 
-        A load that has begun runs to its end, whether its caller waits or not.
+        A load that has begun runs to its end, even if its caller leaves.
 
         Args:
-            release: its id or the beginning of one, in the store `RELEASES_URI`; None for `MODEL_DIR`.
+            release: its id or the beginning of its id, in the store `RELEASES_URI`; None for `MODEL_DIR`.
 
         Raises:
             NotOffered: hot swap is off, or no store is configured.
-            NotFound: no such model or release.
+            NotFound: the model or the release does not exist.
             LoadFailed: the release is damaged or gives other answers than when it was made; the former one stays.
-            Unavailable: another load is under way, the store does not answer, or the server is stopping.
+            Unavailable: another load is in progress, the store does not answer, or the server is stopping.
         """
         return await self._exclusive(name, self._load(release))
 
@@ -114,7 +114,7 @@ class ReleaseSwitch:
             log.error("load failed, and the former release still answers: %s", error)
             if folder is not None:
                 folder.cleanup()
-            raise _told(error) from None
+            raise _for_client(error) from None
         self._serve(loaded, folder)
         self._state.metrics.loads.labels("loaded").inc()
         release_id = loaded.scorer.release_id
@@ -122,10 +122,10 @@ class ReleaseSwitch:
         return release_id
 
     def bring(self, release: str | None = None) -> Brought:
-        """Load a release of the store, or that of MODEL_DIR; and the folder that it was fetched into, if it was.
+        """Load a release of the store, or that of MODEL_DIR; return it with the folder of a fetched one.
 
         Raises:
-            StartError, ReleaseError: it cannot be served.
+            StartError, ReleaseError: the release cannot be served.
         """
         wanted = (self._name, release) if release is not None else release_to_fetch(self._settings)
         if wanted is None:
@@ -140,7 +140,7 @@ class ReleaseSwitch:
             self._fetching = None
 
     def _fetch(self, name: str, release: str, folder: Path) -> ServerSettings:
-        """Fetch a release of the store; the settings that load it from the folder."""
+        """Fetch a release of the store; return the settings that load it from the folder."""
         settings = self._settings
         if settings.releases_uri is None:
             raise NotOffered("this server has no store of releases; set RELEASES_URI, or load without naming a release")
@@ -180,14 +180,14 @@ class ReleaseSwitch:
             task.add_done_callback(self._retiring.discard)
 
     def stop(self) -> None:
-        """Interrupt a load that is under way; its thread is left to itself, since nothing ends a read that stalls."""
+        """Interrupt a load in progress; its thread is abandoned, since nothing ends a stalled read."""
         self._background.stop()
 
     async def close(self) -> bool:
         """End the current release and the retiring ones, after their queued requests.
 
         Returns:
-            Whether an interrupted load still runs. What it had fetched is deleted.
+            Whether an interrupted load still runs. The files that it fetched are deleted.
         """
         async with self._working:
             self._retire(self._state.current, self._folder)
@@ -198,27 +198,27 @@ class ReleaseSwitch:
 
 
 async def _end(service: InferenceService, folder: tempfile.TemporaryDirectory[str] | None) -> None:
-    """Wait for the last request of a service, then give its memory, its thread and its files back."""
-    await asyncio.sleep(_IDLE_SECONDS)  # a request that has found the service may not have begun
+    """Wait for the last request of a service, then release its memory, its thread and its files."""
+    await asyncio.sleep(_IDLE_SECONDS)  # a request may have found the service and not begun
     while service.active:
         await asyncio.sleep(_IDLE_SECONDS)
     await asyncio.to_thread(service.close)
     service.scorer.engine.close()
     if folder is not None:
         await asyncio.to_thread(folder.cleanup)
-    del service  # or the collection would keep it
+    del service  # a local name would keep it from the collection
     settle()
 
 
 def _discard(brought: Brought) -> None:
-    """Give back what a load that was interrupted has brought."""
+    """Close the engine and delete the files of a load that was interrupted."""
     loaded, folder = brought
     loaded.scorer.engine.close()
     if folder is not None:
         folder.cleanup()
 
 
-def _told(error: BaseException) -> BaseException:
+def _for_client(error: BaseException) -> BaseException:
     """Translate a release's error for the client."""
     match error:
         case ReleaseNotFound():

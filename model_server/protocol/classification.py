@@ -16,7 +16,7 @@ def class_count(name: object, value: object, where: str) -> int:
     """Return the number of classes asked for of output `name`, at most all of them.
 
     Raises:
-        InvalidInput: not an output of scores, or not a positive whole number.
+        InvalidInput: the output has no scores, or the value is not a positive whole number.
     """
     if name != CLASSIFIED:
         raise InvalidInput(
@@ -28,7 +28,7 @@ def class_count(name: object, value: object, where: str) -> int:
 
 
 def classified(predictions: Sequence[Prediction], count: int) -> Output:
-    """BYTES [n, count]: of each prediction its `count` highest classes, the highest first."""
+    """Return BYTES [n, count]: the `count` highest classes of each prediction, the highest first."""
     values: list[Any] = []
     for prediction in predictions:
         scores = (1.0 - prediction.probability, prediction.probability)
@@ -41,7 +41,7 @@ def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, 
     """Return the number of classes asked for, by output, from the outputs' names and parameters.
 
     Raises:
-        InvalidInput: classification is not offered there, or an output is to be put into shared memory.
+        InvalidInput: classification is not offered there, or the request wants an output in shared memory.
     """
     classes = {}
     for index, (name, parameters) in enumerate(outputs):
@@ -56,7 +56,7 @@ def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, 
 def make_outputs(
     names: Iterable[str], classes: Mapping[str, int], predictions: Sequence[Prediction]
 ) -> Iterable[Output]:
-    """The outputs of these names, in their order; classes in place of values where they are asked for."""
+    """Yield the outputs of these names, in their order; those in `classes` with the highest classes as values."""
     for name in names:
         count = classes.get(name)
         yield classified(predictions, count) if count else make_output(name, predictions)

@@ -8,14 +8,18 @@ from sentiment_common.json_terms import json_text, json_type
 
 _OFFERED = ("truncation", "explain")
 CONTENT_TYPE = "content_type"
-# How MLServer's clients say that strings are what they are; its other codecs put something else into BYTES.
+# Codecs of MLServer's clients that leave strings unchanged; its other codecs encode them.
 _TEXT_TYPES = ("str", "np", "pd", "hf", "raw")
-# Parameters of the protocol's extensions that clients send by themselves; they change nothing for this model.
+# Parameters of the protocol's extensions that client libraries add; they change nothing for this model.
 _HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id", "sequence_start", "sequence_end"})
 
 
 def parse_options(parameters: object, where: str = "parameters") -> Options:
-    """The options among a request's parameters. InvalidInput for unknown parameters and values."""
+    """Return the options among a request's parameters.
+
+    Raises:
+        InvalidInput: a parameter or its value is unknown.
+    """
     if parameters is None:
         return DEFAULT
     if not isinstance(parameters, Mapping):
@@ -33,10 +37,10 @@ def parse_options(parameters: object, where: str = "parameters") -> Options:
 
 
 def check_content_type(parameters: Mapping[str, object], where: str) -> None:
-    """Refuse a codec of MLServer's that does not leave texts as they are, such as `base64`.
+    """Refuse a codec of MLServer that encodes texts, such as `base64`.
 
     Raises:
-        InvalidInput: names the parameter and the codecs that are taken.
+        InvalidInput: names the parameter and the accepted codecs.
     """
     value = parameters.get(CONTENT_TYPE)
     if value is not None and value not in _TEXT_TYPES:

@@ -25,10 +25,10 @@ _STATES = {
 def model_index(
     name: str, version: str | None, phase: Phase, *, ready: bool = False, repository: str = ""
 ) -> list[dict[str, str]]:
-    """Name, version, state and reason of the one model; with `ready`, nothing unless it is ready.
+    """Return name, version, state and reason of the one model; with `ready`, an empty list unless it is ready.
 
     Raises:
-        InvalidInput: a repository was named; this server's has no name.
+        InvalidInput: the request names a repository; that of this server has no name.
     """
     if repository:
         raise InvalidInput(f"repository_name is {repository!r}; the one repository here has no name, leave it out")
@@ -37,7 +37,11 @@ def model_index(
 
 
 def wants_ready(document: dict[str, object]) -> bool:
-    """`ready` of the body of `POST /v2/repository/index`. InvalidInput for anything else in it."""
+    """Return `ready` of the body of `POST /v2/repository/index`.
+
+    Raises:
+        InvalidInput: the body holds anything else.
+    """
     if unknown := set(document) - {"ready"}:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; the repository's index takes 'ready'")
     ready = document.get("ready", False)
@@ -47,7 +51,11 @@ def wants_ready(document: dict[str, object]) -> bool:
 
 
 def wanted_release(document: dict[str, Any]) -> str | None:
-    """`parameters.release` of a load's body. InvalidInput for anything else in it."""
+    """Return `parameters.release` of a load's body.
+
+    Raises:
+        InvalidInput: the body holds anything else, or the value is not a release's id.
+    """
     if unknown := set(document) - {"parameters"}:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; a load takes 'parameters' with 'release'")
     parameters = document.get("parameters") or {}

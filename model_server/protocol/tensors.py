@@ -41,22 +41,22 @@ class Output:
     values: list[Any]
 
     def binary(self) -> bytes:
-        """The tensor's raw bytes."""
+        """Return the tensor's raw bytes."""
         if self.datatype == "BYTES":
             return pack_bytes([value.encode() for value in self.values])
         return np.array(self.values, dtype=_DTYPES[self.datatype]).tobytes()
 
 
 def pack_bytes(values: Sequence[bytes]) -> bytes:
-    """A BYTES tensor in binary form."""
+    """Encode a BYTES tensor in binary form."""
     return b"".join(_LENGTH.pack(len(value)) + value for value in values)
 
 
 def unpack_texts(raw: bytes, count: int, field: str = "text") -> list[str]:
-    """The `count` UTF-8 strings of a BYTES tensor in binary form.
+    """Decode the `count` UTF-8 strings of a BYTES tensor in binary form.
 
     Raises:
-        InvalidInput: it ends too soon, holds more than `count` elements, or one is not UTF-8.
+        InvalidInput: the data ends too soon or holds more than `count` elements, or an element is not UTF-8.
     """
     texts: list[str] = []
     position = 0
@@ -79,7 +79,11 @@ def unpack_texts(raw: bytes, count: int, field: str = "text") -> list[str]:
 
 
 def decode_text(raw: bytes, field: str) -> str:
-    """UTF-8 bytes as text. InvalidInput names the field and the place."""
+    """Decode UTF-8 bytes.
+
+    Raises:
+        InvalidInput: names the field and the place of the first wrong byte.
+    """
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -87,10 +91,10 @@ def decode_text(raw: bytes, field: str) -> str:
 
 
 def check_input(name: object, datatype: object, shape: object, field: str = "inputs[0]") -> int:
-    """The number of texts that an input's head promises.
+    """Return the number of texts that an input's head promises.
 
     Raises:
-        InvalidInput: not the model's one input, or not of its datatype and shape.
+        InvalidInput: the name, the datatype or the shape is not that of the model's only input.
     """
     if name != INPUT["name"]:
         raise InvalidInput(f"{field}.name is {json_text(name)}; the model's only input is 'text'")
@@ -105,22 +109,26 @@ def check_input(name: object, datatype: object, shape: object, field: str = "inp
 
 
 def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
-    """The outputs asked for; the default ones when none are named. InvalidInput for an unknown or repeated one."""
+    """Return the names of the requested outputs; those of the default outputs for an empty list.
+
+    Raises:
+        InvalidInput: a name is unknown or repeated.
+    """
     for index, name in enumerate(names):
         if not isinstance(name, str) or name not in OUTPUTS:
             raise InvalidInput(f"outputs[{index}].name is {json_text(name)}; the model has {', '.join(OUTPUTS)}")
         if name in names[:index]:
-            raise InvalidInput(f"outputs[{index}].name {name!r} is asked for twice")
+            raise InvalidInput(f"outputs[{index}].name {name!r} is repeated; name each output once")
     return tuple(str(name) for name in names) or DEFAULT_OUTPUTS
 
 
 def output_types() -> list[dict[str, Any]]:
-    """Name, datatype and shape of every output, as model metadata list them."""
+    """Return name, datatype and shape of every output, as model metadata list them."""
     return [{"name": name, "datatype": datatype, "shape": shape} for name, (datatype, shape) in OUTPUTS.items()]
 
 
 def with_attributions(names: tuple[str, ...], options: Options) -> tuple[tuple[str, ...], Options]:
-    """Outputs and options that agree: explanations are asked for by the parameter or by their output."""
+    """Return outputs and options that agree: a request wants explanations by the parameter or by their output."""
     if options.explain and ATTRIBUTIONS not in names:
         names = (*names, ATTRIBUTIONS)
     return names, replace(options, explain=ATTRIBUTIONS in names)

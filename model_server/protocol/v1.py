@@ -13,7 +13,7 @@ _FIELDS = {"instances", "signature_name", "parameters"}
 
 
 def read_texts(document: Mapping[str, Any]) -> list[str]:
-    """The texts of a request's instances: strings, or objects with a string under `text`.
+    """Return the texts of a request's instances: strings, or objects with a string under `text`.
 
     Raises:
         InvalidInput: a field is unknown, or an instance is not a text.
@@ -34,7 +34,7 @@ def _text(instance: object, index: int) -> str:
 
 
 def read_options(document: Mapping[str, Any], *, explain: bool) -> Options:
-    """The options of a request; `explain` is set for `:explain`.
+    """Return the options of a request; `explain` is set for `:explain`.
 
     Raises:
         InvalidInput: a parameter or its value is unknown.
@@ -58,7 +58,7 @@ def write_prediction(prediction: Prediction) -> dict[str, Any]:
 
 
 def write_response(predictions: Sequence[Prediction], *, explain: bool) -> dict[str, Any]:
-    """The answer of `:predict`, or that of `:explain`, which has the attributions apart."""
+    """Write the answer of `:predict`, or that of `:explain`, which has the attributions apart."""
     written = [write_prediction(prediction) for prediction in predictions]
     if not explain:
         return {"predictions": written}

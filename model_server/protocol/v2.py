@@ -29,9 +29,13 @@ LENGTH_HEADER = "inference-header-content-length"
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A valid request: texts, the client's id, outputs in their order, which of them in binary, the options.
+    """A valid request.
 
-    `classes` is how many classes to return of an output in place of its values.
+    Attributes:
+        id: the client's own.
+        outputs: names of outputs, in the order of the answer.
+        binary: outputs that the answer holds in binary form.
+        classes: number of classes to return of an output instead of its values.
     """
 
     texts: list[str]
@@ -43,7 +47,11 @@ class InferRequest:
 
 
 def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
-    """A JSON object. InvalidInput says where it is not one."""
+    """Parse a JSON object.
+
+    Raises:
+        InvalidInput: `raw` is not JSON, or not an object; the message calls it `what`.
+    """
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -54,7 +62,7 @@ def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
 
 
 def _load_with_surrogates(raw: bytes, what: str, error: Exception) -> Any:
-    """Escapes of lone surrogates are valid JSON that orjson refuses; the scorer replaces them."""
+    """Parse JSON with escaped lone surrogates, which is valid and refused by orjson; the scorer replaces them."""
     if b"\\ud" in raw.lower():
         try:
             return json.loads(raw)
@@ -67,12 +75,12 @@ def parse_request(body: bytes, header_length: str | None) -> InferRequest:
     """Read `POST …/infer`.
 
     Args:
-        body: JSON, with the binary tensor behind it where there is one; or one text as it is (Triton's raw binary
-            request), whose answer is binary.
+        body: JSON, followed by the binary tensor if the request has one; or a bare text (Triton's raw binary request),
+            whose answer is binary.
         header_length: the header Inference-Header-Content-Length, the JSON's bytes; 0 announces a raw request.
 
     Raises:
-        InvalidInput: names the field and what would be right.
+        InvalidInput: names the field and the remedy.
     """
     size = _header_size(header_length, len(body))
     if header_length is not None and size == 0:
@@ -150,7 +158,7 @@ def _flag(parameters: Mapping[str, Any], name: str, default: bool, where: str) -
 
 
 def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str], dict[str, int]]:
-    """The outputs' names in their order, those in binary, and the classes asked of one."""
+    """Return the outputs' names in their order, those in binary form, and numbers of classes by output."""
     asked = document.get("outputs")
     if asked is None:
         asked = []
@@ -175,14 +183,14 @@ def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str],
 def write_response(
     request: InferRequest, predictions: Sequence[Prediction], model: str, version: str
 ) -> tuple[bytes, int | None]:
-    """The body, and the length of its JSON part when binary tensors follow."""
+    """Write the body of predictions; return it, and the length of its JSON part if binary tensors follow."""
     return write_outputs(request, list(make_outputs(request.outputs, request.classes, predictions)), model, version)
 
 
 def write_outputs(
     request: InferRequest, tensors: Sequence[Output], model: str, version: str
 ) -> tuple[bytes, int | None]:
-    """The body with these tensors, and the length of its JSON part when binary tensors follow."""
+    """Write the body with these tensors; return it, and the length of its JSON part if binary tensors follow."""
     outputs, blobs = [], []
     for output in tensors:
         document: dict[str, Any] = {"name": output.name, "datatype": output.datatype, "shape": output.shape}

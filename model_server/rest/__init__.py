@@ -1,1 +1,1 @@
-"""REST: routes, bodies, keys, documentation. This room only translates."""
+"""REST: routes, bodies, keys, documentation. Transports only translate."""

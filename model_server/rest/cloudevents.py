@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP for V1, as KServe's server takes them: an event with a request is answered by an event.
+"""CloudEvents 1.0 over HTTP for V1, as KServe's server accepts them: a request in an event is answered by an event.
 
 In binary mode the event's attributes are headers and the body is the request; in structured mode the body is one JSON
 object with both. The answer is in the mode of the request.
@@ -25,14 +25,14 @@ _TYPE, _SOURCE = "io.kserve.inference.response", "io.kserve.inference.{}"
 
 
 class Mode(enum.Enum):
-    """Where an event's attributes stand: in headers, or in the body beside its data."""
+    """Place of an event's attributes: headers, or the body beside its data."""
 
     BINARY = "binary"
     STRUCTURED = "structured"
 
 
 def mode_of(headers: Mapping[str, str]) -> Mode | None:
-    """The mode of the event that a request carries; None for a request that is no event.
+    """Return the mode of the event that a request carries; None if the request is not an event.
 
     Raises:
         InvalidInput: attributes are missing, or the event is of another version.
@@ -41,7 +41,7 @@ def mode_of(headers: Mapping[str, str]) -> Mode | None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith(_FAMILY):
         if media_type != _STRUCTURED:
-            raise UnsupportedMedia(f"Content-Type {media_type} is not taken; send one event as {_STRUCTURED}")
+            raise UnsupportedMedia(f"Content-Type {media_type} is not accepted; send one event as {_STRUCTURED}")
         return Mode.STRUCTURED
     if "ce-specversion" not in headers:
         return None
@@ -50,7 +50,11 @@ def mode_of(headers: Mapping[str, str]) -> Mode | None:
 
 
 def request_in(event: dict[str, Any]) -> dict[str, Any]:
-    """The V1 request in a structured event. InvalidInput where there is none."""
+    """Return the V1 request in a structured event.
+
+    Raises:
+        InvalidInput: an attribute or the request is missing or malformed.
+    """
     _check(event, "")
     if "data_base64" in event:
         try:
@@ -66,7 +70,7 @@ def request_in(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer_in(mode: Mode | None, document: object, model: str) -> Response:
-    """The answer as an event of this mode, or as it is."""
+    """Answer with the document as an event of this mode; without a mode, as plain JSON."""
     if mode is None:
         return json_response(document)
     attributes = {

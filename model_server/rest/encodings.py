@@ -8,20 +8,20 @@ from sentiment_common.http.refusal import NO_MEMORY
 
 _ZLIB, _GZIP = zlib.MAX_WBITS, 16 + zlib.MAX_WBITS
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
-# Clients of every language ask for gzip by themselves: a small answer is not worth the time that they wait for it.
+# Most HTTP clients accept gzip by default; for a small answer it costs them more time than it saves.
 COMPRESS_FROM_BYTES = 16_384
 _PIECE_BYTES = 1 << 20
-# What is behind a member is copied once for each, so that little is given at a time, and members have a bound.
+# zlib copies its unread input once for each member, so it gets little at a time, and the number of members is limited.
 _CHUNK_BYTES = 1 << 16
 MAX_MEMBERS = 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def coding_of(header: str | None) -> str | None:
-    """The one coding that a Content-Encoding header names; None for none.
+    """Return the coding that a Content-Encoding header names; None for a plain body.
 
     Raises:
-        UnsupportedCoding: another one than gzip and deflate, or several.
+        UnsupportedCoding: the coding is neither gzip nor deflate, or the header names several.
     """
     coding = (header or "identity").strip().lower()
     if coding == "identity":
@@ -32,7 +32,7 @@ def coding_of(header: str | None) -> str | None:
 
 
 def _window(coding: str, raw: bytes) -> int:
-    """The form of a body; `deflate` is zlib's (RFC 1950), but clients are about that send it bare (RFC 1951)."""
+    """Return zlib's code of a body's format: `deflate` means RFC 1950, but some clients send the bare RFC 1951."""
     if coding != "deflate":
         return _GZIP
     is_zlib = len(raw) < 2 or (raw[0] & 15 == zlib.DEFLATED and (raw[0] << 8 | raw[1]) % 31 == 0)
@@ -40,15 +40,17 @@ def _window(coding: str, raw: bytes) -> int:
 
 
 def inflate(raw: bytes, coding: str, limit: int, claim: Callable[[int], bool] = lambda _: True) -> bytes:
-    """The plain body of a compressed one, of which no more than a byte over `limit` is ever made.
+    """Return the plain body of a compressed one; at most one byte more than `limit` is ever made.
 
-    A gzip body may have several members, one behind the other (RFC 1952, 2.2), as `cat a.gz b.gz` makes them.
-    `claim` is told the size of each piece, and says whether there is memory for it.
+    A gzip body may have several members, one after the other (RFC 1952, 2.2), as `cat a.gz b.gz` makes them.
+
+    Args:
+        claim: called with the size of each piece; returns whether memory is left for it.
 
     Raises:
-        Unavailable: there is no memory for it.
-        TooLarge: there is more.
-        InvalidInput: it is not of that coding, ends too soon, has too many members, or has something behind it.
+        Unavailable: no memory is left.
+        TooLarge: the plain body is longer than `limit`.
+        InvalidInput: the body is not of that coding, ends too soon, has too many members, or other bytes follow it.
     """
     window, plain, position = _window(coding, raw), bytearray(), 0
     for _ in range(MAX_MEMBERS):
@@ -63,7 +65,7 @@ def inflate(raw: bytes, coding: str, limit: int, claim: Callable[[int], bool] = 
 def _add_member(
     plain: bytearray, raw: bytes, position: int, window: int, coding: str, limit: int, claim: Callable[[int], bool]
 ) -> int:
-    """Inflate the stream that begins at `position` onto `plain`; where it ends. For what it raises see `inflate`."""
+    """Append the plain bytes of the stream at `position` to `plain`; return where it ends. Raises as `inflate`."""
     stream, source = zlib.decompressobj(window), memoryview(raw)
     while not stream.eof:
         given: bytes | memoryview = stream.unconsumed_tail
@@ -87,7 +89,7 @@ def _add_member(
 
 
 def accepts_gzip(header: str | None) -> bool:
-    """Does an Accept-Encoding header take gzip? The last word on it counts, and `q=0` is a no."""
+    """Return whether an Accept-Encoding header allows gzip; the last mention counts, and `q=0` refuses it."""
     taken = False
     for part in (header or "").lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
@@ -97,6 +99,6 @@ def accepts_gzip(header: str | None) -> bool:
 
 
 def gzip(raw: bytes) -> bytes:
-    """A gzip file of `raw`, made for speed."""
+    """Compress `raw` as a gzip file, at the fastest level."""
     stream = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
     return stream.compress(raw) + stream.flush()

@@ -1,4 +1,4 @@
-"""What every REST edge does: bodies in, JSON and errors out, and no work for a client that has left."""
+"""Bodies, answers and errors of every REST edge, and the end of work for a client that has left."""
 
 import asyncio
 import functools
@@ -36,7 +36,7 @@ def json_response(document: object, status: int = 200) -> Response:
 
 
 def error_response(error: Exception) -> Response:
-    """`{"error": "..."}` with the error's status; an error that is not ours is logged and told as 500."""
+    """Answer `{"error": "..."}` with the error's status; an unexpected error is logged and answered with 500."""
     if not isinstance(error, ServingError):
         log.exception("a request failed", exc_info=error)
         return json_response({"error": INTERNAL}, 500)
@@ -49,15 +49,15 @@ def error_response(error: Exception) -> Response:
 
 
 async def read_body(request: Request, limit: int, deadline: float | None = None) -> bytes:
-    """The body without its content coding, never more than `limit` bytes of it in memory.
+    """Return the body without its content coding, with at most `limit` bytes of it in memory.
 
     Raises:
-        TooLarge: there is more.
+        TooLarge: the body is longer.
         DeadlineExceeded: the deadline passed before the body's last byte.
-        NotReceived: the HTTP layer refused the rest of it.
+        NotReceived: the HTTP layer refused the rest of the body.
         InvalidInput: the connection ended before the body did, or its gzip or deflate is damaged.
-        Unavailable: there is no memory to inflate it.
-        UnsupportedCoding: it is in another coding.
+        Unavailable: no memory is left to inflate the body.
+        UnsupportedCoding: the body has another coding.
     """
     coding = encodings.coding_of(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
@@ -94,7 +94,7 @@ async def _receive(request: Request, limit: int) -> bytes:
 
 
 def tensors_response(request: Request, raw: bytes, json_length: int | None) -> Response:
-    """A V2 answer; `json_length` is of its JSON part before any coding, and None without binary tensors."""
+    """Return a V2 answer. `json_length` is that of its JSON part before any coding, None without binary tensors."""
     headers = {} if json_length is None else {v2.LENGTH_HEADER: str(json_length)}
     if len(raw) >= encodings.COMPRESS_FROM_BYTES:
         headers["Vary"] = "Accept-Encoding"
@@ -106,9 +106,9 @@ def tensors_response(request: Request, raw: bytes, json_length: int | None) -> R
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled when the client leaves: what it queued is not computed for nobody.
+    """Return the result of `work`, and cancel it when the client leaves, so that its texts leave the queue.
 
-    A client is watched once its request has waited for some time: most are answered before.
+    A client is watched only once its request has waited for some time: most requests are answered before.
 
     Raises:
         ClientGone: the client left.
@@ -142,7 +142,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 
 def answering_errors(handler: Handler) -> Handler:
-    """Answer a handler's errors."""
+    """Wrap a handler, so that its errors become answers."""
 
     @functools.wraps(handler)
     async def run(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""REST: V2 and V1 routes. It only translates: bodies to requests, predictions and errors to responses."""
+"""The routes of V2 and V1: bodies to requests of the data plane, predictions and errors to answers."""
 
 import asyncio
 import functools
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from model_server.about import EXTENSIONS, NAME, version
 from model_server.errors import Unavailable
 from model_server.inference.deadlines import HEADER, deadline_of
 from model_server.inference.types import Call
@@ -38,7 +39,7 @@ _INFER_ROUTES = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version
 
 
 def inference(scope: Scope) -> tuple[str, dict[str, str]] | None:
-    """The route's template and the path's parameters of an inference request; None for any other."""
+    """Return the route's template and the path's parameters of an inference request; None for any other."""
     found = _INFER.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
     if found is None:
         return None
@@ -49,9 +50,9 @@ def inference(scope: Scope) -> tuple[str, dict[str, str]] | None:
 
 
 class InferFirst:
-    """Lead inference requests to their handler ahead of the application's other middleware and routes.
+    """Pass inference requests to their handler, ahead of the application's router.
 
-    They are nearly all of the traffic, and looking for their route among all others takes longer than reading them.
+    They are nearly all of the traffic, and the router takes longer to find their route than the handler to read them.
     """
 
     def __init__(self, app: ASGIApp, handler: Handler) -> None:
@@ -68,12 +69,12 @@ class InferFirst:
 
 
 def client_of(request: Request) -> str | None:
-    """The address that the request came from."""
+    """Return the address that the request came from."""
     return client_address(request.client.host) if request.client else None
 
 
 def counted(state: ServerState, route: str) -> Callable[[Handler], Handler]:
-    """Count a handler's requests under `route`, and answer its errors."""
+    """Wrap a handler, so that its requests count under `route` and its errors become answers."""
 
     def wrap(handler: Handler) -> Handler:
         @functools.wraps(handler)
@@ -128,7 +129,7 @@ class Rest:
         ]
 
     async def alive(self, _: Request) -> Response:
-        """The probe of V1's clients, such as KServe's transformers, and where a person finds more."""
+        """Answer the probe of V1's clients, such as KServe's transformers, with links for a person."""
         return json_response({"status": "alive", "model": self._state.name, "docs": "/docs", "health": "/health"})
 
     async def live(self, _: Request) -> Response:
@@ -139,8 +140,6 @@ class Rest:
         return json_response({"ready": ready}, 200 if ready else 503)
 
     async def server_metadata(self, _: Request) -> Response:
-        from model_server.about import EXTENSIONS, NAME, version
-
         return json_response({"name": NAME, "version": version(), "extensions": list(EXTENSIONS)})
 
     async def model_metadata(self, request: Request) -> Response:

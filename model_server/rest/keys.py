@@ -15,13 +15,11 @@ _OPEN = re.compile(
 )
 _ADMIN = re.compile(r"/v2/repository/models/.*", re.DOTALL)
 _TEXTS = re.compile(r"/predict|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/:]+:(predict|explain)")
-
-
 _KEY = "sentiment.api_key"
 
 
 def key_of(scope: Scope) -> Key | None:
-    """The key that a request was let in by; None where keys are off."""
+    """Return the key that admitted a request; None where keys are off."""
     key: Key | None = scope.get(_KEY)
     return key
 
@@ -33,7 +31,7 @@ def _need(path: str) -> Need:
 
 
 class KeyMiddleware:
-    """The REST edge's guard; it answers before a body is read."""
+    """Admit or refuse requests by their key, before a body is read."""
 
     def __init__(self, app: ASGIApp, guard: Guard) -> None:
         self._app, self._guard = app, guard

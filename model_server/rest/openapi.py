@@ -21,7 +21,7 @@ _ERRORS = {
     400: "The request is malformed; the message names the field and the remedy",
     404: "No such model, version or prediction",
     413: "Over a limit",
-    415: "The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON",
+    415: "The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON",
     429: "Overload; Retry-After says when to retry",
     504: "The request's deadline passed, or would pass before its turn",
     503: "Not ready, or stopping; Retry-After says when to retry",

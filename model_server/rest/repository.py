@@ -1,4 +1,4 @@
-"""REST of V2's model repository extension: load and unload. It only translates; `switch` does it."""
+"""The routes of V2's model repository extension: load and unload."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +13,7 @@ _MAX_BODY_BYTES = 65_536
 
 
 def repository_routes(switch: ReleaseSwitch) -> list[Route]:
-    """`POST /v2/repository/models/{name}/load` and `…/unload`."""
+    """Return `POST /v2/repository/models/{name}/load` and `…/unload`."""
 
     @answering_errors
     async def load(request: Request) -> Response:

@@ -1,1 +1,1 @@
-"""gRPC: the servicer, its handlers and keys. This room only translates."""
+"""gRPC: the servicer, its handlers and keys. Transports only translate."""

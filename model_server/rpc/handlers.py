@@ -1,6 +1,7 @@
-"""The calls of the protocol's service as gRPC handlers. A message that is no protobuf is the client's mistake.
+"""The methods of the protocol's service as gRPC handlers.
 
-Generated handlers leave that to gRPC, which answers INTERNAL: a code that clients try again and alerts count.
+A message that is not a protobuf is the client's mistake. Generated handlers leave it to gRPC, which answers INTERNAL: a
+code that clients retry and alerts count.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ Call = Callable[[Any, Any], Awaitable[Any]]
 AttachedCall = Callable[[Any, Any, Attachments], Awaitable[Any]]
 Count = Callable[[str, float, Exception | None, Key | None], None]
 _METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods]
-_EMPTY = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # their messages have no fields: not waited for
+_EMPTY = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})  # their messages have no fields and are not awaited
 
 
 def _answering(call: Call, request: Any) -> Any:
@@ -58,11 +59,11 @@ def unattached(call: Call) -> AttachedCall:
 
 
 def reading(name: str, call: AttachedCall, read: Callable[[bytes], Any], inbox: Inbox, lane: Lane, count: Count) -> Any:
-    """The handler of a call `name`, whose message arrives in that lane and is counted in memory until the call ends.
+    """Return the handler of the method `name`; its message uses a place of `lane`, and memory until the call ends.
 
     Args:
         read: parses the message.
-        count: takes the status, the start, the error and the key of a call that ends before `call` is reached.
+        count: called with the status, the start, the error and the key of a call that ends before `call` is reached.
     """
     memory = inbox.memory
 
@@ -95,11 +96,11 @@ def reading(name: str, call: AttachedCall, read: Callable[[bytes], Any], inbox: 
 
 
 def not_counted(status: str, started: float, error: Exception | None, key: Key | None) -> None:
-    """The `count` of calls that no metric counts."""
+    """Do nothing: the `count` of calls that no metric counts."""
 
 
 def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count) -> None:
-    """Serve the servicer's methods, which have the protocol's names. `count` counts calls of ModelInfer."""
+    """Add the servicer's methods, which have the protocol's names, to a server; `count` counts calls of ModelInfer."""
 
     def handler(name: str) -> Any:
         call, read = getattr(servicer, name), getattr(pb, f"{name}Request").FromString
@@ -114,7 +115,7 @@ def add_inference_service(servicer: Any, server: Any, inbox: Inbox, count: Count
 
 
 def stream_unary(handler: Any) -> Any:
-    """The call as gRPC is given it."""
+    """Wrap a handler as gRPC expects it, with a stream in and one message out."""
     return grpc.stream_unary_rpc_method_handler(
         handler, request_deserializer=bytes, response_serializer=lambda response: response.SerializeToString()
     )

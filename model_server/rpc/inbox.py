@@ -1,4 +1,4 @@
-"""Messages of gRPC calls as they arrive: within a time, so many at once, and within a bound of memory."""
+"""Receiving messages of gRPC calls, within limits of time, number and memory."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,50 +13,50 @@ from sentiment_common.http.refusal import NO_MEMORY
 
 STOPPING_SECONDS = 2.0  # as for the HTTP servers' uploads
 QUESTION_SECONDS = 2.0
-_CANCEL_SECONDS = 0.1  # a cancelled call reads as EOF, too; its handler is cancelled a moment later
+_CANCEL_SECONDS = 0.1  # a cancelled call also reads EOF; its handler is cancelled a moment later
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Places for messages that arrive at once, and the time that one message may take."""
+    """Number of messages received at once, and the time that each may take."""
 
     places: asyncio.Semaphore
     seconds: float
 
 
 class Memory:
-    """The bytes of messages whose calls have not ended."""
+    """Bytes of the messages whose calls have not ended, and their limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self.used = limit, 0
 
     def take(self, size: int) -> None:
-        """Count a message; an eighth is kept for small ones, as for bodies of REST.
+        """Count a message; an eighth of the limit is reserved for small ones, as for bodies of REST.
 
         Raises:
-            Unavailable: there is no memory for it.
+            Unavailable: the limit is reached.
         """
         if self.used + size > (self._limit if size <= SMALL_BODY else self._limit - self._limit // 8):
             raise Unavailable(NO_MEMORY)
         self.used += size
 
     def release(self, size: int) -> None:
-        """Count a message no longer."""
+        """Stop counting a message."""
         self.used -= size
 
 
 class Inbox:
-    """Receives messages of calls.
+    """Receive the messages of calls.
 
-    gRPC's own handlers of such calls begin when the message is whole, which its client may put off for ever; whatever
-    has arrived stays in memory meanwhile. So calls are handled as streams, and the first message is awaited here. A
-    message of which nothing is read takes up no more than the connection's window.
+    gRPC's own handlers begin when the message is complete, which a client may delay for ever while its bytes stay in
+    memory. So calls are handled as streams, and the first message is awaited here. A message that is not read yet uses
+    no more than the connection's window.
 
     Attributes:
         uploads: the lane of texts.
-        questions: the lane of short messages, such as a model's name. Uploads do not hold them up.
+        questions: the lane of short messages, such as a model's name. Uploads do not delay them.
         reflection: the lane of reflection, whose clients may pause between two messages.
-        memory: the bytes of the messages that were received.
+        memory: the bytes of received messages.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -72,11 +72,11 @@ class Inbox:
         """Give messages that are still arriving `STOPPING_SECONDS`: the server is stopping."""
         self._stopping = True
         for timer in self._timers:
-            if not timer.expired():  # one that expires cannot be changed, and its call ends by itself
+            if not timer.expired():  # an expired timer cannot be changed, and its call ends anyway
                 timer.reschedule(asyncio.get_running_loop().time() + STOPPING_SECONDS)
 
     async def receive(self, context: Any, lane: Lane) -> Any:
-        """The call's first message.
+        """Return the call's first message.
 
         Raises:
             TooSlow, Unavailable: as `read`.
@@ -89,12 +89,12 @@ class Inbox:
         return message
 
     async def read(self, context: Any, lane: Lane) -> Any:
-        """The call's next message, or gRPC's EOF.
+        """Return the call's next message, or gRPC's EOF.
 
         Raises:
-            TooSlow: it did not arrive in time.
+            TooSlow: the message did not arrive in time.
             Unavailable: no place became free in time; or the server is stopping, and the message did not arrive in
-                the time that is left.
+                the remaining time.
         """
         timer = asyncio.timeout(STOPPING_SECONDS if self._stopping else lane.seconds)
         self._timers.add(timer)

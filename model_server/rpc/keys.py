@@ -24,7 +24,7 @@ _HEALTH = "/grpc.health.v1.Health/"
 
 
 class KeyInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """The gRPC edge's guard."""
+    """Admit or refuse calls by their key, before a message is read."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -57,4 +57,4 @@ def _refusing(error: ServingError) -> Any:
     async def refuse(_: Any, context: Any, __: Attachments = NOTHING) -> None:
         await context.abort(error.code, str(error), retry_metadata(error))
 
-    return grpc.stream_unary_rpc_method_handler(refuse)  # a stream, so that its message is not waited for
+    return grpc.stream_unary_rpc_method_handler(refuse)  # a stream, so that its message is not awaited

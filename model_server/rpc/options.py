@@ -4,13 +4,13 @@ from model_server.settings import ServerSettings
 
 
 def channel_options(settings: ServerSettings) -> list[tuple[str, int]]:
-    """The server's channel arguments.
+    """Return the server's channel arguments.
 
     The core ignores a name that it does not know. Its guide calls the least time between pings
     MIN_RECV_PING_INTERVAL; the name that works has no `recv`. Between the soft and the absolute bound of metadata the
     core refuses calls at random, so both are the same.
     """
-    metadata = settings.grpc_max_metadata_bytes + 1  # the core refuses this size itself, too
+    metadata = settings.grpc_max_metadata_bytes + 1  # the core also refuses the size that equals its bound
     options = {
         "max_receive_message_length": settings.max_body_bytes,
         "max_send_message_length": -1,
@@ -26,7 +26,7 @@ def channel_options(settings: ServerSettings) -> list[tuple[str, int]]:
         "absolute_max_metadata_size": metadata,
         "server_handshake_timeout_ms": _milliseconds(settings.request_head_seconds),
     }
-    if settings.connection_age_seconds:  # the core adds or takes up to a tenth, so that clients do not move at once
+    if settings.connection_age_seconds:  # the core varies it by up to a tenth, so that clients do not move at once
         options["max_connection_age_ms"] = _milliseconds(settings.connection_age_seconds)
         options["max_connection_age_grace_ms"] = _milliseconds(settings.connection_age_grace_seconds)
     return [(f"grpc.{name}", value) for name, value in options.items()]

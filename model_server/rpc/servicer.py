@@ -43,7 +43,11 @@ Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do no
 
 
 def _parameters(parameters: Any, where: str = "parameters") -> dict[str, Any]:
-    """A map of InferParameter as plain values. InvalidInput for one of no kind, or of a kind from a later protocol."""
+    """Return a map of InferParameter as plain values.
+
+    Raises:
+        InvalidInput: a parameter has no value, or one of a kind from a later protocol.
+    """
     values = {}
     for name, parameter in parameters.items():
         if (kind := parameter.WhichOneof("parameter_choice")) is None:
@@ -53,7 +57,11 @@ def _parameters(parameters: Any, where: str = "parameters") -> dict[str, Any]:
 
 
 def read_texts(request: Any) -> list[str]:
-    """The texts of a ModelInferRequest, from raw or typed contents. InvalidInput names the field."""
+    """Return the texts of a ModelInferRequest, from raw or typed contents.
+
+    Raises:
+        InvalidInput: the message names the field.
+    """
     if len(request.inputs) != 1:
         raise InvalidInput(f"inputs holds {len(request.inputs)} tensors; send the one tensor 'text'")
     tensor = request.inputs[0]
@@ -63,7 +71,7 @@ def read_texts(request: Any) -> list[str]:
     typed = tensor.contents.bytes_contents
     filled = [described.name for described, _ in tensor.contents.ListFields()]
     if other := [name for name in filled if name != "bytes_contents"]:
-        raise InvalidInput(f"inputs[0].contents.{other[0]} is filled; BYTES stand in bytes_contents and nowhere else")
+        raise InvalidInput(f"inputs[0].contents.{other[0]} is filled; send BYTES in bytes_contents only")
     if request.raw_input_contents:
         if typed:
             raise InvalidInput("inputs[0] has both contents and raw_input_contents; send one of them")
@@ -92,7 +100,7 @@ class Servicer:
     async def _answering(
         self, context: Context, route: str | None = None, key: Key | None = None
     ) -> AsyncIterator[None]:
-        """Turn errors into status codes, and count the call where it has a route."""
+        """Turn errors into status codes, and count the call if it has a route."""
         started = time.perf_counter()
         error: Exception | None = None
         code, message = grpc.StatusCode.OK, ""
@@ -191,13 +199,13 @@ def model_name_in(request: Any) -> str:
 
 
 def _deadline(context: Context) -> float | None:
-    """The call's deadline in monotonic seconds."""
+    """Return the call's deadline in monotonic seconds."""
     left = context.time_remaining()
     return None if left is None else time.monotonic() + left
 
 
 def make_grpc_server(state: ServerState, switch: ReleaseSwitch, inbox: Inbox, interceptors: Sequence[Any] = ()) -> Any:
-    """A grpc.aio server with the servicer behind these interceptors, no port bound yet."""
+    """Build a grpc.aio server with the servicer behind these interceptors, and no port bound yet."""
     guards = [KeyInterceptor(state.guard)] if state.guard else []
     server = grpc.aio.server(
         options=channel_options(state.settings),

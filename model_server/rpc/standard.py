@@ -1,4 +1,4 @@
-"""The services that gRPC's own tools ask: grpc.health.v1 (probes, load balancers) and reflection (grpcurl)."""
+"""The services that gRPC's own tools use: grpc.health.v1 (probes, load balancers) and reflection (grpcurl)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -30,7 +30,7 @@ for _described in (health_pb2, reflection_pb2):
 
 
 class Lasting:
-    """Calls that last as long as their clients like, of which there may be a tenth of all calls."""
+    """Limit of calls that last as long as their clients like: a tenth of all calls."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._free = self._most = max(1, settings.grpc_max_calls // 10)
@@ -40,7 +40,7 @@ class Lasting:
         """Count a call while it lasts.
 
         Raises:
-            Overloaded: there are too many.
+            Overloaded: the limit is reached.
         """
         if not self._free:
             raise Overloaded(f"{self._most} calls of Watch and of reflection are open already; try again later", 1)
@@ -52,7 +52,7 @@ class Lasting:
 
 
 class Health:
-    """Serving while the server is ready; the whole server has the empty name."""
+    """The service grpc.health.v1.Health: SERVING while the server is ready; the whole server has the empty name."""
 
     def __init__(self, state: ServerState, inbox: Inbox, lasting: Lasting) -> None:
         self._state, self._inbox, self._lasting = state, inbox, lasting
@@ -71,7 +71,7 @@ class Health:
         return health_pb2.HealthCheckResponse(status=self._status(known=True))
 
     async def watch(self, _: Any, context: Any) -> None:
-        """The status now and whenever it changes, until the ports close: a stopping server waits for open calls."""
+        """Send the status now and at each change, until the ports close: a stopping server waits for open calls."""
         try:
             with self._lasting.place():
                 request = await self._inbox.receive(context, self._inbox.questions)
@@ -108,7 +108,7 @@ class Reflection(aio.ReflectionServicer):  # type: ignore[misc]
 
 
 def add_standard_services(server: Any, state: ServerState, inbox: Inbox) -> None:
-    """Health and reflection on a grpc.aio server that is not started yet."""
+    """Add health and reflection to a grpc.aio server that has not started."""
     lasting = Lasting(state.settings)
     health, read = Health(state, inbox, lasting), health_pb2.HealthCheckRequest.FromString
     check = reading("HealthCheck", unattached(health.check), read, inbox, inbox.questions, not_counted)

@@ -18,7 +18,7 @@ _OFFERED = {
 
 
 def _wanted(environment: Mapping[str, str]) -> str | None:
-    """The variable that turns traces on; None where they are off."""
+    """Return the variable that turns traces on; None where they are off."""
     off = (
         environment.get("OTEL_SDK_DISABLED", "").lower() == "true" or environment.get("OTEL_TRACES_EXPORTER") == "none"
     )
@@ -26,10 +26,10 @@ def _wanted(environment: Mapping[str, str]) -> str | None:
 
 
 def make_tracing(environment: Mapping[str, str] | None = None) -> Untraced:
-    """Tracing as OpenTelemetry's own variables ask for it.
+    """Make the tracing that OpenTelemetry's own variables ask for.
 
     Raises:
-        StartError: they ask for what is not offered, or the extra is not installed.
+        StartError: a variable has a value that is not offered, or the extra is not installed.
     """
     if environment is None:
         environment = set_variables()
@@ -52,11 +52,11 @@ def make_tracing(environment: Mapping[str, str] | None = None) -> Untraced:
     except ImportError as error:
         message = f"{variable} is set and traces need OpenTelemetry ({error})"
         raise StartError(f"{message}: pip install 'sentiment-pipeline[serve,otel]', or unset it") from None
-    except Exception as error:  # whatever the SDK raises at its import or set-up, its variables are the cause
+    except Exception as error:  # any error at the SDK's import or set-up comes from its variables
         raise StartError(f"{_blamed(environment, str(error))}: {str(error).rstrip('.')}; correct or unset it") from None
 
 
 def _blamed(environment: Mapping[str, str], message: str) -> str:
-    """The variable that the SDK's message names, or else all that are set."""
+    """Return the variable that the SDK's message names, or else all that are set."""
     names = sorted(name for name in environment if name.startswith("OTEL_") and name not in _ENDPOINTS)
     return ", ".join([name for name in names if name in message] or names) or "OTEL_*"

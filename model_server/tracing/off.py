@@ -1,4 +1,4 @@
-"""Tracing that is off."""
+"""Tracing that does nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ class Untraced:
     """The server's view of tracing, with no spans."""
 
     def rest(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> ASGIApp:
-        """The application with a span for each request, named by its route."""
+        """Wrap the application, so that each request has a span named by its route."""
         return app
 
     def interceptors(self) -> list[Any]:
-        """Interceptors of a gRPC server."""
+        """Return interceptors for a gRPC server."""
         return []
 
     def close(self) -> None:
-        """Send the spans that are left."""
+        """Send the remaining spans."""

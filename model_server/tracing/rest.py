@@ -65,7 +65,7 @@ class TracingMiddleware:
                 if message["type"] == "http.response.start":
                     status = message["status"]
                     span.set_attribute(HTTP_RESPONSE_STATUS_CODE, status)
-                    # A path that leads nowhere may hold whatever its client wrote; a preflight's is not looked up.
+                    # An unknown path may hold any text of its client; the path of a preflight is not looked up.
                     if route and method != "OPTIONS" and status < 300:
                         span.set_attribute(URL_PATH, scope["path"])
                     if status >= 500:

@@ -27,7 +27,7 @@ FLUSH_SECONDS = 5.0
 
 
 def exporting() -> TracerProvider:
-    """Return a provider that sends spans in batches from its own thread, as the variables `OTEL_*` say."""
+    """Return a provider that sends spans in batches from its own thread, as the variables `OTEL_*` configure."""
     named = {SERVICE_NAME: "sentiment-server", SERVICE_VERSION: version(), SERVICE_INSTANCE_ID: socket.gethostname()}
     ours = Resource.create(named)
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
@@ -68,19 +68,19 @@ class Tracing:
 
     @staticmethod
     def failed(span: Span, kind: str) -> None:
-        """The request failed by the server's fault. Messages stay out: they may quote what a client sent."""
+        """Mark a request as failed through the server's fault, without its message, which may quote a client's text."""
         span.set_attribute(ERROR_TYPE, kind)
         span.set_status(StatusCode.ERROR)
 
     def _children(self, span: Span, phases: Phases, epoch: int) -> None:
-        """A span a phase; `epoch` is the wall clock at monotonic 0, in nanoseconds."""
+        """Add a span for each phase; `epoch` is the wall clock at monotonic 0, in nanoseconds."""
         context = set_span_in_context(span)
         for name, began, ended in phases:
             start, end = (epoch + int(seconds * 1e9) for seconds in (began, ended))
             self._tracer.start_span(name, context, start_time=start).end(end)
 
     def close(self) -> None:
-        """Send what is left, and give up after `FLUSH_SECONDS`: a collector that is down must not keep a pod."""
+        """Send the remaining spans, for at most `FLUSH_SECONDS`: a collector that is down must not delay the exit."""
         flushing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         flushing.start()
         flushing.join(FLUSH_SECONDS)

@@ -212,7 +212,7 @@ def test_unknown_parameters_outputs_and_explanations(http, stub):
     for name in ("logits", "explain"):
         refused(http.post(INFER, json=json_request(["a"], [name])), 400, "outputs[0].name", name)
         refused_rpc(stub, grpc_request(["a"], [name]), INVALID, "outputs[0].name", name)
-    refused_rpc(stub, grpc_request(["a"], ["label", "label"]), INVALID, "twice")
+    refused_rpc(stub, grpc_request(["a"], ["label", "label"]), INVALID, "repeated")
 
 
 def test_truncation_as_an_error(http):

@@ -623,7 +623,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -758,7 +758,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -944,7 +944,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1060,7 +1060,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1298,7 +1298,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1484,7 +1484,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -1630,7 +1630,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The body is in another content coding than gzip and deflate, or a CloudEvent (V1) not in JSON */
+            /** @description The body's content coding is neither gzip nor deflate, or a CloudEvent (V1) is not JSON */
             415: {
                 headers: {
                     [name: string]: unknown;

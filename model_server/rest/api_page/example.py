@@ -1,4 +1,4 @@
-"""Example values of JSON schemas: what a reader can send as it stands."""
+"""Example values of JSON schemas, which a reader can send unchanged."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ _REF = "#/components/schemas/"
 
 
 def resolve(schema: Any, schemas: Mapping[str, Any]) -> Any:
-    """The schema with every reference to `components.schemas` replaced by what it names."""
+    """Replace every reference to `components.schemas` in a schema by its target."""
     if isinstance(schema, Mapping):
         if isinstance(name := schema.get("$ref"), str) and name.startswith(_REF):
             return resolve(schemas[name.removeprefix(_REF)], schemas)
@@ -17,7 +17,7 @@ def resolve(schema: Any, schemas: Mapping[str, Any]) -> Any:
 
 
 def example_of(schema: Mapping[str, Any]) -> Any:
-    """A value that the schema allows, without what it does not require; its own example where it has one.
+    """Return a value that the schema allows, with required fields only; the schema's own example if it has one.
 
     Args:
         schema: without references; see `resolve`.

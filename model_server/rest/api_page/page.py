@@ -1,4 +1,4 @@
-"""The page's HTML, made from an OpenAPI document, and the headers that keep it to what it brings."""
+"""The page's HTML, made from an OpenAPI document, and headers that restrict it to its own content."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def _hash(text: str) -> str:
 
 @cache
 def headers() -> dict[str, str]:
-    """The page may run its own script and style and ask its own server, and no more."""
+    """Return headers that allow the page's own script and style and calls of the page's server, and nothing else."""
     policy = {
         "default-src": "'none'",
         "script-src": _hash(_asset("page.js")),
@@ -47,7 +47,7 @@ def headers() -> dict[str, str]:
 
 
 def render(document: Mapping[str, Any], model: str) -> str:
-    """The page of an OpenAPI document; `model` is what the forms put for a path's `{name}`."""
+    """Render the page of an OpenAPI document; the forms suggest `model` for a path's `{name}`."""
     info = document["info"]
     schemas = document.get("components", {}).get("schemas", {})
     parts = [
@@ -106,7 +106,7 @@ def _form(
 
 
 def _schemas(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
-    """The schemas of the request and of the answer 200, folded."""
+    """Yield the schemas of the request and of the answer 200, folded."""
     found = {
         "Schema of the body": operation.get("requestBody", {}),
         "Schema of the answer": operation.get("responses", {}).get("200", {}),

@@ -65,7 +65,7 @@ def unknown_datatype(target: Target) -> None:
 
 @check_each(check, "grpc.contents.{}", TENSOR, list(_CONTENTS))
 def other_contents(target: Target, field: str) -> None:
-    """BYTES stand in bytes_contents and nowhere else."""
+    """BYTES are valid in bytes_contents only."""
     request = infer_request(target, ["x"])
     del request.inputs[0].contents.bytes_contents[:]
     getattr(request.inputs[0].contents, field).append(_CONTENTS[field])

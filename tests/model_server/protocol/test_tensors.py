@@ -102,7 +102,7 @@ def test_outputs_asked_for_are_checked():
     assert check_outputs(["tokens", "label"]) == ("tokens", "label")
     for names, said in [
         (["score"], "'score'"),
-        (["label", "label"], "twice"),
+        (["label", "label"], "repeated"),
         ([None], "null"),
         ([["label"]], "label"),
     ]:

@@ -232,4 +232,4 @@ def test_the_server_starts_without_its_log(change: str, tmp_path: Path, caplog: 
     writer = open_log(ServerSettings(database_url=url, spill_dir=tmp_path / "spill"))
     writer.close(5.0)
     (line,) = caplog.messages
-    assert ("revision 0999" in line) == bool(change) and "rows that it does not take go to" in line
+    assert ("revision 0999" in line) == bool(change) and "rows that it does not accept go to" in line
