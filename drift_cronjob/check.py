@@ -77,8 +77,8 @@ class Steps:
         with suppress(Exception):  # a terminal that has been closed must not cost the verdict
             self._on_step(name)
 
-    def run(self, name: str, step: Callable[[], T], *, decorates: bool = False) -> T | None:
-        """Run a step; return None when it failed. A step that decorates leaves the check complete when it fails."""
+    def run(self, name: str, step: Callable[[], T], *, optional: bool = False) -> T | None:
+        """Run a step; return None when it failed. A failed optional step leaves the check complete."""
         self.announce(name)
         try:
             return step()
@@ -87,12 +87,12 @@ class Steps:
         except Exception as error:  # a library's error must not cost the verdict
             problem = f"{name} failed ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]})"
         self.problems.append(problem)
-        self.incomplete = self.incomplete or not decorates
+        self.incomplete = self.incomplete or not optional
         return None
 
-    def act(self, name: str, step: Callable[[], str | None], *, decorates: bool = False) -> None:
+    def act(self, name: str, step: Callable[[], str | None], *, optional: bool = False) -> None:
         """`run` a step that returns a sentence on its action, and keep the sentence."""
-        done = self.run(name, step, decorates=decorates)
+        done = self.run(name, step, optional=optional)
         if done:
             self.actions.append(done)
 
@@ -140,7 +140,7 @@ def act(settings: DriftSettings, findings: Findings, releases: Collection[str], 
         )
     if settings.feedback_export:
         steps.act("exporting feedback", lambda: export(settings, findings.traffic.end, releases))
-    steps.act("removing old files", lambda: remove_old(settings), decorates=True)
+    steps.act("removing old files", lambda: remove_old(settings), optional=True)
 
 
 def report(settings: DriftSettings, findings: Findings, row_id: int | None, steps: Steps) -> str | None:
@@ -156,10 +156,10 @@ def report(settings: DriftSettings, findings: Findings, row_id: int | None, step
             findings, settings.report_dir, settings.seed, evidently=evidently, on_problem=problems.append
         )
 
-    address = steps.run("drawing the report", draw, decorates=True)
+    address = steps.run("drawing the report", draw, optional=True)
     if address is not None and row_id is not None:
         save_address = partial(set_report_address, settings.database_url, row_id, address)
-        steps.run("recording the report", save_address, decorates=True)
+        steps.run("recording the report", save_address, optional=True)
     return address
 
 
