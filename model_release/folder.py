@@ -59,6 +59,6 @@ class ReleaseFolder:
         """
         entry = manifest.variants[variant]
         if not self._is_root and not entry.path.startswith(SERVING):
-            raise ReleaseError(f"variant {variant!r} lies outside serving/: fetch the release's {entry.path}/ too")
+            raise ReleaseError(f"variant {variant!r} is outside serving/; fetch the release's {entry.path}/ too")
         files = [file for file in manifest.files if file.path.startswith(parts_of(entry))]
         verify_files(self.path, files, "" if self._is_root else SERVING)

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model_release.errors import GoldenMismatch, ReleaseCorrupt
+from model_release.manifest import invalid_field
 from model_release.scoring.scorer import Scorer
 
 MAX_TOKENS = 32
@@ -85,5 +86,4 @@ def read_golden(path: Path) -> GoldenSet:
     except OSError as error:
         raise ReleaseCorrupt(f"{path} cannot be read ({error.strerror})") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ReleaseCorrupt(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ReleaseCorrupt(f"{path}: {invalid_field(error)}; publish the release again") from None

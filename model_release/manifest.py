@@ -103,12 +103,16 @@ class Manifest(_Part):
         try:
             manifest = cls.model_validate_json(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "document"
-            raise ReleaseCorrupt(f"{source}: {field}: {first['msg']}; publish the release again") from None
+            raise ReleaseCorrupt(f"{source}: {invalid_field(error)}; publish the release again") from None
         if manifest.canonical() != raw:
             raise ReleaseCorrupt(f"{source} was edited or re-formatted: its bytes are not the canonical form")
         return manifest
+
+
+def invalid_field(error: ValidationError) -> str:
+    """Name the first invalid field of a JSON document, and the reason."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
 
 
 def sha256_of(path: Path) -> str:

@@ -27,6 +27,7 @@ from model_release.manifest import (
     SERVING_MANIFEST,
     FileEntry,
     Manifest,
+    invalid_field,
     sha256_of,
     verify_files,
 )
@@ -327,9 +328,8 @@ class ReleaseStore:
         try:
             return Champion.model_validate_json(raw)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "document"
-            raise ReleaseCorrupt(f"{self.base}/{name}/champion.json: {field}: {first['msg']}; promote again") from None
+            source = f"{self.base}/{name}/champion.json"
+            raise ReleaseCorrupt(f"{source}: {invalid_field(error)}; promote again") from None
 
     def set_champion(
         self, name: str, release_id: str, *, who: str, action: str, previous: str | None = None

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from model_release import Manifest, ReleaseCorrupt, ReleaseError
+from model_release.folder import ReleaseFolder
 from model_release.manifest import MANIFEST, SERVING_MANIFEST
 from training_job.errors import TrainingError
 
@@ -27,16 +28,12 @@ def manifest_of(folder: Path) -> Manifest:
     Raises:
         ReleaseCorrupt: the manifest is missing or damaged; the message names kept releases beside the folder.
     """
-    path = folder / MANIFEST
     try:
-        raw = path.read_bytes()
-    except OSError as error:
+        return ReleaseFolder(folder).manifest()
+    except ReleaseCorrupt as error:
         beside = ", ".join(str(kept) for kept in kept_releases(folder.parent) if kept != folder)
-        raise ReleaseCorrupt(
-            f"{path} cannot be read ({error.strerror}); give the folder of a finished release"
-            + (f", such as {beside}" if beside else "")
-        ) from None
-    return Manifest.parse(raw, str(path))
+        such = f", such as {beside}" if beside else ""
+        raise ReleaseCorrupt(f"{error}; give the folder of a finished release{such}") from None
 
 
 def remove_kept(folder: Path, release_id: str) -> bool:

@@ -49,8 +49,8 @@ def with_settings(settings_class: type[AnySettings]) -> Callable[[Callable[..., 
         @functools.wraps(command)
         def run(**arguments: Any) -> None:
             mine = {parameter.name: arguments[parameter.name] for parameter in own}
-            given = {name: value for name, value in arguments.items() if name not in mine and value is not None}
-            command(settings_class(**given), **mine)
+            given = {name: value for name, value in arguments.items() if name not in mine}
+            command(settings_class.from_options(**given), **mine)
 
         positional = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         signature = inspect.Signature(positional + made)

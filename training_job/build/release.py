@@ -213,9 +213,7 @@ class _Builder:
         irs = [key for key in self.variants if key in PRECISIONS]
         folders = {key: self.root / "serving" / key if key == default else self.root / key for key in irs}
         # torch computes the same as the fp32 IR, so its difference is that of the IR without the bf16 hint.
-        runs: dict[str, tuple[Path, Precision]] = {
-            key: (folders[key], PRECISIONS[key]) for key in irs if key != default
-        }
+        runs = {key: (folders[key], PRECISIONS[key]) for key in irs if key != default}
         runs["torch"] = folders[FULL], "fp32"
 
         def difference(key: str) -> float:
