@@ -59,21 +59,13 @@ class Key:
         self.bucket = None if rate is None else TokenBucket(rate, burst, burst, now)
 
     def check(self, now: float) -> None:
-        """Refuse a key whose limit is reached; a check costs nothing.
-
-        Raises:
-            Overloaded: the limit is reached.
-        """
+        """Raise Overloaded while the key's limit is reached; a check costs nothing."""
         if self.bucket is not None and (wait := self.bucket.wait(now)):
             message = f"key {self.entry.name!r} has reached its {self.entry.texts_per_second:g} texts a second"
             raise Overloaded(message, min(math.ceil(wait), _LONGEST_RETRY))
 
     def charge(self, texts: int, now: float) -> None:
-        """Pay for a request's texts.
-
-        Raises:
-            Overloaded: the key's limit is reached; nothing is paid.
-        """
+        """Pay for a request's texts, or raise Overloaded while the key's limit is reached."""
         self.check(now)
         if self.bucket is not None:
             self.bucket.charge(texts)

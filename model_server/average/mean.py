@@ -13,13 +13,13 @@ import orjson
 
 from model_release.scoring.features import replace_surrogates
 from model_server.errors import BadGateway, InvalidInput
+from model_server.protocol.classification import LABELS
 from model_server.protocol.tensors import INPUT, OUTPUTS, Output
 from model_server.protocol.v2 import InferRequest
 from sentiment_common.json_terms import json_text
 
 # Outputs of an average; ids of predictions and counts of tokens belong to one release.
 OFFERED = ("label", "confidence", "probabilities")
-LABELS = ("negative", "positive")
 THRESHOLD = 0.5
 
 
@@ -32,11 +32,7 @@ class Average:
 
 
 def check_offered(request: InferRequest) -> None:
-    """Refuse outputs that only a single release can give.
-
-    Raises:
-        InvalidInput: names the output.
-    """
+    """Raise InvalidInput for an output that only a single release can give."""
     for index, name in enumerate(request.outputs):
         if name not in OFFERED:
             raise InvalidInput(

@@ -60,11 +60,7 @@ class ServerState:
         self.metrics.ready.set(self.ready)
 
     def check(self, name: str, version: str | None = None) -> None:
-        """Check the name and, if given, the version of a model.
-
-        Raises:
-            NotFound: the model has another name or version.
-        """
+        """Raise NotFound unless the model has this name and, if one is given, this version."""
         if name != self.name:
             raise NotFound(f"model {name!r} is not served here; there is {self.name!r}")
         if version and version != self.version:

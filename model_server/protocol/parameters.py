@@ -15,11 +15,7 @@ _HARMLESS = frozenset({"binary_data_output", "priority", "timeout", "sequence_id
 
 
 def parse_options(parameters: object, where: str = "parameters") -> Options:
-    """Return the options among a request's parameters.
-
-    Raises:
-        InvalidInput: a parameter or its value is unknown.
-    """
+    """Return the options among a request's parameters; raise InvalidInput for an unknown parameter or value."""
     if parameters is None:
         return DEFAULT
     if not isinstance(parameters, Mapping):

@@ -37,11 +37,7 @@ def model_index(
 
 
 def wants_ready(document: dict[str, object]) -> bool:
-    """Return `ready` of the body of `POST /v2/repository/index`.
-
-    Raises:
-        InvalidInput: the body holds anything else.
-    """
+    """Return `ready` of the body of `POST /v2/repository/index`; raise InvalidInput for anything else in it."""
     if unknown := set(document) - {"ready"}:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; the repository's index takes 'ready'")
     ready = document.get("ready", False)
@@ -51,11 +47,7 @@ def wants_ready(document: dict[str, object]) -> bool:
 
 
 def wanted_release(document: dict[str, Any]) -> str | None:
-    """Return `parameters.release` of a load's body.
-
-    Raises:
-        InvalidInput: the body holds anything else, or the value is not a release's id.
-    """
+    """Return `parameters.release` of a load's body; raise InvalidInput for anything else in it."""
     if unknown := set(document) - {"parameters"}:
         raise InvalidInput(f"{sorted(unknown)[0]} is unknown; a load takes 'parameters' with 'release'")
     parameters = document.get("parameters") or {}

@@ -79,11 +79,7 @@ def unpack_texts(raw: bytes, count: int, field: str = "text") -> list[str]:
 
 
 def decode_text(raw: bytes, field: str) -> str:
-    """Decode UTF-8 bytes.
-
-    Raises:
-        InvalidInput: names the field and the place of the first wrong byte.
-    """
+    """Decode UTF-8 bytes; raise InvalidInput that names the field and the place of the first wrong byte."""
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -109,11 +105,7 @@ def check_input(name: object, datatype: object, shape: object, field: str = "inp
 
 
 def check_outputs(names: Sequence[object]) -> tuple[str, ...]:
-    """Return the names of the requested outputs; those of the default outputs for an empty list.
-
-    Raises:
-        InvalidInput: a name is unknown or repeated.
-    """
+    """Return the requested outputs, by default the usual ones; raise InvalidInput for an unknown or repeated name."""
     for index, name in enumerate(names):
         if not isinstance(name, str) or name not in OUTPUTS:
             raise InvalidInput(f"outputs[{index}].name is {json_text(name)}; the model has {', '.join(OUTPUTS)}")

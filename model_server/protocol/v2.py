@@ -47,11 +47,7 @@ class InferRequest:
 
 
 def load_json(raw: bytes, what: str = "body") -> dict[str, Any]:
-    """Parse a JSON object.
-
-    Raises:
-        InvalidInput: `raw` is not JSON, or not an object; the message calls it `what`.
-    """
+    """Parse a JSON object; raise InvalidInput if `raw`, called `what` in the message, holds anything else."""
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

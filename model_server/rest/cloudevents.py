@@ -50,11 +50,7 @@ def mode_of(headers: Mapping[str, str]) -> Mode | None:
 
 
 def request_in(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the V1 request in a structured event.
-
-    Raises:
-        InvalidInput: an attribute or the request is missing or malformed.
-    """
+    """Return the V1 request in a structured event; raise InvalidInput if it is missing or malformed."""
     _check(event, "")
     if "data_base64" in event:
         try:

@@ -227,33 +227,29 @@ def _protocol_paths() -> dict[str, Schema]:
 
 def _friendly_paths() -> dict[str, Schema]:
     """Describe the friendly routes, health and metrics."""
+    paths: dict[str, Schema] = {}
 
-    def operation(path: str, method: str, summary: str, content: Schema, *errors: int, **other: Any) -> Schema:
-        name = path.removeprefix("/")
+    def add(method: str, name: str, summary: str, content: Schema, *errors: int, **other: Any) -> None:
         described = {"summary": summary, "operationId": f"{name}_{name}_{method}"}
-        return {method: described | {"responses": _responses(content, *errors)} | other}
+        paths[f"/{name}"] = {method: described | {"responses": _responses(content, *errors)} | other}
 
     predict, feedback = (
         _body(model.model_json_schema(schema_generator=_WithoutNull)) for model in (PredictBody, FeedbackBody)
     )
-    answer, health = _json(_named("PredictAnswer")), _json(_named("HealthAnswer"))
     truncation = f"truncation of a text over the model's tokens: {', '.join(TRUNCATIONS)}"
-    paths = {
-        "/predict": operation(
-            "/predict",
-            "post",
-            "The sentiment of one text",
-            answer,
-            *_WORK_ERRORS,
-            description=truncation,
-            requestBody=predict,
-        ),
-        "/feedback": operation(
-            "/feedback", "post", "The true label of a prediction", _json({}), *_BODY_ERRORS, 404, requestBody=feedback
-        ),
-        "/health": operation("/health", "get", "Phase, release and log of this server", health),
-        "/metrics": operation("/metrics", "get", "Prometheus metrics", {"text/plain": {"schema": {"type": "string"}}}),
-    }
+    answer, health = _json(_named("PredictAnswer")), _json(_named("HealthAnswer"))
+    add(
+        "post",
+        "predict",
+        "The sentiment of one text",
+        answer,
+        *_WORK_ERRORS,
+        description=truncation,
+        requestBody=predict,
+    )
+    add("post", "feedback", "The true label of a prediction", _json({}), *_BODY_ERRORS, 404, requestBody=feedback)
+    add("get", "health", "Phase, release and log of this server", health)
+    add("get", "metrics", "Prometheus metrics", {"text/plain": {"schema": {"type": "string"}}})
     unready = {"description": "Not ready; the same document", "content": health}
     paths["/health"]["get"]["responses"]["503"] = unready
     return paths

@@ -43,11 +43,7 @@ Context = Any  # grpc.aio.ServicerContext, generic in types that its stubs do no
 
 
 def _parameters(parameters: Any, where: str = "parameters") -> dict[str, Any]:
-    """Return a map of InferParameter as plain values.
-
-    Raises:
-        InvalidInput: a parameter has no value, or one of a kind from a later protocol.
-    """
+    """Return a map of InferParameter as plain values; raise InvalidInput for an empty one, or one of a later kind."""
     values = {}
     for name, parameter in parameters.items():
         if (kind := parameter.WhichOneof("parameter_choice")) is None:
@@ -57,11 +53,7 @@ def _parameters(parameters: Any, where: str = "parameters") -> dict[str, Any]:
 
 
 def read_texts(request: Any) -> list[str]:
-    """Return the texts of a ModelInferRequest, from raw or typed contents.
-
-    Raises:
-        InvalidInput: the message names the field.
-    """
+    """Return the texts of a ModelInferRequest, from raw or typed contents; raise InvalidInput that names the field."""
     if len(request.inputs) != 1:
         raise InvalidInput(f"inputs holds {len(request.inputs)} tensors; send the one tensor 'text'")
     tensor = request.inputs[0]
