@@ -1,4 +1,4 @@
-# `make` alone lists the targets. Every target sets up what it needs first.
+# `make` alone lists the targets. Every target first sets up what it needs.
 SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ export VENV
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test conformance lint format lock clean frontend frontend-types protos browser-test docs docs-serve references findings images push kind-up kind-down deploy port-forward uninstall manifests e2e
 
-# The cluster's targets. Those of a user's own: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
+# Variables of the cluster's targets: NAMESPACE, HELM_ARGS, KIND_NODE_IMAGE, KSERVE_INSTALL, TRAIN_DATA.
 NAMESPACE ?= sentiment
 KIND_NODE_IMAGE ?= kindest/node:v1.34.3
 export NAMESPACE KIND_NODE_IMAGE
@@ -26,27 +26,27 @@ demo: setup ## Train, release, serve, log and watch on this machine (TRAIN_DATA=
 test: setup ## Run the tests (TEST_WORKERS=1 for one process)
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-# tritonclient has an environment of its own: it defines the protobufs that kserve defines too.
+# tritonclient has a separate environment, because it defines the same protobufs as kserve.
 $(VENV)-triton: tests/conformance/requirements.txt lock/conformance.txt
 	$(BIN)/python -m venv $@
 	$@/bin/python -m pip install --disable-pip-version-check --quiet -r $< --constraint lock/conformance.txt
 	@touch $@
 
-conformance: setup $(VENV)-triton ## The protocol's checks on our server and its page's examples, those by tritonclient too
+conformance: setup $(VENV)-triton ## Run the protocol's checks, tritonclient's included, and the protocol page's examples on our server
 	CONFORMANCE_PYTHON=$(abspath $(VENV)-triton)/bin/python $(BIN)/python -m pytest tests/conformance \
 	  "tests/docs/test_commands.py::test_page_runs[docs/protocol.md]"
 
-lint: setup ## ruff, mypy and the word list, as CI runs them
+lint: setup ## Run ruff, mypy and the word list, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/words.py
 
-format: setup ## Let ruff mend layout and imports
+format: setup ## Let ruff fix layout and imports
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-# uv has an environment of its own: neither programs nor tests need it. Pins stay unless LOCK_ARGS asks for new ones.
+# uv has a separate environment, because neither programs nor tests need it. Pins stay unless LOCK_ARGS requests new versions.
 $(VENV)-uv: lock/uv.txt
 	@python3 -m venv $@
 	@$@/bin/python -m pip install --disable-pip-version-check --quiet --requirement $<
@@ -62,21 +62,21 @@ frontend: ## Build the page and run its unit tests (it needs Node.js 20.19 or ne
 	cd frontend && npm ci --no-audit --no-fund
 	cd frontend && npm run check && npm test && npm run build
 
-frontend-types: setup ## Write the page's types from what the programs' OpenAPI says
+frontend-types: setup ## Write the page's types from the programs' OpenAPI documents
 	@PYTHONPATH=. $(BIN)/python scripts/openapi.py
 	cd frontend && npm run types
 
 protos: setup ## Write the module of the gRPC service from model_server/rpc/proto/inference.proto
 	@$(BIN)/python scripts/protos.py
 
-browser-test: setup frontend ## The page in Chromium, before real programs (CHROMIUM=/usr/bin/chromium); pictures in var/screens
+browser-test: setup frontend ## Test the page in Chromium against real programs (CHROMIUM=/usr/bin/chromium); pictures in var/screens
 	cd frontend && npm run browser
 
-docs: setup ## Build the documentation into var/site; a broken link or anchor ends it
+docs: setup ## Build the documentation into var/site; a broken link or anchor is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@echo "var/site/index.html"
 
-docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000 and build it anew on each change
+docs-serve: setup ## Serve the documentation on http://127.0.0.1:8000 and rebuild it on each change
 	@$(BIN)/python -m mkdocs serve
 
 references: setup ## Write docs/reference from the programs' settings, commands and parameters
@@ -84,7 +84,7 @@ references: setup ## Write docs/reference from the programs' settings, commands 
 	@$(BIN)/python scripts/commands_reference.py
 	@$(BIN)/python scripts/database_reference.py
 
-findings: ## Run every script of findings/: surprises of other libraries, shown without our code (needs the package index)
+findings: ## Run every script of findings/: surprises of other libraries, reproduced without our code (needs the package index)
 	@failed=0; for script in findings/*.sh; do echo "== $$script"; "$$script" || failed=1; done; exit $$failed
 
 images: ## Build the container images and print their sizes (TORCH_INDEX=..., DOCKER_BUILD_ARGS=...)
@@ -99,23 +99,23 @@ kind-up: images ## Make a kind cluster with KServe, and load the images into it
 kind-down: ## Delete the kind cluster
 	@kind delete cluster --name sentiment
 
-# KServe counts an InferenceService's observed generation ahead of its generation, which Helm's own watcher takes for work
-# that is never done; the legacy way of waiting looks at Deployments, StatefulSets and their like alone.
+# KServe counts an InferenceService's observed generation ahead of its generation, so Helm's default watcher waits for ever.
+# The legacy way of waiting looks only at Deployments, StatefulSets and similar objects.
 deploy: ## Install or upgrade the chart in the cluster of your kubeconfig (NAMESPACE=..., HELM_ARGS=...)
 	helm upgrade --install sentiment charts/sentiment --namespace $(NAMESPACE) --create-namespace \
 	  --wait=legacy --timeout 10m $(HELM_ARGS)
 
-port-forward: ## Bring what is installed to fixed ports of this machine, until Ctrl-C
+port-forward: ## Forward the installed parts to fixed ports of this machine, until Ctrl-C
 	@scripts/port_forward.sh
 
-uninstall: ## Remove the chart's release, and say what is left
+uninstall: ## Remove the chart's release, and print what is left
 	@scripts/uninstall.sh
 
 manifests: setup ## Render k8s/manifests from the chart, and the chart's README from its values
 	@$(BIN)/python scripts/render_manifests.py
 	@$(BIN)/python scripts/chart_docs.py
 
-e2e: setup ## The whole stack on kind, from nothing to nothing (TRAIN_DATA=rows.csv.gz, E2E_KEEP=1)
+e2e: setup ## Test the whole stack on kind, from installation to removal (TRAIN_DATA=rows.csv.gz, E2E_KEEP=1)
 	@PYTHONPATH=tests:. $(BIN)/python tests/e2e/run.py
 
 clean: ## Remove caches and var/ (releases, databases and reports made here)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The page's unit tests and its journeys in a browser, for CI: what cannot be had here is said in one line.
+# The page's unit tests and its journeys in a browser, for CI; a missing program is reported in one line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v npm > /dev/null || ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then

@@ -36,7 +36,7 @@ This page is made from the comments of `values.yaml` by `scripts/chart_docs.py`.
 
 @dataclass(frozen=True)
 class Entry:
-    """A value: its dotted key, what it is, its default, and the section it stands in."""
+    """A value: its section, dotted key, description and default."""
 
     section: str
     key: str
@@ -49,20 +49,23 @@ class Undocumented(Exception):
 
 
 def entries(source: str) -> Iterator[Entry]:
-    """Every documented value of a values.yaml, in its order; a comment covers all that is below its key.
+    """Yield every documented value of a values.yaml in its order; a comment covers everything below its key.
 
     Raises:
-        Undocumented: a value has no comment, nor has a key above it.
+        Undocumented: neither a value nor any key above it has a comment.
     """
     values = yaml.safe_load(source)
-    path: list[tuple[int, str, bool]] = []  # indent, key, whether it or one above it has a comment
+    path: list[tuple[int, str, bool]] = []  # indent, key, whether this key or a key above it has a comment
     section, text = "", ""
     for line in source.splitlines():
         if title := _TITLE.match(line):
             section = title["title"].strip().capitalize()
         elif comment := _COMMENT.match(line):
-            said = comment["text"]
-            text = said.removeprefix("-- ") if said.startswith("-- ") else f"{text} {said}".strip() if text else ""
+            line_text = comment["text"]
+            if line_text.startswith("-- "):
+                text = line_text.removeprefix("-- ")
+            else:
+                text = f"{text} {line_text}".strip() if text else ""
         elif found := _KEY.match(line):
             indent = len(found["indent"])
             while path and path[-1][0] >= indent:
@@ -92,7 +95,7 @@ def _cell(text: str) -> str:
 
 
 def readme(source: str, chart: dict[str, Any]) -> str:
-    """The README of a values.yaml and a Chart.yaml."""
+    """Return the README of a values.yaml and a Chart.yaml."""
     kubernetes = str(chart["kubeVersion"]).removeprefix(">=").removesuffix(".0-0") + " or later"
     parts = [HEAD.format(description=chart["description"], version=chart["version"], kubernetes=kubernetes)]
     section = None
@@ -106,7 +109,7 @@ def readme(source: str, chart: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the README, or compare it; the exit code."""
+    """Write the README, or compare it with `--check`; return the exit code."""
     try:
         text = readme(
             (CHART / "values.yaml").read_text("utf-8"), yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))

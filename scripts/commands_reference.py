@@ -31,7 +31,7 @@ _KINDS = {int: "whole number", float: "number", bool: "", Path: "path"}
 
 
 def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """A command, or each of a group's, with its whole name."""
+    """Yield a command, or each command of a group, with its whole name."""
     if nested := getattr(command, "commands", None):
         for word, inner in nested.items():
             yield from walk(f"{name} {word}", inner)
@@ -40,7 +40,7 @@ def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 def all_commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its whole name; one that works in a cluster too stands twice."""
+    """Yield every command with its whole name; a command that also works in a cluster appears twice."""
     for word, lazy in COMMANDS.items():
         yield from walk(f"sentiment {word}", lazy.load())
         for option in lazy.elsewhere:
@@ -49,7 +49,7 @@ def all_commands() -> Iterator[tuple[str, Any]]:
 
 
 def _kind(option: Any) -> str:
-    """What an option takes, in words; empty for a flag."""
+    """Describe the values of an option in words; empty for a flag."""
     if getattr(option, "is_flag", False):
         return ""
     annotation = option.type_descriptor.annotation
@@ -62,31 +62,34 @@ def _option_row(option: Any) -> str:
     names = ", ".join(code(name) for name in (*option.opts, *option.secondary_opts))
     if option.param_type_name == "argument":
         names = code(option.metavar or option.name.upper())
-    told = " ".join(str(getattr(option, "help", "") or "").split())
+    help_text = " ".join(str(getattr(option, "help", "") or "").split())
     default = ""
-    if stated := _DEFAULT.search(told):
-        default, told = stated[1], _DEFAULT.sub("", told)
-    elif setting := _SETTING.search(told):
-        default, told = code(setting[2]) if setting[2] else "", f"{told[: setting.start()]} ({code(setting[1])})"
+    if stated := _DEFAULT.search(help_text):
+        default, help_text = stated[1], _DEFAULT.sub("", help_text)
+    elif setting := _SETTING.search(help_text):
+        default, help_text = (
+            code(setting[2]) if setting[2] else "",
+            f"{help_text[: setting.start()]} ({code(setting[1])})",
+        )
     elif isinstance(option.show_default, str):
         default = option.show_default
     elif option.show_default and option.default is not None and not isinstance(option.default, bool):
         default = code(option.default)
-    return f"| {names} | {cell(_kind(option))} | {cell(default)} | {cell(told)} |\n"
+    return f"| {names} | {cell(_kind(option))} | {cell(default)} | {cell(help_text)} |\n"
 
 
 def section(name: str, command: Any) -> str:
-    """A command's heading, what it does, and its options."""
+    """Return a command's heading, description and table of options."""
     text = (command.help or "").replace("\f", "\n")
     lines = [line for part in text.strip().splitlines() for line in textwrap.wrap(part, 120) or [""]]
     rows = [_option_row(option) for option in command.params if not getattr(option, "hidden", False)]
     rows = [row for row in rows if not row.startswith("| `--help` ")]
-    told = "| option | value | default | what it is |\n|---|---|---|---|\n" + "".join(rows) if rows else ""
-    return f"\n## {name}\n\n" + "\n".join(lines) + (f"\n\n{told}" if told else "\n")
+    table = "| option | value | default | what it is |\n|---|---|---|---|\n" + "".join(rows) if rows else ""
+    return f"\n## {name}\n\n" + "\n".join(lines) + (f"\n\n{table}" if table else "\n")
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return HEAD + "".join(section(name, command) for name, command in all_commands())
 
 

@@ -1,6 +1,6 @@
 """Make docs/reference/database-url.md from the table of parameters: `python scripts/database_reference.py [--check]`.
 
-`--check` writes nothing and ends with 1 when the page is not what the code says.
+`--check` writes nothing and ends with 1 when the page differs from the code.
 """
 
 import sys
@@ -25,8 +25,8 @@ The prediction log lives in an SQLite file or in Postgres 15 or later.
 
 An address that `psql` takes is taken, or refused by name with the remedy. What an address leaves out comes from its
 service, then from the environment variables of libpq (`PGHOST`, `PGPASSWORD`, `PGPASSFILE`, …), as in `psql`.
-Characters such as `@`, `/` and `%` in a password are percent-encoded. No password is printed, wherever it stands in
-the address.
+Characters such as `@`, `/` and `%` in a password are percent-encoded. No password is printed, in whichever part of
+the address it is.
 
 ## Behind a pooler
 
@@ -58,7 +58,7 @@ def _row(parameter: Parameter) -> str:
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the page's text."""
     rows = "\n".join(_row(parameter) for parameter in PARAMETERS.values())
     end = "\n\nThis page is made from `prediction_log/database/libpq.py` by `scripts/database_reference.py`.\n"
     return f"{HEAD}| parameter | variable | use | note |\n|---|---|---|---|\n{rows}{end}"

@@ -19,10 +19,10 @@ _LINK = re.compile(r"(?<=\]\()(?P<target>(?:\.\./)+[^)#\s]*)(?P<anchor>#[^)\s]*)
 
 
 def outside_links(text: str, page: Path, root: Path, forge: str) -> tuple[str, list[str]]:
-    """The page's text with its outward links at the forge, and those of them that lead to nothing.
+    """Return the page's text with its outward links pointing at the forge, and the links without a target.
 
     Args:
-        text: Markdown; what stands in fences stays as it is.
+        text: Markdown; fenced blocks stay unchanged.
         page: the page's path.
         root: the repository's root, whose `docs/` holds the pages.
         forge: the address of the root's files, without a slash at its end.
@@ -51,7 +51,7 @@ def outside_links(text: str, page: Path, root: Path, forge: str) -> tuple[str, l
 
 
 def from_root(text: str) -> str:
-    """A text of the repository's root with its relative links as they are seen from docs/."""
+    """Return a text of the repository's root with its relative links rewritten for docs/."""
     text = re.sub(r"(?<=\]\()(?![a-z+]+:|#|docs/)(?=[^)\s])", "../", text)
     return re.sub(r"(?<=\]\()docs/", "", text)
 
@@ -65,7 +65,7 @@ def on_files(files: Any, *, config: Any, **_: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
-    """MkDocs calls it with each page's source."""
+    """Rewrite a page's outward links (called by MkDocs)."""
     docs = Path(config.docs_dir)
     text, missing = outside_links(markdown, docs / page.file.src_path, docs.parent, config.extra["forge"])
     for link in missing:

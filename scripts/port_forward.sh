@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bring the parts of the installation to fixed ports of this machine until Ctrl-C; a forward that breaks is made again.
+# Bring the parts of the installation to fixed ports of this machine until Ctrl-C; a broken forward is started again.
 #   NAMESPACE  (sentiment)    RELEASE  the prefix of the objects' names (sentiment)
 set -uo pipefail
 namespace=${NAMESPACE:-sentiment}

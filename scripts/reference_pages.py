@@ -1,4 +1,4 @@
-"""What the scripts that make reference pages share."""
+"""Helpers of the scripts that make reference pages."""
 
 import sys
 from pathlib import Path
@@ -8,17 +8,17 @@ sys.path.insert(0, str(ROOT))  # the packages of this checkout, whichever is ins
 
 
 def code(text: object) -> str:
-    """Inline code."""
+    """Format inline code."""
     return f"`{text}`"
 
 
 def cell(text: str) -> str:
-    """Text that may stand in a table's cell."""
+    """Escape text for a table's cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def write_or_compare(page: Path, text: str, script: Path, check: bool) -> int:
-    """Write a page, or say whether it is what it would be written as; the exit code."""
+    """Write a page, or compare it with what would be written; return the exit code."""
     if not check:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(text, "utf-8")
@@ -26,5 +26,5 @@ def write_or_compare(page: Path, text: str, script: Path, check: bool) -> int:
     if page.is_file() and page.read_text("utf-8") == text:
         return 0
     name = script.resolve().relative_to(ROOT)
-    sys.stderr.write(f"{page} is not what the code says: run python {name}\n")
+    sys.stderr.write(f"{page} differs from the code; run python {name}\n")
     return 1

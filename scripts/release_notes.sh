@@ -7,7 +7,7 @@ notes=$(awk -v heading="## [$version]" '
   index($0, "## [") == 1 { inside = index($0, heading) == 1; next }
   inside' CHANGELOG.md)
 if [ -z "${notes//[[:space:]]/}" ]; then
-  echo "error: CHANGELOG.md has no entries under \"## [$version]\"; move those of \"Unreleased\" there" >&2
+  echo "error: CHANGELOG.md has no entries under \"## [$version]\"; move the entries of \"Unreleased\" there" >&2
   exit 1
 fi
 printf '%s\n' "$notes"

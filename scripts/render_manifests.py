@@ -1,7 +1,7 @@
 """Render k8s/manifests from the chart, for `kubectl apply -k`: `python scripts/render_manifests.py [--check]`.
 
-`--check` writes nothing and ends with 1 when the files are not what the chart renders. Secrets are left out, because
-their passwords would stand in the repository: `k8s/manifests/secrets.sh` makes them in the cluster.
+`--check` writes nothing and ends with 1 when the files differ from what the chart renders. Secrets are left out, so
+that no password is in the repository: `k8s/manifests/secrets.sh` makes them in the cluster.
 """
 
 import re
@@ -38,7 +38,7 @@ def _without_helm(text: str) -> str:
 
 
 def _documents(rendered: str) -> Iterator[tuple[str, str]]:
-    """(template's place, text) of every object but Secrets."""
+    """Yield (template's path, text) of every object except Secrets."""
     for found in _DOCUMENT.finditer(rendered):
         text = found["text"].strip("\n") + "\n"
         if not re.search(r"^kind: Secret$", text, re.M):
@@ -46,7 +46,7 @@ def _documents(rendered: str) -> Iterator[tuple[str, str]]:
 
 
 def manifests() -> dict[str, str]:
-    """Every file of the folder that is made here: its path below `k8s/manifests`, its text.
+    """Return the text of every file that this script writes, by its path below `k8s/manifests`.
 
     Raises:
         subprocess.CalledProcessError: helm could not render.
@@ -65,13 +65,13 @@ def manifests() -> dict[str, str]:
 
 
 def _there() -> dict[str, str]:
-    """The rendered files as they are: those in folders, and the kustomization."""
+    """Read the existing rendered files: the files in folders, and the kustomization."""
     paths = [*FOLDER.glob("*/*.yaml"), *FOLDER.glob("kustomization.yaml")]
     return {str(path.relative_to(FOLDER)): path.read_text("utf-8") for path in paths}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or compare them; the exit code."""
+    """Write the files, or compare them with `--check`; return the exit code."""
     if shutil.which("helm") is None:
         sys.stderr.write("helm is not installed (https://helm.sh, version 4)\n")
         return 2

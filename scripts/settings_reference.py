@@ -38,7 +38,7 @@ _TABLE = "\n| variable | value | default | what it is |\n|---|---|---|---|\n"
 
 
 class Section(NamedTuple):
-    """A heading, what stands under it, and the classes whose fields follow; no field stands in two of them twice."""
+    """A heading, its text, and the classes whose fields follow; no field is listed twice."""
 
     title: str
     text: str
@@ -74,7 +74,7 @@ SECTIONS = (
     Section("Prediction log", "`python -m prediction_log`.", (LogSettings,)),
 )
 
-# Bases whose fields have a section of their own.
+# Bases whose fields have a separate section.
 SHARED: dict[type[Settings], str] = {
     StoreSettings: "[releases and tracking](#releases-and-tracking)",
     SearchSettings: "[training and search](#training-and-search)",
@@ -82,7 +82,7 @@ SHARED: dict[type[Settings], str] = {
     BodySettings: "[HTTP bodies](#http-bodies)",
 }
 
-# What libraries read, and the few variables of ours that are no program's setting.
+# Variables that libraries read, and our few variables that are not a setting of a program.
 OTHERS = {
     "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY": "keys of an `s3://` store; a role of the machine or pod does as well",
     "AWS_ENDPOINT_URL": "the address of an S3 that is not Amazon's, such as MinIO's",
@@ -90,7 +90,7 @@ OTHERS = {
     "HF_ENDPOINT": "the model hub's address, for data and bases by a hub's name; https://huggingface.co unless given",
     "HF_HOME": "where what was fetched from the hub is kept",
     "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT": "seconds that the hub may take; 10 and 30 unless given",
-    "HF_HUB_OFFLINE": "`1`: no hub is asked, what HF_HOME holds is used; set where the hub does not answer",
+    "HF_HUB_OFFLINE": "`1`: only what HF_HOME holds is used; set where the hub does not answer",
     "HOSTNAME": "under which name a server's rows lie in SPILL_URI; the machine's name unless given",
     "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY": "the proxy that MLflow's server and the hub are reached through",
     "KUBECONFIG": "files by which `--cluster` finds the cluster; ~/.kube/config unless given",
@@ -123,7 +123,7 @@ class Undocumented(Exception):
 
 
 def value_of(schema: dict[str, Any]) -> str:
-    """A JSON schema's values in words: their type and bounds."""
+    """Describe the values of a JSON schema in words: their type and bounds."""
     if choices := [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]:
         return value_of(choices[0])
     if "enum" in schema or "const" in schema:
@@ -141,7 +141,7 @@ def value_of(schema: dict[str, Any]) -> str:
 
 
 def default_of(schema: dict[str, Any], required: bool) -> str:
-    """The default as it would be written in the environment; a path inside the repository is told from its root."""
+    """Return the default as written in the environment; a path inside the repository is relative to its root."""
     if required:
         return "must be given"
     value = schema.get("default")
@@ -154,7 +154,7 @@ def default_of(schema: dict[str, Any], required: bool) -> str:
 
 
 def rows_of(settings: type[Settings]) -> Iterator[Row]:
-    """A row for each field of its own or its bases, by the variable's name.
+    """Yield a row for each field of the class and its bases, by the variable's name.
 
     Raises:
         Undocumented: a field has no docstring.
@@ -177,7 +177,7 @@ def table(rows: list[Row]) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = [HEAD]
     for section in SECTIONS:
         rows = [row for one in section.settings for row in rows_of(one)]
@@ -195,13 +195,13 @@ def page() -> str:
 
 
 def variables() -> set[str]:
-    """Every variable that the page names."""
+    """Return every variable that the page names."""
     named = {row.variable for section in SECTIONS for one in section.settings for row in rows_of(one)}
     return named | {name for names in OTHERS for name in names.split(", ")}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or compare it; the exit code."""
+    """Write the page, or compare it with `--check`; return the exit code."""
     try:
         text = page()
     except Undocumented as error:

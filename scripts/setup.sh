@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Make the virtual environment that every make target uses. Run again it does nothing until a version changes.
+# Make the virtual environment that every make target uses. A second run does nothing until a version changes.
 #   VENV        where it goes (.venv)
 #   PYTHON      the interpreter (the newest of python3.13, 3.12, 3.11, python3 that fits)
-#   TORCH_INDEX the index that torch comes from; PyTorch's CPU index unless set, and PyPI where that cannot be reached
+#   TORCH_INDEX the index that torch comes from; PyTorch's CPU index unless set, and PyPI where that index cannot be reached
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Programs that some tests use for real and are skipped without, installed for CI from Debian's packages.
+# Install for CI, from Debian's packages, the programs without which some tests are skipped.
 #   pgbouncer   tests/prediction_log: the log behind a pooler
 set -euo pipefail
 missing=()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Remove the chart's release; say what is kept on purpose, and how to remove that too.
+# Remove the chart's release; print what is kept on purpose, and how to remove it too.
 #   NAMESPACE  (sentiment)    RELEASE  the release's name (sentiment)
 set -euo pipefail
 namespace=${NAMESPACE:-sentiment}
