@@ -6,7 +6,7 @@ version=v0.20.0
 certificates=v1.19.1
 if kubectl get crd inferenceservices.serving.kserve.io > /dev/null 2>&1 \
   && kubectl --namespace kserve get deployment kserve-controller-manager > /dev/null 2>&1; then
-  echo "KServe is there already"
+  echo "KServe is already installed"
   exit 0
 fi
 if [ -n "${KSERVE_INSTALL:-}" ]; then

@@ -1,5 +1,5 @@
-# What the AWS Load Balancer Controller may do: look around, and handle what carries this cluster's tag. It is given no
-# right over security groups, firewalls for applications or user pools, which it is told not to use.
+# Permissions of the AWS Load Balancer Controller: read everything, and change what carries this cluster's tag. It has no
+# permission for security groups, web application firewalls or user pools, and its settings turn them off.
 
 locals {
   # The controller tags all that it makes so.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Give the programs a database user of their own, and put its DATABASE_URL into the Secret that values-eks.yaml names.
+# Give the programs their own database user, and put its DATABASE_URL into the Secret that values-eks.yaml names.
 # Run again, it keeps the password that the Secret has. The administrator's password goes from Secrets Manager into one
 # pod's standard input; neither password is shown, stored in a file or seen in a list of processes.
 #   DATABASE_IMAGE  an image with psql (postgres:17-trixie)

@@ -41,7 +41,7 @@ resource "aws_eks_cluster" "this" {
   }
 
   upgrade_policy {
-    # Extended support costs six times as much and begins by itself otherwise.
+    # Otherwise extended support begins automatically and costs six times as much.
     support_type = "STANDARD"
   }
 

@@ -1,4 +1,4 @@
-# Pod Identity: each component's ServiceAccount has a role of its own, and no keys are kept anywhere.
+# Pod Identity: each component's ServiceAccount has its own role, and no keys are stored.
 
 data "aws_iam_policy_document" "pod_trust" {
   for_each = local.identities

@@ -1,6 +1,6 @@
 # The prediction log's database, which MLflow shares. RDS makes the administrator's password, keeps it in Secrets Manager
 # and changes it from time to time, so it is neither here nor in Terraform's state. Programs never use it: database.sh
-# gives them a user of their own.
+# gives them their own user.
 
 resource "aws_db_subnet_group" "this" {
   name       = var.name

@@ -79,7 +79,7 @@ variable "model_name" {
 }
 
 variable "auto_promote" {
-  description = "Whether a training may promote its release by itself (the chart's training.autoPromote)."
+  description = "Whether a training may promote its release without a person (the chart's training.autoPromote)."
   type        = bool
   default     = false
 }
@@ -176,7 +176,7 @@ variable "database_class" {
 }
 
 variable "database_gigabytes" {
-  description = "The database's disk in gigabytes. It grows by itself to five times that."
+  description = "The database's disk in gigabytes. It grows automatically to five times that."
   type        = number
   default     = 20
 

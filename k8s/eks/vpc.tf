@@ -1,4 +1,4 @@
-# A network of its own: nodes, pods and the database in private parts, NAT gateways and a public load balancer in public ones.
+# A separate network: nodes, pods and the database in private parts, NAT gateways and a public load balancer in public ones.
 
 data "aws_availability_zones" "here" {
   state = "available"

@@ -134,9 +134,9 @@ def test_a_release_that_an_install_begins_with_is_to_answer(
     check: dict[str, Any] = {"eval_time": "30m", "alertname": "SentimentServerDown", "exp_alerts": []}
     if release:
         annotations = yaml.safe_load(text)["groups"][0]["rules"][0]["annotations"]
-        told = {key: value.replace("{{ $labels.release }}", release) for key, value in annotations.items()}
+        filled = {key: value.replace("{{ $labels.release }}", release) for key, value in annotations.items()}
         labels = {"severity": "critical", "namespace": "ns", "release": release}
-        check["exp_alerts"] = [{"exp_labels": labels, "exp_annotations": told}]
+        check["exp_alerts"] = [{"exp_labels": labels, "exp_annotations": filled}]
     case = {
         "interval": "1m",
         "input_series": [{"series": names[name], "values": f"{value}x60"} for name, value in series.items()],

@@ -1,4 +1,4 @@
-"""What holds of every rendering: restricted pods, unique names, references and selectors that resolve."""
+"""Invariants of every rendering: restricted pods, unique names, references and selectors that resolve."""
 
 import re
 from typing import Any
@@ -25,7 +25,11 @@ _VOLUMES = {"configMap", "downwardAPI", "emptyDir", "ephemeral", "persistentVolu
 
 
 def check(objects: list[Object], values: dict[str, Any]) -> None:
-    """Raises AssertionError that names the object and what is wrong with it."""
+    """Check all invariants.
+
+    Raises:
+        AssertionError: it names the object and what is wrong with it.
+    """
     whole = with_templates(objects)
     pods = list(pods_of(whole))
     _names(objects)
@@ -47,7 +51,7 @@ def _names(objects: list[Object]) -> None:
     for each in objects:
         name, kind = each["metadata"]["name"], each["kind"]
         longest = 52 if kind == "CronJob" else 63
-        assert _NAME.match(name) and len(name) <= longest, f"{name_of(each)} is no name of a {kind}"
+        assert _NAME.match(name) and len(name) <= longest, f"{name_of(each)} is not a valid name of a {kind}"
 
 
 def _labels(objects: list[Object]) -> None:
@@ -56,11 +60,11 @@ def _labels(objects: list[Object]) -> None:
         missing = [label for label in _RECOMMENDED if f"app.kubernetes.io/{label}" not in labels]
         assert not missing, f"{name_of(each)} lacks the labels {missing}"
         wrong = [label for label, value in labels.items() if not _LABEL.match(value)]
-        assert not wrong, f"{name_of(each)}: no values of labels: {wrong}"
+        assert not wrong, f"{name_of(each)}: invalid values of the labels {wrong}"
 
 
 def _restricted(pod: PodSource) -> None:
-    """The Pod Security standard `restricted`, and a read-only root besides."""
+    """Check the Pod Security standard `restricted`, and a read-only root."""
     security = pod.spec.get("securityContext", {})
     if pod.partial in ("", "pod"):
         assert security.get("runAsNonRoot") is True, f"{pod.owner} may run as root"
@@ -73,7 +77,7 @@ def _restricted(pod: PodSource) -> None:
         assert kinds <= _VOLUMES, f"{pod.owner}: volume {volume['name']} is a {kinds}"
     for container in containers(pod):
         where, security = f"{pod.owner} {container['name']}", container.get("securityContext", {})
-        assert security.get("allowPrivilegeEscalation") is False, f"{where} may gain rights"
+        assert security.get("allowPrivilegeEscalation") is False, f"{where} may gain privileges"
         assert security.get("capabilities", {}).get("drop") == ["ALL"], f"{where} keeps capabilities"
         assert not security.get("capabilities", {}).get("add"), f"{where} adds capabilities"
         assert security.get("readOnlyRootFilesystem") is True, f"{where} can write its root"
@@ -95,7 +99,9 @@ def _containers(pod: PodSource) -> None:
         assert "@sha256:" in image or (tag and tag != "latest"), f"{where}: image {image} is not pinned"
         names = [variable["name"] for variable in container.get("env", [])]
         assert len(names) == len(set(names)), f"{where}: a variable is set twice"
-        assert all(isinstance(each.get("value", ""), str) for each in container.get("env", [])), f"{where}: no text"
+        assert all(isinstance(each.get("value", ""), str) for each in container.get("env", [])), (
+            f"{where}: a value is not a text"
+        )
         mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
         assert len(mounts) == len(set(mounts)), f"{where}: two volumes at one path"
         mounted = {mount["name"] for mount in container.get("volumeMounts", [])}
@@ -130,7 +136,7 @@ def _selectors(objects: list[Object], pods: list[PodSource]) -> None:
 
 
 def _ports(service: Object, pods: list[PodSource]) -> None:
-    """A port's endpoints are pods of one owner; a pod without the port that a Service names is none of them."""
+    """Check that a port's endpoints are pods of one owner. Pods without the port that the Service names do not count."""
     for port in service["spec"]["ports"]:
         target = port.get("targetPort", port["port"])
         owners = [pod.owner for pod in pods if isinstance(target, int) or target in _offered(pod)]
@@ -154,7 +160,9 @@ def _roles(objects: list[Object]) -> None:
                 assert account in there, f"{name_of(each)} binds {account}, which is not rendered"
         if each["kind"] in ("Role", "ClusterRole"):
             for rule in each["rules"]:
-                assert "*" not in [*rule.get("verbs", []), *rule.get("resources", [])], f"{name_of(each)} gives all"
+                assert "*" not in [*rule.get("verbs", []), *rule.get("resources", [])], (
+                    f"{name_of(each)} grants everything"
+                )
 
 
 def _numbers(thing: object, where: str) -> None:
@@ -173,7 +181,7 @@ def _numbers(thing: object, where: str) -> None:
 
 
 def _average(objects: list[Object], values: dict[str, Any]) -> None:
-    """Averages have a process of ours before a graph that asks all releases; without them there is no such process."""
+    """Check that the mode `average` has an averager before a graph that queries all releases, and other modes have neither."""
     averagers = [each for each in objects if each["kind"] == "Deployment" and _component(each) == "average"]
     mode = values.get("server", {}).get("graph", {}).get("mode", "none")
     assert len(averagers) == (mode == "average"), f"server.graph.mode is {mode}: {list(map(name_of, averagers))}"

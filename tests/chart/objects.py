@@ -1,4 +1,4 @@
-"""What is read from rendered objects: their pods, what they refer to, what selects them."""
+"""Readers of rendered objects: their pods, references and selectors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ def _text(schema: Values) -> st.SearchStrategy[str]:
     longest = schema.get("maxLength", 60)
     if pattern := schema.get("pattern"):
         drawn = st.from_regex(pattern, fullmatch=True, alphabet=_PRINTED)
-        # Python's $ stands before a last line break too, Go's does not; `latest` is refused by a sentence of its own.
+        # Python's $ also matches before a final line break, Go's does not; `latest` has its own refusal.
         return drawn.filter(lambda text: len(text) <= longest and "\n" not in text and text != "latest")
     return st.text(string.ascii_letters + string.digits + " -_./:", min_size=schema.get("minLength", 0), max_size=30)
 

@@ -14,7 +14,7 @@ SCRIPT = CHART / "files/object-store/bucket.py"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """An S3 server that judges regions as Amazon's does, which MinIO is too kind to do."""
+    """An S3 server that checks regions as Amazon's does; MinIO does not check them."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
@@ -24,7 +24,7 @@ def endpoint() -> Iterator[str]:
 
 
 def _made(bucket: str, endpoint: str, region: str, endpoints: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """What the Job's pod does, with the environment that the chart gives it; `endpoints` is the server's own region."""
+    """Run the Job's script with the environment that the chart gives it; `endpoints` is the server's own region."""
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ENDPOINT_URL": endpoint}
     environment = os.environ | keys | {"AWS_REGION": region, "AWS_DEFAULT_REGION": endpoints or region}
     return subprocess.run(
@@ -51,7 +51,7 @@ def test_the_bucket_is_made_in_its_region(endpoint: str, region: str) -> None:
     assert again.returncode == 0 and f"the bucket {bucket} exists" in again.stdout
 
 
-def test_a_store_of_another_region_is_no_matter_of_its_keys(endpoint: str) -> None:
+def test_a_wrong_region_is_not_blamed_on_the_keys(endpoint: str) -> None:
     ended = _made("sentiment-elsewhere", endpoint, "eu-central-1", endpoints="us-west-2")
     assert ended.returncode == 1
     assert "eu-central-1" in ended.stderr and "objectStore.region" in ended.stderr

@@ -67,14 +67,14 @@ def test_the_template_of_promotions_is_the_seed_without_a_release() -> None:
 
 
 def _live(service: Values | None, tmp_path: Path) -> Any:
-    """What the chart's helper reads from an InferenceService as `lookup` gives it; lookup itself needs a cluster."""
+    """Read an InferenceService by the chart's helper, as `lookup` would return it; `lookup` needs a cluster."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: live\nversion: 0.1.0\n")
     shutil.copy(CHART / "templates/server/_inferenceservice.tpl", tmp_path / "templates")
     (tmp_path / "templates/out.yaml").write_text('out: {{ include "sentiment.releaseOf" .Values.live | quote }}\n')
     text = helm("template", "x", str(tmp_path), values={"live": service or {}})
-    said = yaml.safe_load(text)["out"]
-    return json.loads(said) if said else None
+    output = yaml.safe_load(text)["out"]
+    return json.loads(output) if output else None
 
 
 @pytest.mark.parametrize("env", [[{"name": "RELEASE_ID", "value": ID}], [{"name": "RELEASE_ID", "value": ""}], None])

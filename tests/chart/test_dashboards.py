@@ -1,4 +1,4 @@
-"""The dashboards as Grafana reads them, and every metric that they and the alerts ask for is one that a program exports."""
+"""The dashboards as Grafana reads them, and every metric that they and the alerts query is exported by a program."""
 
 import json
 import re
@@ -45,13 +45,13 @@ def test_a_dashboard_is_of_the_classic_form(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
-def test_no_two_panels_lie_on_each_other(path: Path) -> None:
+def test_panels_do_not_overlap(path: Path) -> None:
     taken: dict[tuple[int, int], str] = {}
     for panel in _dashboard(path)["panels"]:
         place = panel["gridPos"]
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
-                assert (x, y) not in taken, f"{panel['title']} lies on {taken[x, y]}"
+                assert (x, y) not in taken, f"{panel['title']} overlaps {taken[x, y]}"
                 taken[x, y] = panel["title"]
 
 
@@ -68,7 +68,7 @@ def test_the_chart_provisions_them_as_they_are() -> None:
 
 
 def _exported() -> set[str]:
-    """Names of every sample that the server and the monitor export when all there is to tell is known."""
+    """Names of every sample that the server and the monitor export when every figure is known."""
     server = Metrics()
     server.release.labels("a", "openvino-int8").set(1)
     server.watch_log(lambda: WriterStats(0, 0, 0, 0, 0, 0, 0, True, None, None))
@@ -79,7 +79,7 @@ def _exported() -> set[str]:
         id=1, created=now, window_start=now, window_end=now, release_id="a", verdict="stable", reason="", rows=1,
         statistics=[statistic], report_uri=None,
     )  # fmt: skip
-    told = Figures(
+    complete = Figures(
         checks=[check],
         releases=[figures.Release(id="a", created=now, accuracy=interval, train_seconds=1, champion=True)],
         feedback=figures.FeedbackAccuracy(release_id="a", rows=1, accuracy=interval),
@@ -88,7 +88,7 @@ def _exported() -> set[str]:
         up={"log": True},
         read_at={"log": 1.0},
     )
-    registries = (server.registry, exposition.registry(lambda: told))
+    registries = (server.registry, exposition.registry(lambda: complete))
     families = [family for registry in registries for family in registry.collect()]
     return {sample.name for family in families for sample in family.samples} | {
         f"{family.name}{ending}"
@@ -98,11 +98,11 @@ def _exported() -> set[str]:
     }
 
 
-def test_every_metric_asked_for_is_exported() -> None:
+def test_every_queried_metric_is_exported() -> None:
     exported = _exported()
     for path in (*DASHBOARDS, *(CHART / "alerts").glob("*.yaml")):
         missing = set(_METRIC.findall(path.read_text("utf-8"))) - exported
-        assert not missing, f"{path.name} asks for {sorted(missing)}"
+        assert not missing, f"{path.name} queries {sorted(missing)}"
 
 
 def test_refusals_of_the_http_layer_are_shown() -> None:

@@ -1,4 +1,4 @@
-"""What makes MLflow's database before its server starts, against a real Postgres."""
+"""The creation of MLflow's database before its server starts, against a real Postgres."""
 
 import importlib.util
 import time
@@ -26,7 +26,7 @@ def start() -> ModuleType:
 
 
 def test_two_pods_at_once_make_one_database(start: ModuleType, postgres: Postgres) -> None:
-    """Both have seen that there is none: a lock that lets them look holds them before they make it."""
+    """Both find no database: a lock that permits reading stops them before they create it."""
     holder = start.connect(postgres.url)
     with ThreadPoolExecutor(2) as pool:
         try:
@@ -35,7 +35,7 @@ def test_two_pods_at_once_make_one_database(start: ModuleType, postgres: Postgre
             pods = [pool.submit(start.make_database, postgres.url, "mlflow") for _ in range(2)]
             end = time.monotonic() + 60
             while postgres.execute(WAITING)[0][0] < 2:
-                assert time.monotonic() < end, "the two do not come as far as making it"
+                assert time.monotonic() < end, "the two pods do not reach the creation"
                 time.sleep(0.05)
         finally:
             holder.close()
@@ -45,7 +45,7 @@ def test_two_pods_at_once_make_one_database(start: ModuleType, postgres: Postgre
     start.make_database(postgres.url, "mlflow")
 
 
-def test_a_user_that_may_not_make_it_is_told_the_remedy(start: ModuleType, postgres: Postgres) -> None:
+def test_a_user_without_the_right_gets_the_remedy(start: ModuleType, postgres: Postgres) -> None:
     postgres.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
     url = f"postgresql://plain:plain@127.0.0.1:{postgres.port}/postgres"
     with pytest.raises(SystemExit, match=r"may not create other: create it, or name another in mlflow\.database"):

@@ -1,4 +1,4 @@
-"""Whatever address a pod is told, its NetworkPolicy lets it call: a part that is pointed elsewhere takes its edge along."""
+"""Each pod's NetworkPolicy permits every address in its settings, also after a setting names another address."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ COMPONENT = "app.kubernetes.io/component"
 URI = "s3://sentiment/sentiment/releases/0123456789abcdef/serving/"
 _ADDRESS = re.compile(r"(?:https?|postgresql)://[^\s\"'/]+|(?<=targets: \[)[a-z0-9.-]+:\d+")
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432}
-# What the shared environment tells every program and only some use.
+# Variables of the shared environment that only some programs use.
 _FOR_SOME = {"MLFLOW_TRACKING_URI": {"training", "promotion"}}
 # Services that KServe makes, by the end of their names, and the component of their pods.
 _KSERVES = {"-predictor": "server", "-graph": "graph"}
@@ -25,7 +25,7 @@ def _component(pod: PodSource) -> str:
 
 
 def _texts(pod: PodSource, objects: list[Object]) -> Iterator[str]:
-    """Everything that the pod is told: variables, and files of ConfigMaps and Secrets."""
+    """Yield the texts of the pod's settings: variables, and files of ConfigMaps and Secrets."""
     component = _component(pod)
     there = {(each["kind"], each["metadata"]["name"]): each for each in objects}
     for container in containers(pod):
@@ -39,7 +39,7 @@ def _texts(pod: PodSource, objects: list[Object]) -> Iterator[str]:
 
 
 def _called(pod: PodSource, objects: list[Object]) -> set[tuple[str, int]]:
-    """(host, port) of every address that the pod is told."""
+    """Return (host, port) of every address in the pod's settings."""
     found = set()
     for text in _texts(pod, objects):
         for address in _ADDRESS.findall(text):
@@ -50,7 +50,7 @@ def _called(pod: PodSource, objects: list[Object]) -> set[tuple[str, int]]:
 
 
 def _open(objects: list[Object], component: str, host: str, port: int) -> bool:
-    """Does the component's policy let it call this address?"""
+    """Return whether the component's policy permits this address."""
     services = {each["metadata"]["name"]: each for each in objects if each["kind"] == "Service"}
     to: Object = {"ipBlock": {"cidr": "0.0.0.0/0"}}
     if service := services.get(host.split(".")[0]):

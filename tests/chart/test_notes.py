@@ -1,4 +1,4 @@
-"""What Helm prints after an install: commands that name this release, and what an uninstall will leave."""
+"""The notes after an installation: commands that name this release, and what an uninstall will leave."""
 
 import re
 
@@ -43,7 +43,7 @@ RELEASE = "s3://sentiment/sentiment/releases/0123456789abcdef/serving/"
     ],
 )
 def test_what_is_left_is_what_is_named(values: Values) -> None:
-    """Volumes and the Secrets that are kept; nothing is said where nothing is left."""
+    """Volumes and the Secrets that are kept; without any, the notes do not mention them."""
     objects, notes = render(values, release="other"), _notes(values)
     volumes = {each["metadata"]["name"] for each in objects if each["kind"] in ("StatefulSet", "PersistentVolumeClaim")}
     secrets = {

@@ -1,4 +1,4 @@
-"""What watches an installation: the bundled Prometheus, an operator's, and the rules that both are given."""
+"""Monitoring of an installation: the bundled Prometheus, an operator's, and the rules that both get."""
 
 import re
 from typing import Any
@@ -45,8 +45,8 @@ def test_an_operator_is_given_the_same_rules() -> None:
     }
 
 
-def test_series_have_the_same_labels_whoever_scrapes() -> None:
-    """Rules and dashboards ask by them."""
+def test_series_have_the_same_labels_from_both_scrapers() -> None:
+    """Rules and dashboards query by them."""
     bundled = {
         source: rule["target_label"]
         for rule in _pods_job()["relabel_configs"]
@@ -62,10 +62,10 @@ def test_series_have_the_same_labels_whoever_scrapes() -> None:
 
 def test_a_label_that_a_program_exports_is_not_renamed_for_the_pods() -> None:
     """Without honor_labels, Prometheus would make `exported_component` of the monitor's series on Jobs."""
-    told = Figures(jobs=[JobState(component="drift", last_success=1)])
+    known = Figures(jobs=[JobState(component="drift", last_success=1)])
     exported = {
         label
-        for family in exposition.registry(lambda: told).collect()
+        for family in exposition.registry(lambda: known).collect()
         for sample in family.samples
         for label in sample.labels
     }

@@ -1,4 +1,4 @@
-"""The probes of `helm test`: whose account and network each one has, and that each can fail."""
+"""The probes of `helm test`: the account and network of each, and that each can fail."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def _pods(values: Values) -> dict[str, Object]:
             {
                 "alertmanager": "prometheus",
                 "bucket": "server",
-                "infer": "tests",  # whoever calls: a pod of the namespace that is no part of the system
+                "infer": "tests",  # a caller: a pod of the namespace that is not part of the system
                 "log": "server",
                 "monitor": "tests",
                 "prometheus": "grafana",
@@ -106,7 +106,7 @@ Answers = dict[str, Any]
 
 @pytest.fixture
 def standing_in() -> Iterator[Callable[[Answers], str]]:
-    """A server that answers paths (without their query) or whole queries with JSON; its address."""
+    """Start a server that answers paths (without their query) or whole queries with JSON, and return its address."""
     servers = []
 
     def start(answers: Answers) -> str:
@@ -141,7 +141,7 @@ CHAMPION = _vector(({"release": "0123456789abcdef"}, 1))
 
 
 @pytest.mark.parametrize(
-    ("up", "champion", "said"),
+    ("up", "champion", "missing"),
     [
         (_vector(OWN), NO_CHAMPION, "monitor, object-store"),
         (_vector(OWN, ({"component": "monitor"}, 0), ({"component": "object-store"}, 1)), NO_CHAMPION, "monitor"),
@@ -155,12 +155,12 @@ CHAMPION = _vector(({"release": "0123456789abcdef"}, 1))
     ],
 )
 def test_prometheus_has_to_scrape_what_is_to_be_scraped(
-    standing_in: Callable[[Answers], str], up: Answers, champion: Answers, said: str | None
+    standing_in: Callable[[Answers], str], up: Answers, champion: Answers, missing: str | None
 ) -> None:
     url = standing_in({"/api/v1/query?query=ml_champion_info": champion, "/api/v1/query": up})
     ended = _run("prometheus", PROMETHEUS_URL=url, SCRAPED="monitor,object-store")
-    assert (ended.returncode == 0) == (said is None), ended.stderr
-    assert said is None or f"does not scrape: {said};" in ended.stderr
+    assert (ended.returncode == 0) == (missing is None), ended.stderr
+    assert missing is None or f"does not scrape: {missing};" in ended.stderr
 
 
 def test_alertmanager_has_to_answer(standing_in: Callable[[Answers], str]) -> None:
@@ -173,7 +173,7 @@ def test_alertmanager_has_to_answer(standing_in: Callable[[Answers], str]) -> No
 def test_a_server_with_keys_has_to_say_that_it_serves_the_champion(
     tls: bool, tiny_release: tuple[str, str], tmp_path: Path
 ) -> None:
-    """Its certificate need not name the Service that is asked."""
+    """Its certificate need not name the Service."""
     uri, champion = tiny_release
     served = {"release_id": champion}
 
@@ -183,11 +183,11 @@ def test_a_server_with_keys_has_to_say_that_it_serves_the_champion(
     certificate = issue(tmp_path, "predictor") if tls else None
     with Served(Starlette(routes=[Route("/health", health)]), certificate) as found:
         url = f"{'https' if tls else 'http'}://127.0.0.1:{found.port}"
-        told = {"RELEASES_URI": uri, "MODEL_NAME": "sentiment", "SERVER_URL": url, "API_KEYS": "yes"}
-        ended = _run("infer", **told)
+        settings = {"RELEASES_URI": uri, "MODEL_NAME": "sentiment", "SERVER_URL": url, "API_KEYS": "yes"}
+        ended = _run("infer", **settings)
         assert (ended.returncode, ended.stdout) == (0, f"ok: release {champion} is served\n"), ended.stderr
         served["release_id"] = "0" * 16
-        ended = _run("infer", **told)
+        ended = _run("infer", **settings)
         assert ended.returncode == 1 and f"promote {champion} again" in ended.stderr
 
 
@@ -201,7 +201,7 @@ def test_the_store_has_to_take_what_each_program_writes(tmp_path: Path) -> None:
     for script in ("bucket", "releases"):
         ended = _run(script, **uris)
         assert ended.returncode == 0 and ended.stdout.startswith("ok: "), ended.stderr
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "a probe left something"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()], "a probe left a file behind"
     (tmp_path / "file").touch()
     nowhere = {name: f"{tmp_path}/file/{name}" for name in ("RELEASES_URI", "SPILL_URI")}
     for script in ("bucket", "releases"):

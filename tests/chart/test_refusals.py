@@ -115,7 +115,7 @@ NAMED: list[tuple[Values, str, list[str]]] = [
     ({"training": {"checkpoints": {"existingClaim": "the-name"}}}, "training.checkpoints.existingClaim", []),
     ({"training": {"data": {"configMap": "the-name"}}}, "training.data.configMap", []),
 ]
-# What tells a rendering that a cluster answers: there `lookup` finds nothing, as in an empty namespace.
+# With these APIs, a rendering has a cluster, where `lookup` finds nothing, as in an empty namespace.
 _A_CLUSTER = [
     part
     for api in ("apiregistration.k8s.io/v1", "serving.kserve.io/v1alpha1", "serving.kserve.io/v1beta1")
@@ -124,7 +124,7 @@ _A_CLUSTER = [
 
 
 def _sentence(refused: pytest.ExceptionInfo[Refused]) -> str:
-    """What was said, without where in the templates it was; one sentence."""
+    """Return the message, one sentence, without the place in the templates."""
     line = next(line for line in str(refused.value).splitlines() if line.startswith("Error:"))
     sentence = line.split("): ", 1)[-1]
     assert sentence.endswith(".") and ". " not in sentence

@@ -75,7 +75,7 @@ def test_nothing_of_it_by_default() -> None:
 
 
 @pytest.mark.parametrize(("values", "scheme"), [(PLAIN, "http"), (SECURE, "https")], ids=["plain", "TLS"])
-def test_whoever_asks_the_server_asks_as_it_answers(values: Values, scheme: str) -> None:
+def test_all_clients_of_the_server_use_its_scheme(values: Values, scheme: str) -> None:
     objects = render(values)
     (container,) = _runtime(values)["containers"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -90,16 +90,16 @@ def test_whoever_asks_the_server_asks_as_it_answers(values: Values, scheme: str)
     assert "__scheme__" in {rule.get("target_label") for rule in job["relabel_configs"]}
     assert one(objects, "ConfigMap", "sentiment-frontend")["data"]["PREDICTOR_SCHEME"] == scheme
     (probe,) = one(objects, "Pod", "sentiment-test-infer")["spec"]["containers"]
-    told = {variable["name"]: variable.get("value", "") for variable in probe["env"]}
-    assert told["SERVER_URL"] == f"{scheme}://sentiment-predictor:80"
-    assert bool(told["API_KEYS"]) == (values is SECURE)
+    settings = {variable["name"]: variable.get("value", "") for variable in probe["env"]}
+    assert settings["SERVER_URL"] == f"{scheme}://sentiment-predictor:80"
+    assert bool(settings["API_KEYS"]) == (values is SECURE)
     notes = helm("install", "sentiment", str(CHART), "--namespace", "ns", "--dry-run=client", values=values)
     command = next(line for line in notes.partition("\nNOTES:\n")[2].splitlines() if "curl" in line)
     assert command.endswith(f"{scheme}://localhost:8080/predict")
     assert ("-k" in command, "X-API-Key" in command) == (values is SECURE, values is SECURE)
 
 
-def test_the_pages_proxy_asks_by_that_scheme() -> None:
+def test_the_pages_proxy_uses_that_scheme() -> None:
     frontend = CHART.parents[1] / "frontend"
     template = (frontend / "nginx/default.conf.template").read_text("utf-8")
     assert "proxy_pass ${PREDICTOR_SCHEME}://$predictor$request_uri;" in template

@@ -1,4 +1,4 @@
-"""What some of these tests need: the programs `terraform` and `helm`."""
+"""The programs `terraform` and `helm`, which some of these tests need."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The Terraform of k8s/eks: its files, what they declare and name, and what its locals come to, all without a provider."""
+"""The Terraform of k8s/eks without a provider: its files, their declarations and references, and the values of its locals."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import hcl2
 EKS = Path(__file__).parents[2] / "k8s/eks"
 Block = dict[str, Any]
 
-# What AWS would answer, for the locals that ask it.
+# Answers of AWS, for the locals that read them.
 ANSWERS = {
     "data.aws_caller_identity.current.account_id": '"123456789012"',
     "data.aws_partition.current.partition": '"aws"',
@@ -38,7 +38,7 @@ GATEWAY: Block = {
 
 
 class Refused(Exception):
-    """Terraform did not take the variables; the message is what it said."""
+    """Terraform refused the variables; the message is its output."""
 
 
 def files() -> list[Path]:
@@ -73,7 +73,7 @@ def _labelled(found: Block, depth: int, *before: str) -> Iterator[tuple[tuple[st
 
 
 def locals_text() -> str:
-    """All `locals` blocks, with `ANSWERS` in place of what a provider would say."""
+    """All `locals` blocks, with `ANSWERS` in place of a provider's answers."""
     text = "\n".join(
         match for path in files() for match in re.findall(r"(?ms)^locals \{$.*?^\}$", path.read_text("utf-8"))
     )
@@ -83,7 +83,7 @@ def locals_text() -> str:
 
 
 def evaluate(expression: str, **variables: Any) -> Any:
-    """What an expression comes to, by Terraform itself.
+    """Evaluate an expression by Terraform itself.
 
     Raises:
         Refused: a variable's validation failed, or the expression cannot be computed.
@@ -101,7 +101,7 @@ def evaluate(expression: str, **variables: Any) -> Any:
 
 
 def refusal(**variables: Any) -> str | None:
-    """What Terraform says against these variables, on one line; None when it takes them."""
+    """Return Terraform's error for these variables, on one line; None without an error."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(EKS / "variables.tf", folder)
@@ -120,5 +120,5 @@ def _terraform(folder: Path, *arguments: str, stdin: str = "") -> subprocess.Com
 def functions() -> set[str]:
     """The names of Terraform's functions."""
     with tempfile.TemporaryDirectory() as name:
-        said = _terraform(Path(name), "metadata", "functions", "-json").stdout
-    return {name.removeprefix("core::") for name in json.loads(said)["function_signatures"]}
+        output = _terraform(Path(name), "metadata", "functions", "-json").stdout
+    return {name.removeprefix("core::") for name in json.loads(output)["function_signatures"]}

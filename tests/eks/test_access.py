@@ -1,4 +1,4 @@
-"""Who may do what in the bucket: the accounts of the chart, and what its programs really do there."""
+"""Permissions in the bucket: those of the chart's accounts, and what its programs really do there."""
 
 import json
 import threading
@@ -203,7 +203,7 @@ def test_others_promote_no_release(as_component: As, component: str) -> None:
         ReleaseStore(BUCKET).set_champion("sentiment", release, who="tests", action="promote")
 
 
-def test_training_promotes_when_it_is_told_to() -> None:
+def test_training_promotes_when_set() -> None:
     keys = evaluate("local.workloads", auto_promote=True)["training"]["write"]
     assert {"sentiment/champion.json", "sentiment/audit/*"} <= set(keys)
 

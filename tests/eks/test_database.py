@@ -31,10 +31,10 @@ if verb == "get" and "secret" in arguments and (place / "secret").exists():
     print(base64.b64encode((place / "secret").read_text().strip().partition("=")[2].encode()).decode(), end="")
 elif verb == "run":
     (container,) = json.loads(arguments[arguments.index("--overrides") + 1])["spec"]["containers"]
-    said = {each["name"]: each["value"] for each in container["env"]}
+    given = {each["name"]: each["value"] for each in container["env"]}
     here = {"PGHOST": "127.0.0.1", "PGPORT": os.environ["STAGE_PORT"], "PGSSLMODE": "disable"}
     program = arguments[arguments.index("--") + 1 :]
-    sys.exit(subprocess.run(program, env={"PATH": os.environ["PATH"], **said, **here}).returncode)
+    sys.exit(subprocess.run(program, env={"PATH": os.environ["PATH"], **given, **here}).returncode)
 elif verb == "create":
     print(sys.stdin.read(), end="")
 elif verb == "apply":
@@ -96,22 +96,22 @@ def _url(stage: dict[str, str]) -> str:
 def test_the_programs_get_a_user_who_owns_both_databases(postgres: Postgres, stage: dict[str, str]) -> None:
     done = _run(stage)
     assert done.returncode == 0, done.stderr
-    said = make_url(_url(stage))
-    assert (said.username, said.host, said.database, said.query) == (
+    stored = make_url(_url(stage))
+    assert (stored.username, stored.host, stored.database, stored.query) == (
         "sentiment",
         "db.example",
         "sentiment",
         {"sslmode": "require"},
     )
     for database in ("sentiment", "mlflow"):
-        here = said.set(host="127.0.0.1", port=make_url(postgres.url).port, database=database, query={})
+        here = stored.set(host="127.0.0.1", port=make_url(postgres.url).port, database=database, query={})
         url = here.render_as_string(hide_password=False)
         postgres.execute("CREATE TABLE IF NOT EXISTS tried (x int)", url)
         assert postgres.execute("SELECT 1 AS one FROM pg_tables WHERE tablename = 'tried'", url)
     (role,) = postgres.execute("SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = 'sentiment'")
     assert not any(role.values())
     calls = (Path(stage["STAGE"]) / "calls").read_text()
-    for secret in (PASSWORD, str(said.password)):
+    for secret in (PASSWORD, str(stored.password)):
         assert secret not in calls and secret not in done.stdout + done.stderr
 
 

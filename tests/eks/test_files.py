@@ -52,7 +52,7 @@ def test_nothing_is_declared_in_vain() -> None:
     assert idle == set()
 
 
-def test_the_answers_of_tests_are_those_that_are_asked_for() -> None:
+def test_every_answer_of_these_tests_is_read() -> None:
     text = "".join(source(path) for path in files())
     assert [name for name in ANSWERS if name not in text] == []
 
@@ -101,10 +101,10 @@ def test_no_password_is_written_or_kept_in_the_state() -> None:
 
 
 @pytest.mark.parametrize("place", ["docs/eks.md", "k8s/eks/database.sh"])
-def test_outputs_that_are_asked_for_exist(place: str) -> None:
+def test_outputs_that_are_used_exist(place: str) -> None:
     text = (ROOT / place).read_text("utf-8")
-    asked = {one or other for one, other in re.findall(r"output -raw ([a-z_]+)|\$\(output ([a-z_]+)\)", text)}
-    assert asked and asked <= {labels[0] for labels, _ in blocks("output")}
+    used = {one or other for one, other in re.findall(r"output -raw ([a-z_]+)|\$\(output ([a-z_]+)\)", text)}
+    assert used and used <= {labels[0] for labels, _ in blocks("output")}
 
 
 @pytest.mark.parametrize("kind", ["variable", "output"])

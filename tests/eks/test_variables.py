@@ -46,8 +46,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("variables", "sentence"), WRONG)
 def test_wrong_ones_are_refused(variables: dict[str, Any], sentence: str) -> None:
-    said = refusal(**variables)
-    assert said is not None and sentence in said
+    message = refusal(**variables)
+    assert message is not None and sentence in message
 
 
 @pytest.mark.parametrize("variables", [{}, GATEWAY, {**GATEWAY, "load_balancer_scheme": "internet-facing"}])

@@ -1,4 +1,4 @@
-"""The values of an installation on EKS: the file that stands in the project, and the one that Terraform writes."""
+"""The values of an installation on EKS: the project's file, and the one that Terraform writes."""
 
 from typing import Any
 

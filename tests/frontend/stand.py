@@ -1,6 +1,6 @@
-"""What the browser's journeys run against: a real release, predictor, monitor and page, told what to do line by line.
+"""The system that the browser's journeys use: a real release, predictor, monitor and page, controlled line by line.
 
-`PYTHONPATH=tests:. python tests/frontend/stand.py FOLDER` prints a JSON object once all answer, then obeys one command a line on standard
+`PYTHONPATH=tests:. python tests/frontend/stand.py FOLDER` prints a JSON object once all answer, then executes one command a line from standard
 input (a key of `Stand.commands`), each answered by a JSON line. The end of the input ends everything.
 """
 
@@ -29,7 +29,7 @@ HOURS = 30
 
 
 class Stand:
-    """The programs, each in a process of its own; the page in this one."""
+    """The programs, each in a separate process, and the page in this one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,7 +101,7 @@ class Stand:
         wait_for(lambda: server.started, "the page")
 
     def history(self) -> int:
-        """Rows of the last day, more of them by day than by night; how many."""
+        """Log rows of the last day, more of them by day than by night, and return their number."""
         rng, now, rows = random.Random(5), datetime.now(UTC), []
         for hours in range(1, HOURS):
             at = now - timedelta(hours=hours)
@@ -114,7 +114,7 @@ class Stand:
         return len(rows)
 
     def traffic(self) -> int:
-        """Texts of the release's own kind, judged by the predictor; how many."""
+        """Send texts like the release's own to the predictor, and return their number."""
         texts, _ = make_texts(150, seed=11)
         for at in range(0, len(texts), 50):
             part = texts[at : at + 50]
@@ -124,25 +124,25 @@ class Stand:
         return len(texts)
 
     def drift(self) -> Any:
-        """One check of the last hour, once the monitor tells of it; its outcome."""
+        """Check the last hour, wait until the monitor shows the check, and return its outcome."""
         command = ["drift_cronjob", "check", "--hours", "1", "--no-evidently", "--json"]
         done = subprocess.run([sys.executable, "-m", *command], env=self.environment, capture_output=True, timeout=200)
         assert done.returncode in (0, 10, 20, 30), done.stderr.decode()
         outcome = json.loads(done.stdout)
 
-        def told() -> bool:
+        def shown() -> bool:
             newest = [check["id"] for check in self.read("/api/drift")["checks"][:1]]
             return newest == [outcome["row_id"]] and self.read("/api/drift/examples")["examples"] is not None
 
-        wait_for(told, "the monitor to tell of the check", 60)
+        wait_for(shown, "the check in the monitor", 60)
         return outcome
 
     def read(self, path: str) -> Any:
-        """What the monitor answers."""
+        """Return the monitor's answer."""
         return httpx.get(f"{self.url('monitor')}{path}", trust_env=False).raise_for_status().json()
 
     def feedback(self) -> list[list[str]]:
-        """(prediction, true label) of every feedback in the log."""
+        """Return (prediction, true label) of every feedback in the log."""
         with sqlite3.connect(self.folder / "log.db") as log:
             return [list(row) for row in log.execute("SELECT prediction_id, true_label FROM feedback ORDER BY id")]
 
@@ -155,8 +155,8 @@ def main() -> None:
         stand.start("predictor")
         stand.start("monitor")
         stand.page()
-        told: dict[str, object] = {"page": stand.url("page"), "release": stand.release}
-        print(json.dumps(told), file=answers, flush=True)
+        started: dict[str, object] = {"page": stand.url("page"), "release": stand.release}
+        print(json.dumps(started), file=answers, flush=True)
         for line in sys.stdin:
             print(json.dumps({"done": stand.commands[line.strip()]()}, default=str), file=answers, flush=True)
     finally:

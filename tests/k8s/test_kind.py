@@ -13,7 +13,7 @@ from chart.rendering import one, render
 
 ROOT = Path(__file__).parents[2]
 URI = "s3://sentiment/sentiment/releases/0123456789abcdef/serving/"
-# Notes what it is asked; of a cluster that is made, whether the mounted folder is there.
+# Records its arguments and, when a cluster is created, whether the mounted folder exists.
 _NOTED = """#!/bin/bash
 echo "$(basename "$0") $*" >> "$NOTES"
 case "$(basename "$0") $1 $2" in
@@ -64,8 +64,8 @@ def test_the_claim_is_of_the_mounted_folder() -> None:
     assert volume["spec"]["claimRef"]["name"] == claim["metadata"]["name"]
 
 
-def test_the_mounted_folder_is_there_before_the_cluster(tmp_path: Path) -> None:
-    """Docker would make one that belongs to root."""
+def test_the_mounted_folder_exists_before_the_cluster(tmp_path: Path) -> None:
+    """Docker would create a folder that belongs to root."""
     (mount,) = _node()["extraMounts"]
     bin_folder, notes = tmp_path / "bin", tmp_path / "notes"
     bin_folder.mkdir()

@@ -59,7 +59,7 @@ def test_nothing_of_helm_is_left() -> None:
         assert not empty, path
 
 
-def test_no_password_stands_in_them() -> None:
+def test_they_hold_no_password() -> None:
     assert "Secret" not in {each["kind"] for each in _manifests()}
     named = re.compile(r"(password|secret_access_key)\S*: *[\"']?[A-Za-z0-9]{12,}", re.IGNORECASE)
     for path in FOLDER.rglob("*.yaml"):

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/release.yml"
 VERSION = yaml.safe_load((ROOT / "charts/sentiment/Chart.yaml").read_text("utf-8"))["version"]
 _OURS = re.compile(r"image: (\S*sentiment/(?:server|training|drift|mlflow|frontend):\S+)")
-# Programs that would leave this machine: they note what they were asked for, and read what is piped to them: who writes to
-# a program that has ended is ended too.
+# Replacements of programs that would contact other machines. They record their arguments and read their standard input,
+# because a writer to a finished program is killed.
 _NOTED = """#!/bin/bash
 name=$(basename "$0")
 [[ "$*" = *--password-stdin* ]] && cat > /dev/null

@@ -3,8 +3,8 @@
 import json
 import os
 
-from probe import asked, passed
+from probe import fetch, passed
 
 url = os.environ["ALERTMANAGER_URL"]
-alerts = json.loads(asked(f"{url}/api/v2/alerts"))
+alerts = json.loads(fetch(f"{url}/api/v2/alerts"))
 passed(f"{url} accepts alerts and has {len(alerts)}")

@@ -6,7 +6,7 @@ With API keys enabled, it requests the release's id only, which needs no key.
 import json
 import os
 
-from probe import asked, failed, passed
+from probe import failed, fetch, passed
 
 from model_release import ReleaseError, ReleaseStore
 
@@ -20,12 +20,12 @@ if champion is None:
 
 server = os.environ["SERVER_URL"]
 if os.environ["API_KEYS"]:
-    serving = json.loads(asked(f"{server}/health"))["release_id"]
+    serving = json.loads(fetch(f"{server}/health"))["release_id"]
     if serving != champion.id:
         failed(f"release {serving} is served and {champion.id} is the champion: promote {champion.id} again")
     passed(f"release {champion.id} is served")
 body = json.dumps({"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["A fine film."]}]})
-answer = json.loads(asked(f"{server}/v2/models/{name}/infer", body.encode()))
+answer = json.loads(fetch(f"{server}/v2/models/{name}/infer", body.encode()))
 outputs = {output["name"]: output["data"] for output in answer["outputs"]}
 if answer["model_version"] != champion.id:
     failed(f"release {answer['model_version']} answers and {champion.id} is the champion: promote {champion.id} again")

@@ -3,11 +3,11 @@
 import os
 import re
 
-from probe import asked, failed, passed
+from probe import failed, fetch, passed
 
 url = os.environ["MONITOR_URL"]
-asked(f"{url}/healthz")
-metrics = asked(f"{url}/metrics").decode()
+fetch(f"{url}/healthz")
+metrics = fetch(f"{url}/metrics").decode()
 sources = dict(re.findall(r'^ml_monitor_up\{source="(\w+)"\} ([0-9.]+)$', metrics, re.MULTILINE))
 if down := [source for source, up in sources.items() if float(up) == 0]:
     failed(f"the monitor does not reach: {', '.join(down)}; see its log (kubectl logs)")

@@ -23,7 +23,7 @@ def passed(sentence: str) -> NoReturn:
     sys.exit(0)
 
 
-def asked(url: str, body: bytes | None = None) -> bytes:
+def fetch(url: str, body: bytes | None = None) -> bytes:
     """Send a GET, or a POST of JSON, and retry while the other side starts.
 
     Ends the probe without an answer in time.

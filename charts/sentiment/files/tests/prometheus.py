@@ -4,7 +4,7 @@ import json
 import os
 from urllib.parse import quote
 
-from probe import asked, passed, settled
+from probe import fetch, passed, settled
 
 url = os.environ["PROMETHEUS_URL"]
 # A part is scraped if one of its pods is; for the server, a pod of the promoted release.
@@ -12,7 +12,7 @@ UP = 'max by (component) (up{component!="server"} or up{component="server", sent
 
 
 def series(query: str) -> list[dict]:
-    return json.loads(asked(f"{url}/api/v1/query?query={quote(query)}"))["data"]["result"]
+    return json.loads(fetch(f"{url}/api/v1/query?query={quote(query)}"))["data"]["result"]
 
 
 def missing() -> str:
@@ -21,8 +21,8 @@ def missing() -> str:
     if series("ml_champion_info"):
         wanted.add("server")
     up = {one["metric"].get("component") for one in series(UP) if one["value"][1] == "1"}
-    away = ", ".join(sorted(wanted - up))
-    return f"{url} does not scrape: {away}; see its page Status > Target health" if away else ""
+    unscraped = ", ".join(sorted(wanted - up))
+    return f"{url} does not scrape: {unscraped}; see its page Status > Target health" if unscraped else ""
 
 
 settled(missing)

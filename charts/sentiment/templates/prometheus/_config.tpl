@@ -1,4 +1,4 @@
-{{/* Prometheus' configuration: pods of the namespace that ask for it by annotation. Arguments: the root. */}}
+{{/* Prometheus' configuration: annotated pods of the namespace. Arguments: the root. */}}
 {{- define "sentiment.prometheusConfig" -}}
 {{- $prometheus := .Values.prometheus -}}
 global:

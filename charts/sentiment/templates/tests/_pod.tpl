@@ -34,7 +34,7 @@ spec:
       envFrom: {{- include "sentiment.envFrom" .root | nindent 8 }}
 {{- end }}
       env:
-        # The images' programs lie in /app.
+        # The images' programs are in /app.
         - name: PYTHONPATH
           value: /app
         - name: HOME
