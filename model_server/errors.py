@@ -132,7 +132,7 @@ class DeadlineExceeded(ServingError):
 
 
 class Unavailable(ServingError):
-    """Not ready yet, or stopping, or the log's database is needed and down."""
+    """The server is not ready or is stopping, or the log's database is needed and down."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = grpc.StatusCode.UNAVAILABLE

@@ -158,10 +158,10 @@ class SentimentModel(kserve.Model):  # type: ignore[misc]
                 body = load_json(body)
             if not isinstance(body, dict | InferRequest):
                 raise InvalidInput("body is not an object; send {'instances': [...]}")
-            asked = dict(headers or {})
+            given = dict(headers or {})
             if verb is InferenceVerb.EXPLAIN and headers:
                 _keep_from_the_answer(headers)
-            answered: tuple[Any, dict[str, str]] = await super().__call__(body, asked, verb)
+            answered: tuple[Any, dict[str, str]] = await super().__call__(body, given, verb)
             return answered
         except asyncio.CancelledError:
             error = ClientGone("the call ended before its answer")

@@ -142,11 +142,11 @@ class Averager:
     async def infer(self, request: Request) -> Response:
         name = self._find(request)
         body = await read_body(request, self._settings.max_body_bytes)
-        asked = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
-        check_offered(asked)
-        answer = await while_connected(request, self._ask(question(asked)))
-        averaged = average(answer, len(asked.texts))
-        raw, length = v2.write_outputs(asked, tensors(averaged.probabilities, asked.outputs), name, averaged.version)
+        wanted = v2.parse_request(body, request.headers.get(v2.LENGTH_HEADER))
+        check_offered(wanted)
+        answer = await while_connected(request, self._ask(question(wanted)))
+        averaged = average(answer, len(wanted.texts))
+        raw, length = v2.write_outputs(wanted, tensors(averaged.probabilities, wanted.outputs), name, averaged.version)
         return tensors_response(request, raw, length)
 
     async def _ask(self, body: bytes) -> bytes:

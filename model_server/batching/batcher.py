@@ -17,7 +17,7 @@ from model_server.phases import Phases
 
 log = logging.getLogger("model_server")
 Row = TypeVar("Row")
-CLOSE_SECONDS = 30.0  # for what is queued when the batcher closes
+CLOSE_SECONDS = 30.0  # for the texts that are queued when the batcher closes
 # Turns of the event loop from a request to the engine's waking: one to read the sockets that have data, one to start
 # these requests' tasks, one to let these queue. They take microseconds, and requests that
 # arrive together share a batch.
@@ -285,7 +285,7 @@ class Batcher(Generic[Row]):
         self._on_batch(BatchReport(len(batch), tokens, len(batch) * max(lengths), seconds, waited))
 
     def close(self) -> None:
-        """Answer what is queued, then end the threads."""
+        """Answer the queued texts, then end the threads."""
         with self._work:
             self._closed = True
             self._work.notify_all()

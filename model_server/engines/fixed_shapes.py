@@ -18,8 +18,8 @@ class FixedShapes:
     graphs share one pair of input buffers, one output buffer, and a memory pool for intermediate results, which is safe
     because a batch is copied out before the next one starts.
 
-    On another device the network is called on the same buffers without a graph. That is no faster; it makes the
-    padding and the buffers testable without a card.
+    On another device the network is called on the same buffers without a graph. This is no faster, but makes
+    the padding and the buffers testable without a card.
 
     Args:
         network: ids i32[b, s] and mask bool[b, s] → f32[b, columns].
@@ -54,7 +54,7 @@ class FixedShapes:
         with self._on_stream():
             self._compute(bucket)  # kernels are chosen and loaded here, which no capture allows
         graph = torch.cuda.CUDAGraph()
-        # Only this thread's calls must be fit for capture: a former release may answer on another one meanwhile.
+        # Only this thread's calls must be capturable: a former release may answer on another thread meanwhile.
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
             self._compute(bucket)
         replay: Callable[[], None] = graph.replay

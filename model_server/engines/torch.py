@@ -21,13 +21,13 @@ LOGITS = 2
 _DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
-def choose_device(asked: Device) -> torch.device:
+def choose_device(device: Device) -> torch.device:
     """Return the device to run on: for `auto` CUDA if a card is available.
 
     Raises:
         StartError: `device` is cuda, and no CUDA device exists.
     """
-    if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
         build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"

@@ -86,7 +86,7 @@ class InferenceService:
     def _charge(self, key: Key, texts: int) -> None:
         try:
             key.charge(texts, time.monotonic())
-        except Overloaded:  # other requests of this key came between the edge and here
+        except Overloaded:  # other requests used up the key's limit since the edge checked it
             self.metrics.rejected.labels("rate_limit").inc()
             raise
 
@@ -243,6 +243,6 @@ class InferenceService:
         )
 
     def close(self) -> None:
-        """Answer what is queued; then the engine's thread ends."""
+        """Answer the queued texts, then end the engine's threads."""
         self.batcher.close()
         self._tokenisers.shutdown()

@@ -28,7 +28,7 @@ def deadline_of(header: str | None, began: float) -> float | None:
 
 @asynccontextmanager
 async def within(deadline: float) -> AsyncIterator[None]:
-    """Cancel the block when its deadline passes, so that what it queued leaves the queue.
+    """Cancel the block when its deadline passes, so that its texts leave the queue.
 
     Raises:
         DeadlineExceeded: the deadline passed.

@@ -65,7 +65,7 @@ def with_texts(payload: dict[str, Any] | InferRequest, texts: Sequence[str]) -> 
 
 def options_of(request: InferRequest) -> Options:
     """Return the request's options; its output `attributions` requests explanations as the parameter does."""
-    _, options = _asked(request)
+    _, options = _requested(request)
     return options
 
 
@@ -73,7 +73,7 @@ def answer(
     request: InferRequest, predictions: Sequence[Prediction], name: str, version: str, options: Options
 ) -> InferResponse:
     """Return the predictions as the requested outputs; KServe writes them as JSON, binary or typed contents."""
-    names, _ = with_attributions(_asked(request)[0], options)
+    names, _ = with_attributions(_requested(request)[0], options)
     outputs = request.request_outputs or []
     if outputs and ATTRIBUTIONS in names and ATTRIBUTIONS not in [output.name for output in outputs]:
         outputs = [*outputs, RequestedOutput(ATTRIBUTIONS, {"binary_data": request.use_binary_outputs})]
@@ -104,12 +104,11 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _asked(request: InferRequest) -> tuple[tuple[str, ...], Options]:
+def _requested(request: InferRequest) -> tuple[tuple[str, ...], Options]:
     names = check_outputs([output.name for output in request.request_outputs or ()])
     _classes(request)
     return with_attributions(names, parse_options(to_http_parameters(request.parameters or {})))
 
 
 def _classes(request: InferRequest) -> dict[str, int]:
-    asked = request.request_outputs or ()
-    return read_classes((output.name, output.parameters or {}) for output in asked)
+    return read_classes((output.name, output.parameters or {}) for output in request.request_outputs or ())

@@ -13,7 +13,7 @@ LABELS = ("negative", "positive")  # the columns of `probabilities`
 
 
 def class_count(name: object, value: object, where: str) -> int:
-    """Return the number of classes asked for of output `name`, at most all of them.
+    """Return the requested number of classes of output `name`, at most all of them.
 
     Raises:
         InvalidInput: the output has no scores, or the value is not a positive whole number.
@@ -38,7 +38,7 @@ def classified(predictions: Sequence[Prediction], count: int) -> Output:
 
 
 def read_classes(outputs: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, int]:
-    """Return the number of classes asked for, by output, from the outputs' names and parameters.
+    """Return the requested numbers of classes by output, from the outputs' names and parameters.
 
     Raises:
         InvalidInput: classification is not offered there, or the request wants an output in shared memory.

@@ -155,18 +155,18 @@ def _flag(parameters: Mapping[str, Any], name: str, default: bool, where: str) -
 
 def _outputs(document: dict[str, Any]) -> tuple[tuple[str, ...], frozenset[str], dict[str, int]]:
     """Return the outputs' names in their order, those in binary form, and numbers of classes by output."""
-    asked = document.get("outputs")
-    if asked is None:
-        asked = []
-    if not isinstance(asked, list) or not all(isinstance(output, dict) for output in asked):
+    requested = document.get("outputs")
+    if requested is None:
+        requested = []
+    if not isinstance(requested, list) or not all(isinstance(output, dict) for output in requested):
         raise InvalidInput("outputs must be a list of objects with a name")
-    names = check_outputs([output.get("name") for output in asked])
+    names = check_outputs([output.get("name") for output in requested])
     parameters = _object(document.get("parameters"), "parameters")
     everything = _flag(parameters, "binary_data_output", False, "parameters")
-    if not asked:
+    if not requested:
         return names, frozenset(names if everything else ()), {}
-    wheres = [f"outputs[{index}].parameters" for index in range(len(asked))]
-    described = [_object(output.get("parameters"), where) for output, where in zip(asked, wheres, strict=True)]
+    wheres = [f"outputs[{index}].parameters" for index in range(len(requested))]
+    described = [_object(output.get("parameters"), where) for output, where in zip(requested, wheres, strict=True)]
     classes = read_classes(zip(names, described, strict=True))
     binary = {
         name

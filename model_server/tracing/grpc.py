@@ -35,7 +35,7 @@ def _code(context: Any, error: BaseException | None) -> grpc.StatusCode:
 
 
 class TracingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """A server span a call, with the attributes of OpenTelemetry's conventions for gRPC."""
+    """Open a server span for each call, with the attributes of OpenTelemetry's conventions for gRPC."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing

@@ -34,7 +34,7 @@ def route_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
 
 
 class TracingMiddleware:
-    """A server span a request, with the attributes of OpenTelemetry's conventions for HTTP."""
+    """Open a server span for each request, with the attributes of OpenTelemetry's conventions for HTTP."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], tracing: Tracing) -> None:
         self._app, self._routes, self._tracing = app, routes, tracing
