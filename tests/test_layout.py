@@ -236,6 +236,16 @@ def test_plain_rooms_reach_no_heavy_library() -> None:
     assert not found, f"modules for plain data that load a heavy library: {found}"
 
 
+def test_no_value_travels_by_a_context_variable() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in MODULES.values()
+        for line, name in _imports(path)
+        if name == "contextvars"
+    ]
+    assert not found, f"context variables in {found}; pass the value as an argument"
+
+
 def test_files_are_short() -> None:
     paths = [*MODULES.values(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in paths}
