@@ -1,4 +1,4 @@
-"""What a check is, how it is registered, and how a run of them becomes rows."""
+"""Checks, their registration, and the rows that a run of them yields."""
 
 import functools
 import time
@@ -42,14 +42,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Row:
-    """How a check went: `pass`, `fail` or `skip`, and why where it is not a pass."""
+    """Outcome of a check: `pass`, `fail` or `skip`, with the reason unless it is a pass."""
 
     name: str
     group: str
     section: str
     basis: str
     outcome: str
-    said: str
+    reason: str
     seconds: float
 
 
@@ -90,34 +90,34 @@ def _with(body: Callable[[Target, str], None], value: str, target: Target) -> No
     body(target, value)
 
 
-def expect(holds: object, said: str) -> None:
-    """Fail with `said` unless it holds."""
+def expect(holds: object, message: str) -> None:
+    """Fail with `message` unless `holds` is true."""
     if not holds:
-        raise Failed(said)
+        raise Failed(message)
 
 
 def shorten(value: object, limit: int = 160) -> str:
-    """A value for a failure's text."""
+    """Return a value's `repr` for a message, cut to `limit` characters."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def run_one(check: Check, target: Target) -> Row:
-    """Run a check against a server. Whatever it raises is a row."""
+    """Run a check against a server; an exception becomes the reason of its row."""
     started = time.perf_counter()
-    outcome, said = "pass", ""
+    outcome, reason = "pass", ""
     try:
         if check.extension and check.extension not in target.extensions:
             raise Skipped(f"the server does not declare the extension {check.extension!r}")
         check.body(target)
-    except Skipped as reason:
-        outcome, said = "skip", str(reason)
+    except Skipped as skipped:
+        outcome, reason = "skip", str(skipped)
     except Failed as failure:
-        outcome, said = "fail", str(failure)
+        outcome, reason = "fail", str(failure)
     except Exception as error:  # a connection that broke, a body that is not JSON: the server's doing
-        outcome, said = "fail", f"{type(error).__name__}: {shorten(str(error), 300)}"
+        outcome, reason = "fail", f"{type(error).__name__}: {shorten(str(error), 300)}"
     seconds = round(time.perf_counter() - started, 3)
-    return Row(check.name, check.group, check.section, check.basis, outcome, said, seconds)
+    return Row(check.name, check.group, check.section, check.basis, outcome, reason, seconds)
 
 
 def run(target: Target, checks: Iterable[Check]) -> list[Row]:

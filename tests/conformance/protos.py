@@ -1,7 +1,7 @@
 """The protobufs of the protocol, of grpc.health.v1 and of reflection, as far as the kit speaks them.
 
-They are described here by hand and stand in a pool of their own, so the kit runs beside any package that defines the
-same names (kserve, tritonclient), and does not inherit the mistakes of one.
+They are described here by hand, in a separate descriptor pool. The kit therefore runs beside any package that defines the
+same names (kserve, tritonclient), and inherits no mistake of theirs.
 """
 
 from typing import Any

@@ -13,6 +13,8 @@ from rich.table import Table
 
 from conformance.check import BASES, Row
 
+# The JSON key of `Row.reason`, as in the committed reports in benchmarks/results.
+REASON = "said"
 _STYLES = {"pass": "green", "fail": "bold red", "skip": "yellow"}
 
 
@@ -29,9 +31,13 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     return counted
 
 
+def _entry(row: Row) -> dict[str, Any]:
+    return {REASON if name == "reason" else name: value for name, value in asdict(row).items()}
+
+
 def write_json(rows: Sequence[Row], path: Path, server: dict[str, Any]) -> None:
-    """The rows with what the server says of itself."""
-    document = {"server": server, "summary": summary(rows), "checks": [asdict(row) for row in rows]}
+    """Write the server's metadata, the summary and the rows."""
+    document = {"server": server, "summary": summary(rows), "checks": [_entry(row) for row in rows]}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -47,6 +53,6 @@ def print_table(rows: Sequence[Row], console: Console, *, everything: bool) -> N
     console.print(table)
     for row in rows:
         if everything or row.outcome == "fail":
-            said = f": {escape(row.said)}" if row.said else ""
+            reason = f": {escape(row.reason)}" if row.reason else ""
             style = _STYLES[row.outcome]
-            console.print(f"[{style}]{row.outcome}[/] {row.name} [dim]({escape(row.section)})[/]{said}")
+            console.print(f"[{style}]{row.outcome}[/] {row.name} [dim]({escape(row.section)})[/]{reason}")

@@ -1,4 +1,4 @@
-"""The server under test: where it is, what it says of itself, and requests for its model."""
+"""The server under test: its addresses, its metadata, and requests for its model."""
 
 import functools
 import json
@@ -80,7 +80,7 @@ class Target:
 
     @functools.cached_property
     def outputs(self) -> list[dict[str, Any]]:
-        """Those declared; where an answer has none of these, its own, so that one wrong declaration fails one check."""
+        """The declared outputs; if an answer has none of them, the answer's outputs, so that a wrong declaration fails one check."""
         declared = self.declared_outputs
         response = self.post(self.document())
         answered = response.json()["outputs"] if response.status_code == 200 else []

@@ -126,9 +126,10 @@ def refused(response: httpx.Response, *statuses: int) -> str:
         document = response.json()
     except ValueError:
         raise Failed(f"{status}, and the error's body is not JSON: {shorten(response.text)}") from None
-    said = document.get("error") if isinstance(document, dict) else None
+    message = document.get("error") if isinstance(document, dict) else None
     expect(
-        isinstance(said, str) and said, f"{status}, and its body is {shorten(document)}; expected {{'error': '...'}}"
+        isinstance(message, str) and message,
+        f"{status}, and its body is {shorten(document)}; expected {{'error': '...'}}",
     )
-    expect(status in statuses, f"answered {status} {shorten(said)}; expected {wanted}")
-    return str(said)
+    expect(status in statuses, f"answered {status} {shorten(message)}; expected {wanted}")
+    return str(message)

@@ -1,4 +1,4 @@
-"""The kit against our own server: every check passes, and none is skipped but for a tool that is not here."""
+"""The kit against our own server: every check passes, and none is skipped unless its tool is missing."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from kit.server_process import ModelServer
 
 import conformance.checks  # noqa: F401  (registers them)
 from conformance.check import CHECKS
+from conformance.report import REASON
 
 from .conftest import MAX_BODY_BYTES
 
@@ -25,7 +26,7 @@ TOOLS = {"curl": bool(shutil.which("curl")), "triton": bool(PYTHON)}
 def rows(
     server: ModelServer, loading: ModelServer, overloadable: ModelServer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Any]]:
-    """The kit's rows by name, from a process of its own: tritonclient and kserve cannot share one."""
+    """The kit's rows by name, from a separate process: tritonclient and kserve cannot share one."""
     found = Path(os.environ.get("CONFORMANCE_JSON") or tmp_path_factory.mktemp("conformance") / "rows.json").absolute()
     command = [
         *(PYTHON or sys.executable, "-m", "conformance", "--model", "sentiment", "--json", str(found)),
@@ -45,7 +46,7 @@ def test_our_server_passes(rows: dict[str, dict[str, Any]], name: str) -> None:
     if not TOOLS.get(tool, True):
         pytest.skip({"curl": "curl is not installed", "triton": "CONFORMANCE_PYTHON names no interpreter"}[tool])
     row = rows[name]
-    assert row["outcome"] == "pass", f"{row['section']}: {row['said']}"
+    assert row["outcome"] == "pass", f"{row['section']}: {row[REASON]}"
 
 
 def test_the_server_wrote_no_traceback(rows: dict[str, dict[str, Any]], server: ModelServer) -> None:

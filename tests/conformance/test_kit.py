@@ -61,7 +61,7 @@ def test_the_kits_protobufs_are_those_of_the_protocol():
             equal_where_described(fields_of(message), fields_of(getattr(reflection_pb2, name)))
 
 
-def test_the_servers_index_is_the_one_that_the_kit_speaks():
+def test_the_kits_index_messages_match_the_servers():
     from model_server.rpc.messages import pb
 
     equal_where_described(fields_of(PB["RepositoryIndexRequest"]), fields_of(pb.RepositoryIndexRequest))
@@ -80,8 +80,8 @@ def wrong_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            said = {"/v2": metadata, "/v2/models/m": model}.get(self.path)
-            self.answer(200 if said else status, json.dumps(said).encode() if said else body)
+            document = {"/v2": metadata, "/v2/models/m": model}.get(self.path)
+            self.answer(200 if document else status, json.dumps(document).encode() if document else body)
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -107,18 +107,18 @@ def wrong_server(request: pytest.FixtureRequest) -> Iterator[str]:
 HARMLESS = {"rest.live", "rest.ready", "rest.model-ready", "rest.server-metadata", "rest.model-metadata"}
 
 
-def test_a_wrong_server_passes_no_check_of_answers(wrong_server):
+def test_a_wrong_server_passes_no_check_of_its_answers(wrong_server):
     target = Target(wrong_server, None, "m", timeout=5)
     groups = ("REST: infer", "REST: datatypes and shapes", "REST: binary tensors", "REST: health and metadata")
     rows = run(target, [check for check in CHECKS if check.group in groups])
     assert {row.name for row in rows if row.outcome == "pass"} <= HARMLESS
-    assert all(row.said for row in rows if row.outcome != "pass")
+    assert all(row.reason for row in rows if row.outcome != "pass")
 
 
 def test_without_an_address_the_grpc_checks_are_skipped(wrong_server):
     target = Target(wrong_server, None, "m", timeout=5)
     rows = run(target, [check for check in CHECKS if check.name in ("grpc.live", "grpc.compressed", "health.v1.watch")])
-    assert [(row.outcome, row.said) for row in rows] == [("skip", "no gRPC address was given")] * 3
+    assert [(row.outcome, row.reason) for row in rows] == [("skip", "no gRPC address was given")] * 3
 
 
 def test_the_report_is_a_table_and_json(wrong_server, tmp_path: Path):
@@ -126,8 +126,8 @@ def test_the_report_is_a_table_and_json(wrong_server, tmp_path: Path):
     rows = run(target, [check for check in CHECKS if check.name in ("rest.live", "rest.infer", "grpc.live")])
     console = Console(record=True, width=200)
     print_table(rows, console, everything=True)
-    said = console.export_text()
-    assert "rest.infer (OIP REST, Inference Response)" in said and "all" in said
+    output = console.export_text()
+    assert "rest.infer (OIP REST, Inference Response)" in output and "all" in output
     write_json(rows, tmp_path / "rows.json", target.server_metadata)
     document = json.loads((tmp_path / "rows.json").read_text())
     assert document["server"]["name"] == "wrong" and len(document["checks"]) == 3
@@ -135,7 +135,7 @@ def test_the_report_is_a_table_and_json(wrong_server, tmp_path: Path):
     assert document["summary"]["practice"] == {"total": {}, "groups": {}}
 
 
-def test_every_check_has_a_section_and_a_name_of_its_own():
+def test_every_check_has_a_section_and_a_unique_name():
     assert len({check.name for check in CHECKS}) == len(CHECKS) > 150
     assert all(check.section and check.group for check in CHECKS)
     assert {check.basis for check in CHECKS} == set(BASES)
@@ -152,12 +152,12 @@ LABEL = {"name": "label", "datatype": "BYTES", "shape": [-1]}
         ([LABEL | {"name": "labels"}], [3, 1], [LABEL | {"shape": [-1, 1]}]),
     ],
 )
-def test_outputs_are_an_answers_own_where_none_of_them_is_declared(declared, shape, outputs):
+def test_outputs_come_from_the_answer_when_none_is_declared(declared, shape, outputs):
     target = Target("http://server", None, "m", "text")
 
     def answer(request: httpx.Request) -> httpx.Response:
-        said = {"outputs": declared if request.method == "GET" else [LABEL | {"shape": shape}]}
-        return httpx.Response(200, json=said)
+        document = {"outputs": declared if request.method == "GET" else [LABEL | {"shape": shape}]}
+        return httpx.Response(200, json=document)
 
     target.http = httpx.Client(base_url=target.rest, transport=httpx.MockTransport(answer))
     assert target.outputs == outputs
@@ -165,15 +165,15 @@ def test_outputs_are_an_answers_own_where_none_of_them_is_declared(declared, sha
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
         (200, {"error": "no"}, "answered 200 .*; expected 400"),
         (422, {"detail": []}, "422, and its body is .* expected {'error'"),
         (422, {"error": "no"}, "answered 422 'no'; expected 400"),
     ],
 )
-def test_a_refusal_is_judged_by_its_body_before_its_status(status, body, said):
-    with pytest.raises(Failed, match=said):
+def test_a_refusal_is_judged_by_its_body_before_its_status(status, body, message):
+    with pytest.raises(Failed, match=message):
         refused(httpx.Response(status, json=body), 400)
     assert refused(httpx.Response(400, json={"error": "no"}), 400) == "no"
 

@@ -55,7 +55,7 @@ def answer_each(target: Target) -> None:
         head, values = read(target.post(target.document(outputs=outputs)))
         same(plain, values)
         for output in head["outputs"]:
-            expect(("data" in output) == (output["name"] != binary), f"{binary!r} was asked for in binary: {output}")
+            expect(("data" in output) == (output["name"] != binary), f"{binary!r} was requested in binary: {output}")
 
 
 @check("binary.answer.order", SECTION, NAME)
@@ -135,7 +135,7 @@ def damaged(target: Target) -> None:
 
 @check("binary.elements.not-utf8", SECTION, NAME, basis=PRACTICE)
 def not_utf8(target: Target) -> None:
-    """A model of texts takes text: bytes that are none are the client's mistake."""
+    """A text model takes UTF-8: other bytes are a client error."""
     for raw in (b"\xff\xfe", b"fine \xed\xa0\xbd film", b"\xc0\x80"):
         body, headers = target.binary(pack([raw]), 1)
         refused(target.send(body, headers), 400)

@@ -21,13 +21,13 @@ def _curl(target: Target, *arguments: str, body: bytes = b"") -> tuple[int, byte
     quiet = ["-q", "-s", "--noproxy", "*", "-m", str(int(target.timeout)), "-w", "\n%{http_code}"]
     done = subprocess.run([program, *quiet, *arguments, url], input=body, capture_output=True, check=False)
     expect(done.returncode == 0, f"curl ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
-    said, _, status = done.stdout.rpartition(b"\n")
-    return int(status), said
+    answer, _, status = done.stdout.rpartition(b"\n")
+    return int(status), answer
 
 
-def _answered(status: int, said: bytes) -> dict[str, Any]:
-    expect(status == 200, f"answered {status} {shorten(said)}; expected 200")
-    document = dict(json.loads(said))
+def _answered(status: int, answer: bytes) -> dict[str, Any]:
+    expect(status == 200, f"answered {status} {shorten(answer)}; expected 200")
+    document = dict(json.loads(answer))
     expect(document.get("outputs"), f"the answer has no outputs: {shorten(document)}")
     return document
 
@@ -35,8 +35,8 @@ def _answered(status: int, said: bytes) -> dict[str, Any]:
 @check("curl.no-content-type", "OIP REST; RFC 9110 8.3: a Content-Type may be absent")
 def no_content_type(target: Target) -> None:
     body = json.dumps(target.document(id="curl")).encode()
-    said = _answered(*_curl(target, "-H", "Content-Type:", "--data-binary", "@-", body=body))
-    expect(said.get("id") == "curl", f"id is {shorten(said.get('id'))}")
+    answer = _answered(*_curl(target, "-H", "Content-Type:", "--data-binary", "@-", body=body))
+    expect(answer.get("id") == "curl", f"id is {shorten(answer.get('id'))}")
 
 
 @check("curl.form-content-type", "OIP REST; curl's -d says application/x-www-form-urlencoded")
@@ -75,12 +75,12 @@ def http_1_0(target: Target) -> None:
 @check("curl.compressed-answer", "RFC 9110 12.5.3")
 def compressed(target: Target) -> None:
     document = target.document([f"{target.texts[0]} {number}" for number in range(200)])
-    said = _answered(*_curl(target, *JSON, "--compressed", "--data-binary", "@-", body=json.dumps(document).encode()))
-    expect(said["outputs"][0]["shape"][0] == 200, f"200 texts gave {said['outputs'][0]['shape']}")
+    answer = _answered(*_curl(target, *JSON, "--compressed", "--data-binary", "@-", body=json.dumps(document).encode()))
+    expect(answer["outputs"][0]["shape"][0] == 200, f"200 texts gave {answer['outputs'][0]['shape']}")
 
 
 @check("curl.error", "OIP REST, Inference Response JSON Error Object")
 def error(target: Target) -> None:
-    status, said = _curl(target, *JSON, "--data-binary", "@-", body=b"{")
-    expect(status == 400, f"answered {status} {shorten(said)}; expected 400")
-    expect(isinstance(json.loads(said).get("error"), str), f"the error's body is {shorten(said)}")
+    status, answer = _curl(target, *JSON, "--data-binary", "@-", body=b"{")
+    expect(status == 400, f"answered {status} {shorten(answer)}; expected 400")
+    expect(isinstance(json.loads(answer).get("error"), str), f"the error's body is {shorten(answer)}")

@@ -90,9 +90,9 @@ def streamed_limit(target: Target) -> None:
 
 @check("errors.size", ERROR, basis=PRACTICE)
 def size(target: Target) -> None:
-    """What was sent is not sent back at length."""
-    said = refused(target.post({"inputs": [target.tensor(name="x" * 100_000)]}), 400)
-    expect(len(said) < 2000, f"the message has {len(said)} characters")
+    """A refusal does not repeat a long name from the request at length."""
+    message = refused(target.post({"inputs": [target.tensor(name="x" * 100_000)]}), 400)
+    expect(len(message) < 2000, f"the message has {len(message)} characters")
 
 
 @check("errors.long-text", REQUEST, basis=PRACTICE)
@@ -105,4 +105,4 @@ def long_text(target: Target) -> None:
 def alive(target: Target) -> None:
     """After all that, it answers."""
     read(target.post(target.document()))
-    expect(target.http.get("/v2/health/ready").status_code == 200, "the server is not ready any more")
+    expect(target.http.get("/v2/health/ready").status_code == 200, "the server is no longer ready")

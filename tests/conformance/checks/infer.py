@@ -31,12 +31,15 @@ def declared(target: Target) -> None:
     known = {output["name"]: output for output in target.declared_outputs}
     for output in read(target.post(target.document()))[0]["outputs"]:
         expect(output["name"] in known, f"output {output['name']!r} is not in the metadata")
-        said = known[output["name"]]
-        expect(output["datatype"] == said["datatype"], f"{output['name']!r} is {output['datatype']}, not {said}")
-        fits = len(output["shape"]) == len(said["shape"]) and all(
-            there in (-1, size) for size, there in zip(output["shape"], said["shape"], strict=True)
+        declaration = known[output["name"]]
+        expect(
+            output["datatype"] == declaration["datatype"],
+            f"{output['name']!r} is {output['datatype']}, not {declaration}",
         )
-        expect(fits, f"{output['name']!r} has the shape {output['shape']}, the metadata says {said['shape']}")
+        fits = len(output["shape"]) == len(declaration["shape"]) and all(
+            expected in (-1, size) for size, expected in zip(output["shape"], declaration["shape"], strict=True)
+        )
+        expect(fits, f"{output['name']!r} has the shape {output['shape']}, the metadata says {declaration['shape']}")
 
 
 @check("rest.id.echoed", RESPONSE)
@@ -98,7 +101,7 @@ def outputs_order(target: Target) -> None:
 
 @check("rest.outputs.none", "OIP REST, Request Output", basis=PRACTICE)
 def outputs_none(target: Target) -> None:
-    """An empty list is as none."""
+    """An empty list of outputs requests all of them."""
     expect(read(target.post(target.document(outputs=[])))[1], "the answer has no outputs")
 
 

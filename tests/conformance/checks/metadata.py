@@ -34,10 +34,10 @@ def unknown_ready(target: Target) -> None:
 def server_metadata(target: Target) -> None:
     response = target.http.get("/v2")
     expect(response.status_code == 200, f"GET /v2 answered {response.status_code}")
-    said = response.json()
+    metadata = response.json()
     for field in ("name", "version"):
-        expect(isinstance(said.get(field), str), f"{field} is {shorten(said.get(field))}; expected a string")
-    extensions = said.get("extensions")
+        expect(isinstance(metadata.get(field), str), f"{field} is {shorten(metadata.get(field))}; expected a string")
+    extensions = metadata.get("extensions")
     strings = isinstance(extensions, list) and all(isinstance(one, str) for one in extensions)
     expect(strings, f"extensions is {shorten(extensions)}; expected a list of strings")
 
@@ -46,12 +46,14 @@ def server_metadata(target: Target) -> None:
 def model_metadata(target: Target) -> None:
     response = target.http.get(f"/v2/models/{target.model}")
     expect(response.status_code == 200, f"answered {response.status_code}")
-    said = response.json()
-    expect(said.get("name") == target.model, f"name is {shorten(said.get('name'))}")
-    expect(isinstance(said.get("platform"), str), f"platform is {shorten(said.get('platform'))}; expected a string")
+    metadata = response.json()
+    expect(metadata.get("name") == target.model, f"name is {shorten(metadata.get('name'))}")
+    expect(
+        isinstance(metadata.get("platform"), str), f"platform is {shorten(metadata.get('platform'))}; expected a string"
+    )
     for field in ("inputs", "outputs"):
-        expect(isinstance(said.get(field), list) and said[field], f"{field} is {shorten(said.get(field))}")
-        for tensor in said[field]:
+        expect(isinstance(metadata.get(field), list) and metadata[field], f"{field} is {shorten(metadata.get(field))}")
+        for tensor in metadata[field]:
             expect(isinstance(tensor.get("name"), str), f"a tensor of {field} has no name: {shorten(tensor)}")
             expect(tensor.get("datatype") in DATATYPES, f"{tensor['name']!r}: datatype {tensor.get('datatype')!r}")
             whole = isinstance(tensor.get("shape"), list) and all(

@@ -31,8 +31,8 @@ def ready(target: Target) -> None:
 def model_ready(target: Target) -> None:
     expect(call(target, "ModelReady", name=target.model).ready, "ModelReady says that the model is not ready")
     for version in target.versions:
-        said = call(target, "ModelReady", name=target.model, version=version)
-        expect(said.ready, f"version {version!r} is not ready")
+        response = call(target, "ModelReady", name=target.model, version=version)
+        expect(response.ready, f"version {version!r} is not ready")
 
 
 @check("grpc.model-ready.unknown", "OIP gRPC, ModelReady", basis=PRACTICE)
@@ -48,21 +48,30 @@ def unknown_ready(target: Target) -> None:
 
 @check("grpc.server-metadata", "OIP gRPC, ServerMetadata")
 def server_metadata(target: Target) -> None:
-    said, rest = call(target, "ServerMetadata"), target.server_metadata
+    metadata, rest = call(target, "ServerMetadata"), target.server_metadata
     for field in ("name", "version"):
-        expect(getattr(said, field) == rest[field], f"{field}: gRPC {getattr(said, field)!r}, REST {rest[field]!r}")
-    expect(list(said.extensions) == list(rest["extensions"]), f"extensions: {list(said.extensions)}")
+        expect(
+            getattr(metadata, field) == rest[field], f"{field}: gRPC {getattr(metadata, field)!r}, REST {rest[field]!r}"
+        )
+    expect(list(metadata.extensions) == list(rest["extensions"]), f"extensions: {list(metadata.extensions)}")
 
 
 @check("grpc.model-metadata", "OIP gRPC, ModelMetadata")
 def model_metadata(target: Target) -> None:
     for version in ("", *target.versions):
-        said, rest = call(target, "ModelMetadata", name=target.model, version=version), target.metadata
-        expect((said.name, said.platform) == (rest["name"], rest["platform"]), f"{said.name!r}, {said.platform!r}")
-        expect(list(said.versions) == target.versions, f"versions: gRPC {list(said.versions)}, REST {target.versions}")
+        metadata, rest = call(target, "ModelMetadata", name=target.model, version=version), target.metadata
+        expect(
+            (metadata.name, metadata.platform) == (rest["name"], rest["platform"]),
+            f"{metadata.name!r}, {metadata.platform!r}",
+        )
+        expect(
+            list(metadata.versions) == target.versions,
+            f"versions: gRPC {list(metadata.versions)}, REST {target.versions}",
+        )
         for field in ("inputs", "outputs"):
             tensors = [
-                {"name": one.name, "datatype": one.datatype, "shape": list(one.shape)} for one in getattr(said, field)
+                {"name": one.name, "datatype": one.datatype, "shape": list(one.shape)}
+                for one in getattr(metadata, field)
             ]
             wanted = [{key: one[key] for key in ("name", "datatype", "shape")} for one in rest[field]]
             expect(tensors == wanted, f"{field}: gRPC {tensors}, REST {wanted}")
@@ -88,22 +97,22 @@ def version(target: Target) -> None:
     if not target.versions:
         raise Skipped("the model's metadata lists no versions")
     for wanted in target.versions:
-        said = infer(target, infer_request(target, model_version=wanted)).model_version
-        expect(said == wanted, f"model_version {wanted!r} came back as {said!r}")
+        returned = infer(target, infer_request(target, model_version=wanted)).model_version
+        expect(returned == wanted, f"model_version {wanted!r} came back as {returned!r}")
 
 
 @check("grpc.id.echoed", INFER)
 def id_echoed(target: Target) -> None:
     for given in ("a-1", ""):
-        said = infer(target, infer_request(target, id=given)).id
-        expect(said == given, f"id {given!r} came back as {said!r}")
+        returned = infer(target, infer_request(target, id=given)).id
+        expect(returned == given, f"id {given!r} came back as {returned!r}")
 
 
 @check("grpc.id.any-string", INFER)
 def id_any(target: Target) -> None:
     for given in ("ünï 🎬", "x" * 300):
-        said = infer(target, infer_request(target, id=given)).id
-        expect(said == given, f"id {given!r} came back as {said!r}")
+        returned = infer(target, infer_request(target, id=given)).id
+        expect(returned == given, f"id {given!r} came back as {returned!r}")
 
 
 @check("grpc.order-and-count", INFER)
@@ -121,8 +130,8 @@ def order(target: Target) -> None:
 def outputs(target: Target) -> None:
     names = [output["name"] for output in target.outputs]
     for asked in (*([name] for name in names), names[::-1]):
-        said = list(read(infer(target, infer_request(target, outputs=asked))))
-        expect(sorted(said) == sorted(asked), f"asked for {asked}, got {said}")
+        returned = list(read(infer(target, infer_request(target, outputs=asked))))
+        expect(sorted(returned) == sorted(asked), f"asked for {asked}, got {returned}")
 
 
 @check("grpc.compressed", "gRPC, Compression", basis=PRACTICE)

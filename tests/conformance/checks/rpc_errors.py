@@ -184,7 +184,7 @@ def cancelled(target: Target) -> None:
 
 @check("grpc.no-message", "gRPC, Status codes: INVALID_ARGUMENT")
 def no_message(target: Target) -> None:
-    """Bytes that are no protobuf are the client's mistake, as a body that is no JSON is."""
+    """Bytes that are not a protobuf message are a client error, like a body that is not JSON."""
     asked = channel(target).unary_unary(f"/{SERVICE}/ModelInfer", lambda raw: raw, PB["ModelInferResponse"].FromString)
     whole = infer_request(target).SerializeToString()
     for raw in (b"\xff" * 20, whole[:-1], b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\xff\xfe"):

@@ -39,17 +39,17 @@ def _request(target: Target, *headers: str, body: bytes | None = None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def _right(status: int, said: bytes) -> None:
-    expect(status == 200, f"answered {status} {shorten(said)}; expected 200")
-    expect(json.loads(said).get("outputs"), f"the answer has no outputs: {shorten(said)}")
+def _right(status: int, answer: bytes) -> None:
+    expect(status == 200, f"answered {status} {shorten(answer)}; expected 200")
+    expect(json.loads(answer).get("outputs"), f"the answer has no outputs: {shorten(answer)}")
 
 
 @check("sockets.no-content-type", "OIP REST; RFC 9110 8.3")
 def no_content_type(target: Target) -> None:
     with _wire(target) as wire:
         wire.sendall(_request(target).replace(b"\r\nContent-Type: application/json", b""))
-        status, _, said = _answer(wire)
-    _right(status, said)
+        status, _, answer = _answer(wire)
+    _right(status, answer)
 
 
 @check("sockets.any-content-type", "OIP REST; RFC 9110 8.3")
@@ -57,8 +57,8 @@ def any_content_type(target: Target) -> None:
     for kind in ("application/json; charset=utf-8", "text/plain", "application/octet-stream", "nonsense", ""):
         with _wire(target) as wire:
             wire.sendall(_request(target, f"Content-Type: {kind}"))
-            status, _, said = _answer(wire)
-        _right(status, said)
+            status, _, answer = _answer(wire)
+        _right(status, answer)
 
 
 @check("sockets.keep-alive", "RFC 9112 9.3")
@@ -67,8 +67,8 @@ def keep_alive(target: Target) -> None:
     with _wire(target) as wire:
         for body, wanted in ((None, 200), (b"{", 400), (None, 200), (b"[]", 400), (None, 200)):
             wire.sendall(_request(target, body=body))
-            status, _, said = _answer(wire)
-            expect(status == wanted, f"answered {status} {shorten(said)}; expected {wanted}")
+            status, _, answer = _answer(wire)
+            expect(status == wanted, f"answered {status} {shorten(answer)}; expected {wanted}")
 
 
 @check("sockets.pipelined", "RFC 9112 9.3.2")
@@ -83,9 +83,9 @@ def pipelined(target: Target) -> None:
             while (line := buffered.readline().strip()) != b"":
                 name, _, value = line.partition(b":")
                 length = int(value) if name.lower() == b"content-length" else length
-            said = buffered.read(length)
-            _right(status, said)
-            expect(json.loads(said).get("id") == str(at), f"answer {at} has the id {json.loads(said).get('id')!r}")
+            answer = buffered.read(length)
+            _right(status, answer)
+            expect(json.loads(answer).get("id") == str(at), f"answer {at} has the id {json.loads(answer).get('id')!r}")
 
 
 @check("sockets.byte-by-byte", "RFC 9112 2.2")
@@ -94,8 +94,8 @@ def byte_by_byte(target: Target) -> None:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in _request(target, body=json.dumps(target.document(["ok"])).encode()):
             wire.sendall(bytes([byte]))
-        status, _, said = _answer(wire)
-    _right(status, said)
+        status, _, answer = _answer(wire)
+    _right(status, answer)
 
 
 @check("sockets.header-case", "RFC 9110 5.1")
@@ -103,28 +103,28 @@ def header_case(target: Target) -> None:
     request = _request(target).replace(b"Content-Length", b"cOnTeNt-LeNgTh").replace(b"Host", b"HOST")
     with _wire(target) as wire:
         wire.sendall(request)
-        status, _, said = _answer(wire)
-    _right(status, said)
+        status, _, answer = _answer(wire)
+    _right(status, answer)
 
 
 @check("sockets.connection-close", "RFC 9112 9.6")
 def connection_close(target: Target) -> None:
     with _wire(target) as wire:
         wire.sendall(_request(target, "Connection: close"))
-        status, _, said = _answer(wire)
-        _right(status, said)
+        status, _, answer = _answer(wire)
+        _right(status, answer)
         expect(wire.recv(1) == b"", "the connection stays open after 'Connection: close'")
 
 
 @check("sockets.garbage", "RFC 9112 2.2")
 def garbage(target: Target) -> None:
-    """What is no HTTP is answered with a 4xx or a closed connection."""
+    """Bytes that are not HTTP get a 4xx or a closed connection."""
     for raw in (b"GARBAGE\r\n\r\n", b"\x16\x03\x01\x00\xa5\x01", b"\x00" * 64, b"POST  HTTP/9.9\r\n\r\n"):
         with _wire(target) as wire:
             wire.sendall(raw)
             wire.shutdown(socket.SHUT_WR)
-            said = wire.recv(4096)
-        expect(said == b"" or said.split()[1:2][0][:1] == b"4", f"{raw[:20]!r} was answered {shorten(said)}")
+            answer = wire.recv(4096)
+        expect(answer == b"" or answer.split()[1:2][0][:1] == b"4", f"{raw[:20]!r} was answered {shorten(answer)}")
 
 
 @check("sockets.bad-length", "RFC 9112 6.3")
@@ -137,8 +137,8 @@ def bad_length(target: Target) -> None:
         with _wire(target) as wire:
             wire.sendall(raw)
             wire.shutdown(socket.SHUT_WR)
-            said = wire.recv(4096)
-        expect(said == b"" or said.split()[1:2][0][:1] == b"4", f"length {length!r} was answered {shorten(said)}")
+            answer = wire.recv(4096)
+        expect(answer == b"" or answer.split()[1:2][0][:1] == b"4", f"length {length!r} was answered {shorten(answer)}")
 
 
 @check("sockets.half-a-body", "RFC 9112 8")

@@ -1,4 +1,4 @@
-"""A server that is still loading, and one that has more to do than it can: they say so, and refuse in the right way."""
+"""Servers that are still loading or overloaded report it, and refuse with the right status."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +29,7 @@ def _overloadable(target: Target) -> Target:
 
 @check("loading.rest", "OIP REST, Server Live, Server Ready, Model Ready")
 def loading_rest(target: Target) -> None:
-    """It lives and is not ready; a request is told to come again."""
+    """The server is live and not ready; a request is refused with Retry-After."""
     server = _loading(target)
     expect(server.http.get("/v2/health/live").status_code == 200, "a server that loads is not live")
     for path in ("/v2/health/ready", f"/v2/models/{server.model}/ready"):

@@ -46,11 +46,11 @@ def _outputs(module: Any, target: Target) -> list[Any]:
 
 def values_of(result: Any, names: list[str]) -> Values:
     """A result's outputs by name, texts decoded."""
-    said: Values = {}
+    values: Values = {}
     for name in names:
         flat = result.as_numpy(name).reshape(-1).tolist()
-        said[name] = [value.decode() if isinstance(value, bytes) else value for value in flat]
-    return said
+        values[name] = [value.decode() if isinstance(value, bytes) else value for value in flat]
+    return values
 
 
 def stable_names(target: Target) -> list[str]:
@@ -58,7 +58,7 @@ def stable_names(target: Target) -> list[str]:
 
 
 def expected(target: Target) -> Values:
-    """What plain REST answers."""
+    """Return the outputs of a plain REST request."""
     return read(target.post(target.document(outputs=[{"name": name} for name in stable_names(target)])))[1]
 
 
