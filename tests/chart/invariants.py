@@ -17,7 +17,7 @@ from chart.objects import (
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 _LABEL = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
-_EXPONENT = re.compile(r"(?<![\w.-])[0-9]+(\.[0-9]+)?e[-+][0-9]+(?![\w.-])")
+_EXPONENT = re.compile(r"(?<![\w.-])[0-9]+(\.[0-9]+)?e\+[0-9]+(?![\w.-])")
 _COMPONENT = "app.kubernetes.io/component"
 _RECOMMENDED = ("name", "instance", "version", "component", "part-of", "managed-by")
 # Volumes that the standard `restricted` allows.
