@@ -4,7 +4,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def without_password(uri: str) -> str:
-    """The address without the user and password that it may hold; other texts stay unchanged."""
+    """Return an address without its user and password; other texts stay unchanged."""
     try:
         parts = urlsplit(uri)
     except ValueError:  # such as a bracket that is not closed, behind a password

@@ -1,4 +1,4 @@
-"""One process at a time in a database, for steps that look first and create then."""
+"""Let one process at a time into a database, for steps that check first and then create."""
 
 import fcntl
 import hashlib
@@ -18,7 +18,7 @@ class DatabaseBusy(Exception):
 
 
 def _file_of(database: str | None, purpose: str) -> Path | None:
-    """The lock file of a SQLite database: beside it, so that pods that share a volume share the lock."""
+    """Return the path of a SQLite database's lock file: beside it, so that pods that share a volume share the lock."""
     if not database or database == ":memory:" or database.startswith("file:"):
         return None
     path = Path(database).absolute()
@@ -52,7 +52,7 @@ def _file_locked(path: Path, seconds: float) -> Iterator[bool]:
 
 @contextmanager
 def _postgres_locked(url: str, key: int, seconds: float) -> Iterator[bool]:
-    """An advisory lock of a transaction: a pooler may give each transaction another session."""
+    """Hold an advisory lock of a transaction: a pooler may give each transaction another session."""
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)

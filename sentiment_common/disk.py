@@ -16,7 +16,7 @@ Read = TypeVar("Read")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it came from, the outermost first."""
+    """Yield an error and its causes, the outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
@@ -26,7 +26,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def reports_full(error: BaseException) -> bool:
-    """Tell if an error, or a cause of it, reports a full disk or quota."""
+    """Report whether an error, or a cause of it, reports a full disk or quota."""
     return any(
         (isinstance(cause, OSError) and cause.errno in _FULL) or any(words in str(cause) for words in _WORDS)
         for cause in causes(error)
@@ -54,17 +54,17 @@ def _nearest(folder: Path, read: Callable[[Path], Read]) -> Read | None:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Bytes free for this account on the folder's disk, or on that of its nearest parent; None where unknown."""
+    """Return this account's free bytes on the disk of the folder or its nearest parent; None where unknown."""
     found = _nearest(folder, os.statvfs)
     return None if found is None else found.f_bavail * found.f_frsize
 
 
 def on_one_disk(first: Path, second: Path) -> bool:
-    """Whether two folders, which need not exist yet, are on the same file system."""
+    """Report whether two folders, which need not exist yet, are on the same file system."""
     found = [_nearest(folder, os.stat) for folder in (first, second)]
     return found[0] is not None and found[1] is not None and found[0].st_dev == found[1].st_dev
 
 
 def megabytes(count: int) -> str:
-    """`1,234 MB`; a part of one counts as a whole one."""
+    """Format as `1,234 MB`, rounded up."""
     return f"{-(-count // 10**6):,} MB"

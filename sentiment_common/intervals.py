@@ -18,7 +18,7 @@ class Interval(BaseModel):
 
 
 def wilson(successes: int, total: int) -> Interval:
-    """A share with its score interval (Wilson, 1927), which holds its level at small counts and at shares near 0 or 1.
+    """Return a share with its score interval (Wilson, 1927), which keeps its level at small counts and near 0 or 1.
 
     Valid for independent draws. The interval always contains the share.
 

@@ -14,5 +14,5 @@ def json_type(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """A parsed JSON value as it is written; a string in single quotes, as messages quote names."""
+    """Format a parsed JSON value as JSON; a string in single quotes, as messages quote names."""
     return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)

@@ -9,11 +9,11 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class NoCluster(Exception):
-    """There is no cluster to ask; the message says why and what to do."""
+    """No cluster can be reached; the message gives the reason and the remedy."""
 
 
 def in_cluster() -> bool:
-    """Whether this runs in a pod that has an account for the Kubernetes API.
+    """Report whether this process runs in a pod with an account for the Kubernetes API.
 
     Kubernetes sets the variable in every pod, and mounts the token unless the pod's specification forbids it.
     """
@@ -21,7 +21,7 @@ def in_cluster() -> bool:
 
 
 def own_namespace() -> str:
-    """The namespace of the pod that this runs in; `default` outside of a cluster."""
+    """Return the namespace of this process's pod; `default` outside a cluster."""
     return (ACCOUNT / "namespace").read_text("utf-8").strip() if in_cluster() else "default"
 
 

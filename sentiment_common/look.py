@@ -71,7 +71,7 @@ PICTURE_STYLE: Mapping[str, Any] = MappingProxyType(
 
 
 def wrap_title(text: str, inches: float, points: float = PANEL_POINTS) -> str:
-    """The title in lines that fit a width in inches when set bold in `points`; a number keeps its percent sign."""
+    """Wrap a title to a width in inches when set bold in `points`; a number keeps its percent sign."""
     width = max(12, int(inches * 72 / (points * _BOLD_WIDTH)))
     return textwrap.fill(text.replace(" %", "\N{NO-BREAK SPACE}%"), width, break_long_words=False)
 
@@ -92,6 +92,6 @@ a { color: var(--accent); }
 
 
 def stylesheet() -> str:
-    """The rules that every HTML report begins with: the palette as variables, and the common elements."""
+    """Return the CSS rules that every HTML report begins with: the palette as variables, and the common elements."""
     variables = " ".join(f"--{name}: {colour};" for name, colour in PALETTE.items())
     return f":root {{ color-scheme: light; {variables} }}\n{_RULES}"

@@ -9,7 +9,7 @@ import fsspec
 
 
 class Patience(NamedTuple):
-    """How long a request to a bucket may take: seconds to connect, seconds without a byte, and tries.
+    """Time limits of a request to a bucket: seconds to connect, seconds without a byte, and tries.
 
     botocore's own limits (60 s, 60 s, 5 tries), each of them tried 5 times by s3fs, keep a program with a wrong address
     waiting for twenty minutes and more.
@@ -24,10 +24,10 @@ _READS = 2  # s3fs resumes a body that broke off, which botocore does not
 
 
 def _session() -> Any:
-    """A session whose uploads do not wait for the server's `100 Continue`.
+    """Return a session whose uploads do not wait for the server's `100 Continue`.
 
-    aiohttp waits for it without a limit, so that a server that takes the connection and says nothing holds an upload
-    for ever, whatever the time-outs.
+    aiohttp waits for it without a limit, so that a server that accepts the connection and stays silent blocks an
+    upload for ever, whatever the time-outs.
     """
     from aiobotocore.session import AioSession
     from botocore.handlers import add_expect_header
@@ -38,7 +38,7 @@ def _session() -> Any:
 
 
 def open_store(uri: str, patience: Patience = Patience()) -> tuple[Any, str]:
-    """The file system of an address and the path in it; no server is contacted yet.
+    """Return the file system of an address and the path in it; no server is contacted yet.
 
     Args:
         uri: a folder, `s3://bucket/prefix`, or another address that fsspec knows.

@@ -30,7 +30,7 @@ def styled(draw: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
 
 
 def figure(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure with no display, and its axes as an array [rows x columns].
+    """Return a figure without a display, and its axes as an array [rows x columns].
 
     Sizes are in inches; `height` is what stands below the title, which is wrapped to the width and set at the left.
     `options` go to matplotlib's `Figure.subplots`.

@@ -1,4 +1,4 @@
-"""Why a container does not run, from a pod's status as plain data."""
+"""Find out why a container does not run, from a pod's status as plain data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 
 def environment() -> dict[str, str]:
-    """The variables that are set: without those that are empty or blank, and without blanks around a value.
+    """Return the variables that are set: neither empty nor blank, and without blanks around a value.
 
     A chart or a shell writes an empty variable for "not set", and a Secret made from a file ends with a line break.
     """
@@ -17,7 +17,7 @@ def environment() -> dict[str, str]:
 
 
 def variable_of(name: str, field: FieldInfo) -> str:
-    """The environment variable of a settings field: its alias, or its name in capitals."""
+    """Return the environment variable of a settings field: its alias, or its name in capitals."""
     return str(field.validation_alias or name.upper())
 
 

@@ -42,7 +42,7 @@ class Connection(RequestParser, asyncio.Protocol):
         self._server, self._app_state, self._loop = server, app_state, loop
         self._transport: asyncio.Transport = None  # type: ignore[assignment]  # until connected
         self._base: dict[str, Any] = {}
-        # Requests: the one that is read, the one that is answered, and those between; a refusal is the last of them.
+        # Requests: the one being read, the one being answered, and those between; a refusal is the last.
         self._exchange: Exchange | None = None
         self._running: Exchange | None = None
         self._waiting: deque[Exchange | Refusal] = deque()
@@ -57,7 +57,7 @@ class Connection(RequestParser, asyncio.Protocol):
     # ---------------------------------------------------------------------------------------------- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self.write = self._transport.write
         self._secure = transport.get_extra_info("sslcontext") is not None
         self._base = {
@@ -193,7 +193,7 @@ class Connection(RequestParser, asyncio.Protocol):
         self._server.tasks.add(task)
 
     def answered(self, exchange: Exchange) -> None:
-        """Run the next request, wait for one, or end."""
+        """Run the next request, wait for a request, or end."""
         self._running = None
         self._server.total_requests += 1
         if self._ending:
@@ -259,7 +259,7 @@ class Connection(RequestParser, asyncio.Protocol):
         return self._server.default_headers
 
     def ends_after_answer(self) -> bool:
-        """Does the connection end? What was sent in advance is answered first, within a bound."""
+        """Report whether the connection ends; requests sent in advance are answered first, within a bound."""
         if not (self._retiring or self._draining or self._last):
             return False
         if not self._waiting:
@@ -272,7 +272,7 @@ class Connection(RequestParser, asyncio.Protocol):
     # ----------------------------------------------------------------------------------------------------------- time
 
     def _allow(self, seconds: float, now: float) -> None:
-        """Give the part of the request that is read next its time."""
+        """Set the deadline of the part of the request that is read next."""
         if self._draining:
             seconds = self._limits.drain_upload
         if self._paused:
@@ -286,7 +286,7 @@ class Connection(RequestParser, asyncio.Protocol):
         return min(stall, DRAIN_STALL_SECONDS) if self._draining else stall
 
     def _pause(self) -> None:
-        """Read no further for now; the time in which the request must arrive stands still."""
+        """Pause reading; the time in which the request must arrive is paused too."""
         if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._left_when_paused = self._deadline - time.monotonic()
@@ -294,7 +294,7 @@ class Connection(RequestParser, asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume_body(self) -> None:
-        """Read on, unless requests wait for the one that runs."""
+        """Resume reading, unless requests wait for the running one."""
         if self._paused and not self._waiting and not self._transport.is_closing():
             self._paused = False
             if self._reading is not Reading.NOTHING:
@@ -335,7 +335,7 @@ class Connection(RequestParser, asyncio.Protocol):
     # --------------------------------------------------------------------------------------------------------- ending
 
     def _end(self, *, linger: bool = False) -> None:
-        """Close once what was written is taken; where a request was not read to its end, read and drop for a while.
+        """Close once all output was taken; where a request was not read to its end, read and drop for a while.
 
         A connection that is closed with bytes unread is reset, and its client may lose the answer.
         """
@@ -355,7 +355,7 @@ class Connection(RequestParser, asyncio.Protocol):
             self._transport.write_eof()
 
     def leave(self) -> None:
-        """Close once what was written is taken."""
+        """Close once all output was taken."""
         self._ending = True
         self._deadline = time.monotonic() + self._stall_seconds
         self._unsent_bytes = self._transport.get_write_buffer_size()
@@ -379,5 +379,5 @@ class Connection(RequestParser, asyncio.Protocol):
 
 
 def _pair(address: Any) -> tuple[str, int] | None:
-    """Host and port of an address, which has more parts in IPv6; None for a socket without one."""
+    """Return host and port of an address, which has more parts in IPv6; None for a socket without one."""
     return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None

@@ -13,7 +13,7 @@ SMALL_BODY = 65_536
 MAX_REFUSED = 64  # connections over the limit that are answered at once; any more are dropped
 # A client that ends its sending side so soon after its request, or up to twice as late, waits for the answer.
 TICK_SECONDS = 0.02
-_SILENT_SECONDS = 1.0  # a connection may make room for another once it has been silent for so long
+_SILENT_SECONDS = 1.0  # a connection may make room for another once it has been silent for this long
 
 
 class Guest(Protocol):
@@ -38,7 +38,7 @@ class Upload(Protocol):
 
 
 class Door:
-    """One a server. All but `claim` and `give_back` belong to the event loop's thread."""
+    """Shared state of a server's connections. All but `claim` and `give_back` belong to the event loop's thread."""
 
     def __init__(
         self, limits: HttpLimits, on_refusal: Callable[[int], None] = lambda _: None, origins: Collection[str] = ()
@@ -59,7 +59,7 @@ class Door:
         self._ticking = False
 
     def enter(self, guest: Guest) -> bool:
-        """Take a new connection, in place of an idle one if need be; False where there is no room."""
+        """Accept a new connection, in place of an idle one if necessary; False where none has room."""
         room = len(self.guests) < self.limits.connections or self._make_room()
         if room:
             self.guests.add(guest)
@@ -68,7 +68,7 @@ class Door:
         return room
 
     def turn_away(self, guest: Guest) -> bool:
-        """Take a connection for its refusal alone; False where too many are taken so."""
+        """Accept a connection only to refuse it; False where too many are being refused."""
         if len(self.refused) >= MAX_REFUSED:
             return False
         self.refused.add(guest)
@@ -81,7 +81,7 @@ class Door:
         self.busy(guest)
 
     def busy(self, guest: Guest) -> None:
-        """A connection is not idle any more."""
+        """Record that a connection is no longer idle."""
         self.fresh.pop(guest, None)
         self.idle.pop(guest, None)
 
@@ -109,7 +109,7 @@ class Door:
             self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._look)
 
     def stamp(self) -> int:
-        """The present tick, for `is_past`."""
+        """Return the current tick, for `is_past`."""
         self._stamped = self._tick
         if not self._ticking:
             self._ticking = True
@@ -123,11 +123,11 @@ class Door:
             asyncio.get_running_loop().call_later(TICK_SECONDS, self._next_tick)
 
     def is_past(self, stamp: int) -> bool:
-        """Have two ticks gone by? The event loop has looked at its sockets between them, however busy it is."""
+        """Report whether two ticks have passed; between them even a busy event loop has checked its sockets."""
         return self._tick > stamp + 1
 
     def has_room_for(self, size: int, body: int) -> bool:
-        """Do `size` more bytes of a body of `body` bytes fit beside the others?
+        """Report whether `size` more bytes of a body of `body` bytes fit beside the others.
 
         A part is kept for small bodies, so that some large uploads that stall do not lock out everyone else.
         """

@@ -34,22 +34,22 @@ class Wire(Protocol):
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
-        """Header fields of every answer."""
+        """Return the header fields of every answer."""
 
     def ends_after_answer(self) -> bool:
-        """Must the connection end with the next answer?"""
+        """Report whether the connection must end with the next answer."""
 
     def resume_body(self) -> None:
-        """Read on: the body's bytes that waited were taken."""
+        """Resume reading: the application has taken the body's waiting bytes."""
 
     def answered(self, exchange: "Exchange") -> None:
-        """The answer is complete."""
+        """Record that the answer is complete."""
 
     def write_refusal(self, refusal: Refusal, fields: Fields, *, head_only: bool) -> None:
-        """Send and count an answer of the HTTP layer's own to a request with these header fields."""
+        """Send and count an answer that the HTTP layer gives to a request with these header fields."""
 
     def refuse_body(self, refusal: Refusal) -> None:
-        """Answer the request whose body is arriving, and read no more."""
+        """Answer the request whose body is arriving, and stop reading."""
 
     def abort(self) -> None:
         """Drop the connection: its client must see that the answer is cut."""
@@ -72,7 +72,7 @@ class Exchange:
         self.head_only = scope["method"] == "HEAD"
         self.expects = False  # the client waits for 100 Continue
         self.more_body = True
-        self.left: int | None = 0  # bytes of the body that are to come; None where only its end will tell
+        self.left: int | None = 0  # bytes of the body still to come; None where unknown until its end
         self.held = 0  # bytes of the body that count as in memory
         self.started = self.answered = self.disconnected = False
         self.refusal: Refusal | None = None
@@ -111,11 +111,11 @@ class Exchange:
 
     @property
     def refusable(self) -> bool:
-        """Has nothing of the answer left yet?"""
+        """Report whether nothing of the answer was sent yet."""
         return not self.started or bool(self._head)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer in place of the application, whose own answer is dropped from now on."""
+        """Answer in place of the application; its answer is dropped from now on."""
         self.refusal, self.keep_alive = refusal, False
         self.started = self.answered = True
         self._wire.write_refusal(refusal, self.scope["headers"], head_only=self.head_only)
@@ -138,7 +138,7 @@ class Exchange:
             self._inflated = 0
 
     def claim(self, size: int) -> bool:
-        """Count bytes that the body has grown to, on any thread; False where there is no memory for them."""
+        """Count the bytes that the body has grown to, on any thread; False where the memory does not suffice."""
         if not self._wire.door.claim(size, self.held + self._inflated + size):
             return False
         self._inflated += size
@@ -157,12 +157,12 @@ class Exchange:
         return len(self._body) <= HIGH_WATER
 
     def wake(self) -> None:
-        """Let `receive` look again."""
+        """Wake `receive`."""
         if self._event is not None:
             self._event.set()
 
     async def receive(self) -> dict[str, Any]:
-        """ASGI's receive."""
+        """Receive the next ASGI message."""
         if self.expects and not self.started:
             self.expects = False
             self._wire.write(CONTINUE)
@@ -184,7 +184,7 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
-        """ASGI's send. The head leaves together with the first piece of the body, in one write."""
+        """Send an ASGI message. The head is sent together with the first piece of the body, in one write."""
         if self._wire.can_write is not None:
             await self._wire.can_write.wait()
         if self.disconnected or self.refusal is not None:
@@ -250,5 +250,5 @@ class Exchange:
         return b"".join(lines)
 
     def _rest_is_large(self) -> bool:
-        """Is more of the body to come than is worth reading? A client that waits for 100 Continue may send none."""
+        """Report whether too much of the body is missing to read it; after `Expect` a client may send none."""
         return self.more_body and (self.expects or self.left is None or self.left > SMALL_REST)

@@ -16,7 +16,7 @@ _HOST = re.compile(rb"(\[[0-9A-Fa-f:.%A-Za-z0-9]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*
 
 
 class Framing(NamedTuple):
-    """How long the request's body is, and whether its client waits to be asked for it."""
+    """A body's length, and whether the client waits for 100 Continue before it sends the body."""
 
     length: int
     chunked: bool
@@ -24,7 +24,7 @@ class Framing(NamedTuple):
 
 
 def framing(version: str, fields: Fields) -> Framing:
-    """The framing that the judged fields of a request state.
+    """Return the framing that the judged fields of a request state.
 
     Raises:
         Refusal: a field is missing, repeated or not valid.
@@ -69,12 +69,12 @@ def check_sizes(fields: Fields, limits: HttpLimits) -> None:
 
 
 def too_large(message: str) -> Refusal:
-    """The refusal of a head over its bounds."""
+    """Return the refusal of a head over its bounds."""
     return Refusal(431, message)
 
 
 def split_target(target: bytes) -> tuple[str, bytes, bytes]:
-    """Path, path as sent, and query of a request's target in origin, absolute or asterisk form.
+    """Return path, path as sent, and query of a request's target in origin, absolute or asterisk form.
 
     Raises:
         Refusal: the target has another form.

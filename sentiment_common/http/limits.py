@@ -26,16 +26,16 @@ class HttpLimits:
     head: int = 32_768
     fields: int = 100
     answer_stall: float = 60.0
-    """A client that takes nothing of its answer for so long is disconnected."""
+    """A client that takes nothing of its answer for this long is disconnected."""
     linger: float = 5.0
-    """A connection whose request was not read to its end reads and drops that long, so that its answer arrives."""
+    """A connection whose request was not read to its end reads and drops for this long, so that its answer arrives."""
     linger_bytes: int = 16 << 20
     drain_upload: float = 2.0
-    """A request that is incomplete when the server stops has so long to become complete."""
+    """A request that is incomplete when the server stops has this long to become complete."""
 
     @classmethod
     def of(cls, settings: HttpSettings, *, streams: bool = False) -> Self:
-        """The bounds that the settings give."""
+        """Return the bounds that the settings give."""
         bodies = {}
         if isinstance(settings, BodySettings):
             bodies = {"body": settings.max_body_bytes, "bodies": settings.all_bodies_bytes}

@@ -1,4 +1,4 @@
-"""From bytes to requests: llhttp parses, and what it does not check or bound is checked and bounded here.
+"""Parse bytes to requests: llhttp parses, and this module checks and bounds what llhttp does not.
 
 Uvicorn's own class for this parser drops the body of a request that offers an upgrade, and bounds no head.
 """
@@ -17,7 +17,7 @@ _CHUNK_OVERHEAD = 16  # bytes of a chunked body's framing for each byte of its c
 
 
 class Reading(enum.Enum):
-    """Which part of a request is read."""
+    """The part of a request that is being read."""
 
     NOTHING = "between two requests"
     HEAD = "head"
@@ -45,11 +45,11 @@ class RequestParser(ABC):
         self._parser = httptools.HttpRequestParser(self)
         self._reading = Reading.NOTHING
         self._last = False
-        """No further request is read."""
+        """Report whether no further request is read."""
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self.head_fields: list[tuple[bytes, bytes]] = []
-        """Header fields, so far, of the request that is read; empty between two requests."""
+        """Return the header fields so far of the request being read; empty between two requests."""
         self._judged: list[tuple[bytes, bytes]] = []
         self._framing = Framing(0, False, False)
         self._head_bytes = self._fed = self._framed_bytes = self._body_bytes = 0
@@ -60,19 +60,19 @@ class RequestParser(ABC):
 
     @abstractmethod
     def head_begins(self) -> None:
-        """The first byte of a request was read. It may raise Refusal."""
+        """Handle the first byte of a request. May raise Refusal."""
 
     @abstractmethod
     def head_ends(self, head: Head) -> None:
-        """A head is complete. It may raise Refusal."""
+        """Handle a complete head. May raise Refusal."""
 
     @abstractmethod
     def body_piece(self, piece: bytes) -> None:
-        """A piece of the body was read. It may raise Refusal."""
+        """Handle a piece of the body. May raise Refusal."""
 
     @abstractmethod
     def request_ends(self) -> None:
-        """The body is complete."""
+        """Handle the end of the body."""
 
     def feed(self, data: bytes) -> None:
         """Parse bytes; an offer to upgrade is declined by reading on (RFC 9110, 7.8).

@@ -10,7 +10,7 @@ NO_MEMORY = "the bodies of other requests fill the memory that there is for them
 
 
 def status_line(status: int) -> bytes:
-    """The first line of an answer."""
+    """Return the first line of an answer."""
     try:
         phrase = http.HTTPStatus(status).phrase
     except ValueError:
@@ -19,7 +19,7 @@ def status_line(status: int) -> bytes:
 
 
 def shared_with(fields: Iterable[tuple[bytes, bytes]], origins: Collection[str]) -> list[tuple[bytes, bytes]]:
-    """Header fields that let the page of a request with these `fields` read the answer (CORS); empty if it may not."""
+    """Return the header fields by which a page with these request `fields` may read the answer (CORS); else empty."""
     origin = next((value for name, value in fields if name == b"origin"), None)
     if origin is None or not ("*" in origins or origin.decode("latin-1") in origins):
         return []
@@ -40,7 +40,7 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
     def answer(self, default_headers: list[tuple[bytes, bytes]], *, head_only: bool) -> bytes:
-        """The bytes of the answer, without a body for HEAD."""
+        """Return the bytes of the answer, without a body for HEAD."""
         body = json.dumps({"error": str(self)}, separators=(",", ":")).encode()
         fields = [*default_headers, (b"content-type", JSON), (b"content-length", str(len(body)).encode())]
         if self.retry_after is not None:

@@ -16,13 +16,13 @@ def _exchange(scope: Scope) -> Exchange | None:
 
 
 def began(scope: Scope) -> float:
-    """Monotonic time of the request's first byte."""
+    """Return the monotonic time of the request's first byte."""
     exchange = _exchange(scope)
     return exchange.began if exchange else time.monotonic()
 
 
 def refusal(scope: Scope) -> Refusal | None:
-    """The answer that the client has got in place of the application's, such as 408 for a slow body."""
+    """Return the answer that the client got in place of the application's, such as 408 for a slow body."""
     exchange = _exchange(scope)
     return exchange.refusal if exchange else None
 

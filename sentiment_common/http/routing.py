@@ -15,7 +15,7 @@ _REASONS = {404: "no such path", 405: "this method is not allowed here"}
 
 
 def canonical(path: str) -> str:
-    """The path without one slash at its end."""
+    """Return the path without one slash at its end."""
     return path[:-1] if path.endswith("/") and not path.endswith("//") and path != "/" else path
 
 
@@ -36,7 +36,7 @@ class CanonicalPaths:
 
 
 class HeadAsGet:
-    """Answer HEAD with the headers of GET, for applications that do not do so."""
+    """Answer HEAD with the headers of GET, for applications that cannot."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,13 +52,13 @@ class HeadAsGet:
 
 
 def allowed(methods: str) -> str:
-    """The value of `Allow` for a route's methods, in a fixed order."""
+    """Return the value of `Allow` for a route's methods, in a fixed order."""
     named = {name.strip() for name in methods.split(",")}
     return ", ".join(sorted(named | {"HEAD"} if "GET" in named else named))
 
 
 async def unrouted(request: Request, error: Exception) -> Response:
-    """`{"error": "..."}` that names the method and the path, for an unknown path or method."""
+    """Return `{"error": "..."}` with the method and the path, for an unknown path or method."""
     status = error.status_code if isinstance(error, HTTPException) else 404
     headers = dict(getattr(error, "headers", None) or {})
     reason = _REASONS.get(status, HTTPStatus(status).phrase)
@@ -74,7 +74,7 @@ async def _failed(_request: Request, _error: Exception) -> Response:
 
 
 def route_without_redirects(app: Starlette) -> None:
-    """Turn the application's redirects off, and answer in JSON what it has no route for and what it fails at."""
+    """Turn off the application's redirects, and answer unknown routes and failures in JSON."""
     app.router.redirect_slashes = False
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, _failed)

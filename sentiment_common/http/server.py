@@ -36,7 +36,7 @@ def listen(host: str, port: int, setting: str = "port", remedy: str = "choose an
         PortUnavailable: the socket cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio turns Nagle's algorithm off only for a socket that says it is TCP.
+    # The protocol is named because asyncio turns Nagle's algorithm off only for a socket declared as TCP.
     listener = Listener(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -76,7 +76,7 @@ class HttpServer(uvicorn.Server):
         self._signals = signals
         config = uvicorn.Config(
             app,
-            http=functools.partial(_connect, self.door),  # type: ignore[arg-type]  # it calls what it is given
+            http=functools.partial(_connect, self.door),  # type: ignore[arg-type]  # uvicorn calls its argument
             ws="none",
             log_config=None,
             access_log=False,

@@ -1,4 +1,4 @@
-"""Settings that every HTTP server has: the life and number of its connections, and the time for a request."""
+"""Settings of every HTTP server: the life and number of its connections, and the time for a request."""
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class HttpSettings(Settings):
 
 
 class BodySettings(HttpSettings):
-    """And the size of the bodies that a server keeps in memory."""
+    """The settings above, and the size of the bodies that a server keeps in memory."""
 
     max_body_bytes: int = Field(8_388_608, ge=1024)
     """Bytes of one request's body, REST and gRPC."""
@@ -36,5 +36,5 @@ class BodySettings(HttpSettings):
 
     @property
     def all_bodies_bytes(self) -> int:
-        """The bound on all bodies, which lets at least one through that is both received and inflated in full."""
+        """Return the bound on all bodies, which admits at least one body received and inflated in full."""
         return max(self.max_bodies_bytes or 8 * self.max_body_bytes, 5 * self.max_body_bytes // 2)
