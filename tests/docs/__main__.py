@@ -1,4 +1,4 @@
-"""`PYTHONPATH=tests:. python -m docs`: how many of the documentation's commands are run, and why the others are not."""
+"""`PYTHONPATH=tests:. python -m docs`: count the documentation's commands that are run, and give the reasons for the others."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from .fences import ROOT, Fence, fences, pages
 
 
 def is_run(fence: Fence) -> bool:
-    """Does a test run it, here?"""
+    """Report whether a test runs the fence here."""
     return fence.runnable and (not fence.needs or (fence.needs == ("tritonclient",) and triton_python() is not None))
 
 
 def commands(fence: Fence) -> int:
-    """Commands in a fence: its lines without comments, blank lines and continuation lines; a Python fence counts as one."""
+    """Count the commands in a fence: its lines without comments, blank lines and continuation lines; a Python fence counts as one."""
     if fence.language == "python":
         return 1
     lines = [line.strip() for line in fence.code.splitlines()]
@@ -23,7 +23,7 @@ def commands(fence: Fence) -> int:
 
 
 def summary(of: Iterable[Path]) -> str:
-    """One line on some pages: commands that are run, and those that are not by reason."""
+    """Summarise pages in one line: commands that are run, and commands that are not, by reason."""
     run, left = Counter[str](), Counter[str]()
     for page in of:
         for fence in fences(page):
@@ -37,7 +37,7 @@ def summary(of: Iterable[Path]) -> str:
 
 
 def table() -> str:
-    """A line for each page, then the sum."""
+    """Print a line for each page, then the sum."""
     rows = ["commands  marked  page"]
     for page in pages():
         runnable = [fence for fence in fences(page) if fence.runnable]

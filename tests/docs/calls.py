@@ -53,7 +53,7 @@ def put_before(folder: Path, name: str, program: Path) -> None:
 
 
 def calls(record: Path) -> list[Call]:
-    """The calls of a record in the order in which they ended."""
+    """Return the calls of a record in the order in which they ended."""
     if not record.exists():
         return []
     rows = [line.split("\t", 2) for line in record.read_text("utf-8", errors="replace").splitlines()]
@@ -61,7 +61,7 @@ def calls(record: Path) -> list[Call]:
 
 
 def unexpected(made: Sequence[Call], exit_code: int, statuses: Sequence[int]) -> list[str]:
-    """One line for each call that ended otherwise than its page says.
+    """Yield one line for each call that ended differently from its page.
 
     Args:
         made: the calls of one fence.

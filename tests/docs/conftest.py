@@ -17,7 +17,7 @@ LIKE_ROWS = 300
 
 
 def triton_python() -> Path | None:
-    """The interpreter that has tritonclient, where `make conformance` has made it."""
+    """Return the interpreter with tritonclient that `make conformance` sets up."""
     named = Path(os.environ.get("CONFORMANCE_PYTHON") or ROOT / ".venv-triton/bin/python")
     return named if named.exists() else None
 
@@ -54,7 +54,7 @@ def session(stand: Stand, tmp_path: Path) -> Callable[[], Session]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many commands were run just now, on the pages whose run passed, and how many those pages mark."""
+    """Print how many commands were run on the pages that passed, and how many these pages mark."""
     from .__main__ import summary
 
     passed = [report.nodeid for report in terminalreporter.stats.get("passed", []) if hasattr(report, "nodeid")]

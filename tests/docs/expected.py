@@ -1,4 +1,4 @@
-"""Is what a command printed what its page shows? Figures, ids and labels may differ; the form may not."""
+"""Compare a command's output with its page. Figures, ids and labels may differ; the form may not."""
 
 import json
 import re
@@ -10,7 +10,7 @@ _ID = re.compile(r"^[0-9a-f-]{8,36}$")
 
 
 def differs(shown: str, language: str, printed: str) -> str | None:
-    """The shown lines that were not printed; None if all were.
+    """Return the shown lines that were not printed; None if all were.
 
     Args:
         shown: the page's text. In `text`, `…` stands for anything, and a line of it alone for any lines; in `json` the
@@ -22,7 +22,7 @@ def differs(shown: str, language: str, printed: str) -> str | None:
 
 
 def _text_differs(shown: str, printed: str) -> str | None:
-    """Every shown line has to come, in this order."""
+    """Find every shown line, in this order."""
     left = [_plain(line) for line in printed.splitlines()]
     for line in shown.splitlines():
         parts = [re.escape(_plain(part)) for part in line.split("…")]
@@ -49,7 +49,7 @@ def _json_differs(shown: str, printed: str) -> str | None:
 
 
 def _documents(text: str) -> Any:
-    """The document of a text, or a list of them where there are several."""
+    """Parse the JSON document of a text, or a list of several."""
     found: list[Any] = []
     decoder, text = json.JSONDecoder(), text.strip()
     while text or not found:

@@ -1,4 +1,4 @@
-"""Fences of a Markdown page, and the marks on the line before them that say how they are run.
+"""Fences of a Markdown page, and the marks on the line before them that control how they are run.
 
 <!-- needs: cluster -->     not run here, for want of what is named (several: with commas between); see REASONS
 <!-- background -->         keeps running: left in the background for the page's later fences
@@ -41,7 +41,7 @@ class BadMark(Exception):
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence with what its mark says; `line` is where it opens, counted from 1."""
+    """A fence and its mark; `line` is where it opens, counted from 1."""
 
     page: Path
     line: int
@@ -73,17 +73,17 @@ class _Open:
 
 
 def pages() -> list[Path]:
-    """README, CONTRIBUTING and every page of the documentation."""
+    """Return README, CONTRIBUTING and every page of the documentation."""
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def fences(page: Path) -> list[Fence]:
-    """A page's fences in their order; for what it raises see `parse`."""
+    """Return a page's fences in order; raises as `parse` does."""
     return parse(page, page.read_text("utf-8"))
 
 
 def parse(page: Path, text: str) -> list[Fence]:
-    """The fences of a page's text in their order.
+    """Return the fences of a page's text in order.
 
     Raises:
         BadMark: it is unclear whether to run a fence.

@@ -17,7 +17,7 @@ _ELSEWHERE = re.compile(r"^[a-z][a-z0-9+.-]*:")
 
 
 def markdown_files() -> list[Path]:
-    """Every page that the repository holds, or would hold if it were committed."""
+    """Return every page that the repository holds, or would hold if it were committed."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT,
@@ -29,7 +29,7 @@ def markdown_files() -> list[Path]:
 
 
 def anchors(text: str) -> set[str]:
-    """The headings' anchors: lower case, without punctuation, `-` for a space, `-1` for the second of a name."""
+    """Return the headings' anchors: lower case, without punctuation, `-` for a space, `-1` for the second of a name."""
     seen: Counter[str] = Counter()
     found = set()
     for heading in _HEADING.findall(_FENCE.sub("", text)):
@@ -41,13 +41,13 @@ def anchors(text: str) -> set[str]:
 
 
 def links(text: str) -> Iterator[str]:
-    """The targets of a page's links and pictures, without those in code."""
+    """Return the targets of a page's links and pictures, without links in code."""
     for one, other in _LINK.findall(_CODE.sub("", _FENCE.sub("", text))):
         yield one or other
 
 
 def broken(page: Path, text: str) -> list[str]:
-    """The links of a page's text that lead to no file, or to no heading of it. Other hosts are not asked."""
+    """Return the links of a page's text without a file or heading. Other hosts are not queried."""
     found = []
     for link in links(text):
         if _ELSEWHERE.match(link):

@@ -62,7 +62,7 @@ class Session:
         (self.folder / "var/demo").symlink_to(".")  # the demo leaves the same names in a separate folder
 
     def _make_programs(self) -> None:
-        """An environment of the page's own: nothing can be installed into the real one, and its calls are recorded."""
+        """Build an environment for the page: nothing can be installed into the real one, and its calls are recorded."""
         self._programs.mkdir(parents=True)
         real = Path(sys.executable).parent
         recorded = {name: real / name for name in ("sentiment", "python")} | {"curl": Path(shutil.which("curl") or "")}
@@ -74,7 +74,7 @@ class Session:
         (self._programs / "activate").write_text(f"PATH={shlex.quote(str(self._programs))}:$PATH\n", "utf-8")
 
     def environment(self) -> dict[str, str]:
-        """The reader's environment with this checkout's programs, quiet, on separate ports, and without anything else."""
+        """Return the reader's environment with this checkout's programs, quiet, on separate ports, and without anything else."""
         ports = {name: str(self._ports[port]) for port, name in PORTS.items()}
         fixed = {
             "PATH": f"{self._programs}:{os.environ['PATH']}",
@@ -92,7 +92,7 @@ class Session:
         return os.environ | fixed | ports
 
     def run(self, fences: Sequence[Fence]) -> list[str]:
-        """Run what is to be run; what went wrong, with the fence's place and what it printed."""
+        """Run the page's fences; return the problems, each with the fence's place and output."""
         script = self._logs / "page.sh"
         script.write_text("\n".join(self._steps(fences)) + "\nexit 0\n", "utf-8")
         with (self._logs / "page.log").open("wb") as log:
@@ -162,12 +162,12 @@ class Session:
                 yield from (f"{fence.place}: {line}" for line in unexpected(made, fence.exit, fence.statuses))
 
     def printed(self, fence: Fence) -> str:
-        """A fence's standard output."""
+        """Return a fence's standard output."""
         return _text(Path(f"{self._stem(fence)}.out"))
 
 
 def unlike(session: Session, shown: Sequence[tuple[Fence, Fence]]) -> list[str]:
-    """Outputs (a fence, what the page shows of it) that are not as shown."""
+    """Return the outputs that differ from the page; `shown` pairs a fence with its output there."""
     problems = []
     for fence, output in shown:
         if problem := differs(output.code, output.language, session.printed(fence)):

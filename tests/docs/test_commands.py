@@ -1,4 +1,4 @@
-"""Every command of the README and the documentation is run, or says what it would need."""
+"""Every command of the README and the documentation is run, or names what it needs."""
 
 import http.server
 import re
@@ -25,7 +25,7 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 
 def shown_outputs(all_fences: list[Fence]) -> list[tuple[Fence, Fence]]:
-    """(a fence that is run, the output that the page shows of it)."""
+    """Pair each fence that is run with the output that the page shows."""
     return [(before, output) for before, output in pairwise(all_fences) if output.output and is_run(before)]
 
 
@@ -41,14 +41,14 @@ def test_page_runs(name: str, session: Callable[[], Session]) -> None:
 
 @needs_curl
 def test_requests_of_other_fences_are_answered(session: Callable[[], Session]) -> None:
-    """A cluster's server answers as this one does, so its requests are tried too, and the chart's and the demo's."""
+    """Requests to a cluster's server, of the chart and of the demo are tried here too."""
     others = [fence for page in pages() for fence in fences(page) if fence.runnable and not is_run(fence)]
-    asked = [(fence.page, fence.line, request) for fence in others for request in requests(fence.code)]
+    calls = [(fence.page, fence.line, request) for fence in others for request in requests(fence.code)]
     for source in (NOTES, ROOT / "sentiment_cli/demo/account.py"):
-        asked += [(source, 0, request) for request in requests(shell_of(source.read_text("utf-8")))]
-    assert len({page for page, _, _ in asked}) >= 6, "the search finds nothing"
+        calls += [(source, 0, request) for request in requests(shell_of(source.read_text("utf-8")))]
+    assert len({page for page, _, _ in calls}) >= 6, "the search finds nothing"
     served = Fence(ROOT / "README.md", 0, "sh", "sentiment serve\n", background=True)
-    made = [Fence(page, 1 + number, "sh", f"{request}\n") for number, (page, _, request) in enumerate(asked)]
+    made = [Fence(page, 1 + number, "sh", f"{request}\n") for number, (page, _, request) in enumerate(calls)]
     assert session().run([served, *made]) == []
 
 

@@ -1,4 +1,4 @@
-"""No page of the repository has a link that leads to nothing."""
+"""Every link of the repository's pages has a target."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The reference pages say what the settings and commands say, and leave out none."""
+"""The reference pages agree with the settings and commands, and are complete."""
 
 import ast
 import dataclasses
@@ -30,7 +30,7 @@ def test_page_is_what_the_code_says(script: object) -> None:
 
 
 def settings_classes() -> Iterator[str]:
-    """Every settings class that the packages define."""
+    """Return every settings class that the packages define."""
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Settings") for base in node.bases):
@@ -43,7 +43,7 @@ def sources() -> Iterator[Path]:
 
 
 def variables_read() -> Iterator[tuple[str, str]]:
-    """(variable, file) of what is read from `environment()` by a literal name."""
+    """Yield (variable, file) of what is read from `environment()` by a literal name."""
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name: ast.expr | None = None
@@ -70,7 +70,7 @@ def test_every_variable_that_is_read_is_documented() -> None:
 
 
 def variables_named() -> Iterator[tuple[str, str]]:
-    """(variable, file) of what libraries and the surroundings set, as the code's texts name it."""
+    """Yield (variable, file) of variables that libraries and the environment set, as the code names them."""
     pattern = re.compile(r"\b(?:(?:AWS|HF|MLFLOW|OTEL)_[A-Z0-9_]*[A-Z0-9]|(?:HTTPS?|ALL|NO)_PROXY|PG[A-Z_]{4,})\b")
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -86,14 +86,14 @@ def test_every_variable_that_a_text_names_is_documented() -> None:
 
 
 def metrics_declared() -> set[str]:
-    """The metrics that the programs export, each with the names of its series."""
+    """Return the metrics that the programs export, each with the names of its series."""
     literals = {name for path in sources() for name in re.findall(r'"(ml_[a-z_]+)"', path.read_text("utf-8"))}
     names = literals | {f"ml_log_{field.name}" for field in dataclasses.fields(WriterStats)}
     return {name + end for name in names for end in ("", "_total", "_bucket", "_sum", "_count", "_low", "_high")}
 
 
 def metrics_named(text: str) -> set[str]:
-    """The metrics that a page names, `ml_(a|b)` and the beginning of a name in `ml_a_*` with them."""
+    """Return the metrics that a page names, `ml_(a|b)` and the beginning of a name in `ml_a_*` with them."""
     for group in re.findall(r"ml_\(([a-z_|]+)\)", text):
         text += "".join(f" ml_{name}" for name in group.split("|"))
     return set(re.findall(r"\bml_[a-z_]+\b(?!\()\*?", text))

@@ -19,7 +19,7 @@ _MODULES = {"pytest", "pip", "http.server", "huggingfaceserver", "venv"}  # not 
 
 @functools.cache
 def _commands() -> dict[str, frozenset[str]]:
-    """Whole name → its options and those of its variants, as `sentiment train` for `sentiment train --cluster`."""
+    """Map a command's whole name → its options and those of its variants, as `sentiment train` for `sentiment train --cluster`."""
     table: dict[str, frozenset[str]] = {}
     for name, command in all_commands():
         bare = name.removesuffix(" --cluster")
@@ -46,13 +46,13 @@ def syntax_error(fence: Fence) -> str | None:
 
 
 def inline_commands(text: str) -> list[str]:
-    """Commands within a page's prose."""
+    """Return the commands within a page's prose."""
     prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [" ".join(found.split()) for found in _INLINE.findall(prose)]
 
 
 def requests(code: str) -> list[str]:
-    """The calls of curl to a server of this project, each without what is around it."""
+    """Return the calls of curl to a server of this project, without their surroundings."""
     return _REQUEST.findall(re.sub(r"\\\n", " ", code))
 
 
@@ -62,7 +62,7 @@ def problems(code: str) -> list[str]:
 
 
 def _calls(code: str) -> Iterator[list[str]]:
-    """The words of each call, without assignments before it."""
+    """Return the words of each call, without assignments before it."""
     code = re.sub(r"<<'?(\w+)'?.*?^\1$", "", code, flags=re.MULTILINE | re.DOTALL)
     for line in re.sub(r"\\\n", " ", code).splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>()")

@@ -1,4 +1,4 @@
-"""Commands, waiting, port-forwards, and the account of what each step took."""
+"""Commands, waiting, port-forwards, and the record of each step's duration."""
 
 import json
 import os
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 
 class Failed(Exception):
-    """A step did not show what it must."""
+    """A step did not show the required result."""
 
 
 def run(*command: str | Path, timeout: float = 600, stdin: str | None = None, check: bool = True) -> str:
-    """Standard output of a command.
+    """Return the standard output of a command.
 
     Raises:
         Failed: it ended otherwise than with 0; names the command and the end of what it printed.
@@ -41,7 +41,7 @@ def run(*command: str | Path, timeout: float = 600, stdin: str | None = None, ch
 
 
 def shown(*command: str | Path, timeout: float = 1800, check: bool = True, **environment: str) -> int:
-    """Run a command whose output the reader sees; its exit code.
+    """Run a command with visible output; return its exit code.
 
     Raises:
         Failed: it ended otherwise than with 0.
@@ -56,12 +56,12 @@ def shown(*command: str | Path, timeout: float = 1800, check: bool = True, **env
 
 
 def kubectl(*arguments: str, **options: Any) -> str:
-    """Standard output of kubectl in the namespace."""
+    """Return the standard output of kubectl in the namespace."""
     return run("kubectl", "--namespace", NAMESPACE, *arguments, **options)
 
 
 def objects(kind: str, selector: str = "") -> list[dict[str, Any]]:
-    """The objects of a kind, by label."""
+    """Return the objects of a kind, by label."""
     chosen = ("--selector", selector) if selector else ()
     found: dict[str, Any] = json.loads(kubectl("get", kind, *chosen, "--output", "json"))
     return list(found["items"])
@@ -94,7 +94,7 @@ def _free_port() -> int:
 
 @contextmanager
 def forwarded(target: str, port: int) -> Iterator[int]:
-    """A local port that leads to `target` (`svc/name`, `pod/name`) while the block runs."""
+    """Forward a local port to `target` (`svc/name`, `pod/name`) while the block runs."""
     local = _free_port()
     forward = subprocess.Popen(
         ["kubectl", "--namespace", NAMESPACE, "port-forward", target, f"{local}:{port}"],
@@ -119,7 +119,7 @@ def forwarded(target: str, port: int) -> Iterator[int]:
 
 
 def get_json(url: str) -> Any:
-    """The JSON document at an address."""
+    """Return the JSON document at an address."""
     with urllib.request.urlopen(url, timeout=30) as response:
         return json.loads(response.read())
 
@@ -132,7 +132,7 @@ class Account:
 
     @contextmanager
     def step(self, title: str) -> Iterator[dict[str, Any]]:
-        """Number and time a step; what it puts into the dict is kept as its findings."""
+        """Number and time a step; the dict that it fills is kept as its findings."""
         number = len(self.steps) + 1
         console.rule(f"[bold]{number}. {title}", align="left")
         entry: dict[str, Any] = {"step": number, "title": title, "found": {}}
@@ -170,7 +170,7 @@ def expect(claim: bool, otherwise: str) -> None:
 
 
 def rows_of(query: str) -> list[Sequence[str]]:
-    """The rows of a query, asked in the bundled Postgres' own pod."""
+    """Return the rows of a query, run in the pod of the bundled Postgres."""
     text = kubectl(
         "exec", "statefulset/sentiment-postgres", "--",
         "bash", "-c", 'psql --no-psqlrc -qAt -F "\t" -U "$POSTGRES_USER" -d "$POSTGRES_DB" -c "$0"', query,

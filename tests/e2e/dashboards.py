@@ -1,4 +1,4 @@
-"""The queries that the dashboards ask, with their variables filled in."""
+"""The dashboards' queries, with their variables filled in."""
 
 import json
 import re
@@ -11,19 +11,19 @@ _VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?")
 
 
 def panels(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """These panels, and those within rows of them."""
+    """Yield these panels, and the panels within rows."""
     for panel in found:
         yield panel
         yield from panels(panel.get("panels", []))
 
 
 def _filled(query: str) -> str:
-    """Any value for a variable of the dashboard, a plain one for Grafana's own intervals."""
+    """Fill in any value for a variable of the dashboard, a plain one for Grafana's own intervals."""
     return _VARIABLE.sub(lambda found: _INTERVALS.get(found.group(1), ".*"), query)
 
 
 def queries(folder: Path) -> list[tuple[str, str]]:
-    """(dashboard: panel, PromQL) of every target of every panel."""
+    """Yield (dashboard: panel, PromQL) of every target of every panel."""
     return [
         (f"{path.stem}: {panel['title']}", _filled(target["expr"]))
         for path in sorted(folder.glob("*.json"))

@@ -25,7 +25,7 @@ class Load:
         self._seconds = seconds
 
     def result(self) -> dict[str, Any]:
-        """Waits for the end; what the pod printed last."""
+        """Wait for the end; return the pod's last output."""
         wait_for(self._ended, "the end of the load", seconds=self._seconds + 120)
         found: dict[str, Any] = json.loads(kubectl("logs", self._name).strip().splitlines()[-1])
         kubectl("delete", "pod", self._name, "--wait=false")
@@ -44,7 +44,7 @@ def predictions() -> int:
 
 @contextmanager
 def steady_load(seconds: float) -> Iterator[dict[str, Any]]:
-    """Load for so long while the block breaks something; no request may fail and no row may be lost.
+    """Send load while the block breaks something; no request may fail and no row may be lost.
 
     Raises:
         Failed: one did, or was.
@@ -69,7 +69,7 @@ def server_pods() -> list[dict[str, Any]]:
 
 
 def _promotion(change: Callable[[], Any]) -> dict[str, Any]:
-    """Load that ends after the change has."""
+    """Send load until after the change has ended."""
     with steady_load(200) as found:
         start = time.monotonic()
         change()
@@ -106,7 +106,7 @@ def postgres_gone(seconds: float = 60) -> dict[str, Any]:
 
 
 def upgrade() -> dict[str, Any]:
-    """A value that changes the server's pods; every one of them is replaced."""
+    """Change a value of the server's pods; every pod is replaced."""
     old = {pod["metadata"]["uid"] for pod in server_pods()}
     with steady_load(150) as found:
         steps.deploy("--set", "server.maxQueueTexts=640")
@@ -117,7 +117,7 @@ def upgrade() -> dict[str, Any]:
 
 
 def _delete_once_trained(job: str, percent: int = 30) -> str:
-    """Delete the Job's pod once it has done so much of its training, by when there are checkpoints; the pod's name."""
+    """Delete the Job's pod once its training has checkpoints; return the pod's name."""
     selector = f"batch.kubernetes.io/job-name={job}"
 
     def trained() -> str | None:

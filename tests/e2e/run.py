@@ -1,4 +1,4 @@
-"""The whole stack on kind, from nothing to nothing: `make e2e`. Each step prints what it found; the first that fails ends it.
+"""The whole stack on kind, from installation to removal: `make e2e`. Each step prints its findings; a failure ends the run.
 
 TRAIN_DATA=rows.csv.gz   rows to train on (text,label); the project's own sample reviews unless given
 E2E_KEEP=1               leave cluster and installation standing at the end, or where a step failed
@@ -15,7 +15,7 @@ from commands import ROOT, Account, Failed, console, shown
 
 
 def stack(account: Account) -> None:
-    """The loop: install, train, promote, serve, log, watch, retrain."""
+    """Run the loop: install, train, promote, serve, log, watch, retrain."""
     with account.step("A cluster with KServe and our images"):
         steps.cluster()
     with account.step("Install the chart") as found:
@@ -43,7 +43,7 @@ def stack(account: Account) -> None:
 
 
 def under_load(account: Account) -> None:
-    """A user of the Service notices nothing of a promotion, a lost pod, a lost database or an upgrade."""
+    """Check that users of the Service do not notice a promotion, a lost pod, a lost database or an upgrade."""
     with account.step("Under load: a second release is promoted") as found:
         found.update(faults.promotion_under_load())
     with account.step("Under load: rollback") as found:

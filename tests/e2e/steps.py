@@ -1,4 +1,4 @@
-"""The loop's steps: each does what an operator would and gives back what it found."""
+"""The loop's steps: each acts like an operator and returns its findings."""
 
 import base64
 import gzip
@@ -44,12 +44,12 @@ GRAFANA = "grafana/grafana:12.2.0"
 
 
 def cluster() -> None:
-    """Build the images, create what is missing of the cluster, load them."""
+    """Build the images, create missing parts of the cluster, load the images."""
     shown("make", "kind-up", timeout=3000)
 
 
 def _have_image(name: str) -> bool:
-    """Whether the engine has the image or can pull it."""
+    """Report whether the engine has the image or can pull it."""
     for command in (("docker", "image", "inspect", name), ("docker", "pull", "--quiet", name)):
         try:
             run(*command, timeout=120)
@@ -68,7 +68,7 @@ _GRAFANA_OFF: list[str] = []
 
 
 def install() -> dict[str, Any]:
-    """The chart with the alert receiver's address in a Secret of ours."""
+    """Install the chart with the alert receiver's address in our Secret."""
     if not _have_image(GRAFANA):
         console.print(
             f"skipped: Grafana's server ({GRAFANA} cannot be had); its dashboards' queries are run all the same"
@@ -81,7 +81,7 @@ def install() -> dict[str, Any]:
 
 
 def _restricted(container: dict[str, Any]) -> dict[str, Any]:
-    """A pod's spec with this container, as the namespace's Pod Security level demands."""
+    """Build a pod's spec with this container, as the namespace's Pod Security level demands."""
     security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
     mount = {"name": "scripts", "mountPath": "/scripts", "readOnly": True}
     return {
@@ -115,7 +115,7 @@ def _receiver() -> dict[str, Any]:
 
 
 def load_pod(name: str, url: str, seconds: float, rate: float, clients: int) -> dict[str, Any]:
-    """A pod that runs `pods/load.py`."""
+    """Build a pod that runs `pods/load.py`."""
     command = ["python", "/scripts/load.py", url, str(seconds), str(rate), str(clients)]
     resources = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     container = {"name": "load", "image": "python:3.13-slim-trixie", "command": command, "resources": resources}
@@ -130,7 +130,7 @@ def load_pod(name: str, url: str, seconds: float, rate: float, clients: int) -> 
 
 @contextmanager
 def _store() -> Iterator[ReleaseStore]:
-    """The cluster's release store, by port-forward and with the chart's own key."""
+    """Open the cluster's release store, by port-forward and with the chart's own key."""
     secret = json.loads(kubectl("get", "secret", "sentiment-object-store", "--output", "json"))["data"]
     settings = json.loads(kubectl("get", "configmap", "sentiment-environment", "--output", "json"))["data"]
     with forwarded("svc/sentiment-object-store", 9000) as port:
@@ -141,7 +141,7 @@ def _store() -> Iterator[ReleaseStore]:
 
 
 def newest_release() -> str:
-    """Id of the release that was made last."""
+    """Return the id of the newest release."""
     with _store() as store:
         ids = store.list_releases(MODEL)
         expect(bool(ids), "no release in the store")
@@ -149,21 +149,21 @@ def newest_release() -> str:
 
 
 def weights_hash(release: str) -> str:
-    """sha256 of the release's network."""
+    """Return the sha256 of the release's network."""
     with _store() as store:
         files = store.manifest(MODEL, release).files
         return next(file.sha256 for file in files if file.path == "torch/model.safetensors")
 
 
 def _upload_rows() -> None:
-    """The rows to where `values.yaml` says that they are."""
+    """Copy the rows to their place in `values.yaml`."""
     rows = _rows_file().read_bytes()
     with _store(), fsspec.open(TRAIN_URI, "wb") as stream:
         stream.write(rows if rows.startswith(b"\x1f\x8b") else gzip.compress(rows))
 
 
 def train_first() -> dict[str, Any]:
-    """Rows into the bucket, then a Job from the chart's suspended CronJob, followed to its end."""
+    """Copy rows into the bucket, then follow a Job from the chart's suspended CronJob to its end."""
     _upload_rows()
     start = time.monotonic()
     shown(SENTIMENT, "train", "--cluster", "--namespace", NAMESPACE, timeout=1800)
@@ -195,7 +195,7 @@ def _predictor() -> str:
 
 
 def serve_and_log() -> dict[str, Any]:
-    """100 calls each way; the log holds every prediction id; feedback is taken; the documented query answers."""
+    """Send 100 calls each way; the log holds every prediction id, feedback is accepted, the documented query answers."""
     (texts, labels), pod = traffic.rows_of(_rows_file(), 200), _predictor()
     with forwarded(pod, 8080) as rest, forwarded(pod, 8081) as rpc:
         ids = traffic.ask_rest(rest, texts[:100]) + traffic.ask_grpc(rpc, texts[100:])
@@ -219,7 +219,7 @@ def _ask_prometheus(port: int, query: str) -> list[Any]:
 
 
 def metrics_and_dashboards() -> dict[str, Any]:
-    """All targets up, and an answer to every query that a dashboard asks."""
+    """Check that all targets are up and that every dashboard query has an answer."""
     queries = dashboards.queries(ROOT / "charts/sentiment/dashboards")
     with forwarded("svc/sentiment-prometheus", 9090) as port:
         wait_for(lambda: _ask_prometheus(port, "sum(ml_predictions_total)"), "ml_predictions_total", 120)
@@ -255,7 +255,7 @@ def job_completed(name: str, seconds: float) -> None:
 
 
 def _drift_check(name: str) -> dict[str, Any]:
-    """One run of the drift CronJob; what it wrote into drift_reports."""
+    """Run the drift CronJob once; return its row of drift_reports."""
     kubectl("create", "job", name, "--from=cronjob/sentiment-drift")
     job_completed(name, 600)
     verdict, reason = rows_of("SELECT verdict, reason FROM drift_reports ORDER BY created DESC LIMIT 1")[0]
@@ -274,27 +274,27 @@ def _retrainings() -> list[str]:
 
 
 def retraining_job() -> str:
-    """The Job that the drift verdict started."""
+    """Return the Job that the drift verdict started."""
     jobs = _retrainings()
     expect(len(jobs) == 1, f"one retraining is expected: {jobs}")
     return jobs[0]
 
 
 def drift_on_foreign_traffic() -> dict[str, Any]:
-    """The verdict is drift, it starts one training, and a second check within the cool-down starts no other."""
+    """Check that the verdict drift starts one training, and that a second check within the cool-down starts no other."""
     with forwarded(_predictor(), 8080) as port:
-        asked = len(traffic.ask_rest(port, traffic.foreign_texts()))
-    wait_for(lambda: int(rows_of("SELECT count(*) FROM predictions")[0][0]) >= asked + 200, "the rows", 60)
+        sent = len(traffic.ask_rest(port, traffic.foreign_texts()))
+    wait_for(lambda: int(rows_of("SELECT count(*) FROM predictions")[0][0]) >= sent + 200, "the rows", 60)
     found = _drift_check("e2e-drift-foreign")
     expect(found["verdict"] == "drift", f"foreign traffic is judged {found}")
     job = retraining_job()
     _drift_check("e2e-drift-again")
     expect(_retrainings() == [job], f"the cool-down did not hold: {_retrainings()}")
-    return {**found, "foreign texts": asked, "started": job}
+    return {**found, "foreign texts": sent, "started": job}
 
 
 def alert_arrives() -> dict[str, Any]:
-    """SentimentDrift goes from the monitor's metric through Prometheus and Alertmanager to the webhook."""
+    """Follow SentimentDrift from the monitor's metric through Prometheus and Alertmanager to the webhook."""
     with forwarded("pod/e2e-receiver", 8080) as port:
 
         def names() -> set[str] | None:
@@ -306,7 +306,7 @@ def alert_arrives() -> dict[str, Any]:
 
 
 def fixed_ports() -> dict[str, Any]:
-    """`make port-forward` brings each part to its own port."""
+    """Check that `make port-forward` brings each part to its own port."""
     pages = {8080: "/v2/health/ready", 5000: "/health", 9090: "/-/ready", 9093: "/-/ready", 8090: "/healthz"}
     if not _GRAFANA_OFF:
         pages[3000] = "/api/health"
@@ -326,7 +326,7 @@ def _answers(port: int, path: str) -> bool:
 
 
 def footprint() -> dict[str, Any]:
-    """A table of the running pods: what they request and what they hold in memory."""
+    """Return a table of the running pods: their requests and their memory."""
     query = f'sum by (pod) (container_memory_working_set_bytes{{namespace="{NAMESPACE}",container!=""}})'
     with forwarded("svc/sentiment-prometheus", 9090) as port:
         held = {one["metric"]["pod"]: int(float(one["value"][1])) for one in _ask_prometheus(port, query)}
@@ -334,16 +334,16 @@ def footprint() -> dict[str, Any]:
     for pod in objects("pods"):
         if pod["status"]["phase"] == "Running":
             requests = [one.get("resources", {}).get("requests", {}) for one in pod["spec"]["containers"]]
-            asked = " + ".join(f"{one.get('cpu', '0')}/{one.get('memory', '0')}" for one in requests)
+            requested = " + ".join(f"{one.get('cpu', '0')}/{one.get('memory', '0')}" for one in requests)
             name = pod["metadata"]["name"]
-            pods[name] = f"requests {asked}, holds {held.get(name, 0) / 2**20:.0f} MiB"
+            pods[name] = f"requests {requested}, holds {held.get(name, 0) / 2**20:.0f} MiB"
     for name, text in pods.items():
         console.print(f"  {name:45} {text}")
     return {"pods": len(pods), "table": pods}
 
 
 def uninstall() -> dict[str, Any]:
-    """Nothing of the chart is left but what it keeps on purpose."""
+    """Check that the chart leaves only what it keeps on purpose."""
     output = run("make", "uninstall", timeout=600)
     kinds = "deployments,statefulsets,pods,services,jobs,cronjobs,inferenceservices,servingruntimes,configmaps,serviceaccounts,roles,rolebindings,networkpolicies"
 
@@ -365,7 +365,7 @@ def uninstall() -> dict[str, Any]:
 
 
 def tell_state() -> None:
-    """Print what a reader of the log needs after a failure."""
+    """Print the state of the cluster for the log of a failure."""
     for what in ("pods", "jobs", "inferenceservices"):
         shown("kubectl", "--namespace", NAMESPACE, "get", what, check=False)
     shown("kubectl", "--namespace", NAMESPACE, "get", "events", "--sort-by=.lastTimestamp", check=False)

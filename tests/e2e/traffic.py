@@ -28,14 +28,14 @@ def rows_of(path: Path, count: int) -> tuple[list[str], list[str]]:
 
 
 def foreign_texts() -> list[str]:
-    """Texts that no model of film reviews was trained for."""
+    """Make texts that no model of film reviews was trained for."""
     opened = gzip.open if FOREIGN.suffix == ".gz" else open
     with opened(FOREIGN, "rt", encoding="utf-8", newline="") as file:
         return [row["text"] for row in csv.DictReader(file)]
 
 
 def ask_rest(port: int, texts: Sequence[str], outputs: Sequence[str] = ("prediction_id",)) -> list[str]:
-    """One V2 call a text by REST; the prediction ids."""
+    """Send one V2 call per text by REST; return the prediction ids."""
     ids = []
     for text in texts:
         body = json.dumps(json_request([text], outputs)).encode()
@@ -47,7 +47,7 @@ def ask_rest(port: int, texts: Sequence[str], outputs: Sequence[str] = ("predict
 
 
 def give_feedback(port: int, ids: Sequence[str], labels: Sequence[str]) -> None:
-    """The true label of each prediction."""
+    """Send the true label of each prediction."""
     for prediction_id, label in zip(ids, labels, strict=True):
         body = json.dumps({"prediction_id": prediction_id, "label": label, "who": "e2e"}).encode()
         request = urllib.request.Request(
@@ -58,7 +58,7 @@ def give_feedback(port: int, ids: Sequence[str], labels: Sequence[str]) -> None:
 
 
 def ask_grpc(port: int, texts: Sequence[str]) -> list[str]:
-    """One V2 call a text by gRPC; the prediction ids."""
+    """Send one V2 call per text by gRPC; return the prediction ids."""
     ids: list[str] = []
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = GRPCInferenceServiceStub(channel)

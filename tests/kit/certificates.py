@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 def issue(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate of `localhost` and its key, as PEM files."""
+    """Make a self-signed certificate of `localhost` and its key, as PEM files."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

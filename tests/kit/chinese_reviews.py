@@ -14,7 +14,7 @@ _BAD = "十分无聊 让人失望 拖沓又沉闷 毫无新意 浪费时间 糟�
 
 
 def make_chinese(count: int, seed: int = 0) -> tuple[list[str], np.ndarray]:
-    """`count` different reviews and their labels, half of them positive."""
+    """Make `count` different reviews and their labels, half of them positive."""
     rng = random.Random(seed)
     labels = np.array([index % 2 for index in range(count)])
 

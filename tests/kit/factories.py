@@ -20,7 +20,7 @@ PLAIN = (
 
 
 def make_texts(count: int, seed: int = 0, words: tuple[int, int] = (5, 40)) -> tuple[list[str], np.ndarray]:
-    """`count` made-up reviews and their labels, half of them positive."""
+    """Make `count` reviews and their labels, half of them positive."""
     rng = random.Random(seed)
     labels = np.array([index % 2 for index in range(count)])
     texts = [
@@ -31,7 +31,7 @@ def make_texts(count: int, seed: int = 0, words: tuple[int, int] = (5, 40)) -> t
 
 
 def make_tokenizer(path: Path) -> int:
-    """Write a WordPiece `tokenizer.json` of BERT's form; its vocabulary's size."""
+    """Write a WordPiece `tokenizer.json` of BERT's form; return its vocabulary's size."""
     from tokenizers import BertWordPieceTokenizer
     from tokenizers.processors import BertProcessing
 
@@ -45,7 +45,7 @@ def make_tokenizer(path: Path) -> int:
 
 
 def make_model(vocab_size: int, seed: int = 0, max_tokens: int = 64):
-    """A DistilBERT classifier of 2 layers x 32 with random weights."""
+    """Make a DistilBERT classifier of 2 layers x 32 with random weights."""
     import torch
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -71,7 +71,7 @@ def make_release(
     work: Path | None = None,
     seen: Sequence[str] | None = None,
 ) -> str:
-    """Publish a release whose default variant is the fp32 IR of a random network; its id.
+    """Publish a release whose default variant is the fp32 IR of a random network; return its id.
 
     Args:
         seen: texts that it records as trained on; without them it records none, as older releases do.

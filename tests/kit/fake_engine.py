@@ -59,7 +59,7 @@ class FakeEngine:
         )
 
     async def hold(self, batcher: Batcher) -> "asyncio.Task[list]":
-        """A request that keeps the engine busy until `free` is set."""
+        """Make a request that keeps the engine busy until `free` is set."""
         self.free.clear()
         self.entered.clear()
         task = asyncio.create_task(batcher.submit([encoding(0)]))

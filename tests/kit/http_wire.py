@@ -27,13 +27,13 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The message of a JSON error."""
+        """Return the message of a JSON error."""
         assert self.headers["content-type"] == "application/json", self
         return str(json.loads(self.body)["error"])
 
 
 class Wire:
-    """A TCP connection to a port of the loopback."""
+    """Open a TCP connection to a port of the loopback."""
 
     def __init__(self, port: int, seconds: float = 60) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
@@ -44,7 +44,7 @@ class Wire:
         return self
 
     def answer(self) -> Answer:
-        """The next answer; interim ones (1xx) are answers too."""
+        """Read the next answer; interim answers (1xx) count."""
         line = self._read.readline()
         assert line, "the connection ended without an answer"
         status = int(line.split()[1])
@@ -66,7 +66,7 @@ class Wire:
         return Answer(status, headers, self._read.read())
 
     def ended(self) -> bool:
-        """Does the server end the connection without another byte? Waits for it."""
+        """Wait for the server to end the connection; report whether it sent no other byte."""
         try:
             return self._read.read(1) == b""
         except ConnectionResetError:
@@ -79,7 +79,7 @@ class Wire:
 
 @contextlib.contextmanager
 def wire(port: int, data: bytes = b"") -> Iterator[Wire]:
-    """A connection that has sent `data`, closed at the end."""
+    """Open a connection that has sent `data`, closed at the end."""
     one = Wire(port)
     try:
         yield one.send(data) if data else one
@@ -88,7 +88,7 @@ def wire(port: int, data: bytes = b"") -> Iterator[Wire]:
 
 
 def ask(port: int, data: bytes) -> Answer:
-    """The first answer to raw bytes."""
+    """Return the first answer to raw bytes."""
     with wire(port, data) as one:
         return one.answer()
 
@@ -117,7 +117,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(app: Any, drain_seconds: float = 10, **limits: Any) -> Iterator[Running]:
-    """A server of `app` with these limits, stopped at the end."""
+    """Run a server of `app` with these limits; stop it at the end."""
     server = Running(app, HttpLimits(**limits), drain_seconds)
     try:
         yield server
@@ -158,12 +158,12 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 def post(path: bytes, body: bytes, fields: bytes = b"") -> bytes:
-    """The bytes of a POST."""
+    """Build the bytes of a POST."""
     return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (path, HOST, fields, len(body), body)
 
 
 def path_and_body(answer: Any) -> tuple[str, str]:
-    """The path and the body that `echo` has answered with."""
+    """Return the path and the body of an answer of `echo`."""
     assert answer.status == 200, answer
     document = json.loads(answer.body)
     return document["path"], document["body"]

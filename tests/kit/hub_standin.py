@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def hub(root: Path) -> Iterator[str]:
-    """Serve `root`; the address to give as HF_ENDPOINT."""
+    """Serve `root`; yield the address for HF_ENDPOINT."""
     handler = type("Handler", (_Handler,), {"root": root})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -40,7 +40,7 @@ def by_grpc(target: str, ask: Callable[[InferenceGRPCClient], Awaitable[Any]]) -
 
 
 def tensors(response: InferResponse) -> dict[str, list[Any]]:
-    """The outputs' values, strings decoded, whichever way they came."""
+    """Return the outputs' values, strings decoded, from either form."""
     values = {}
     for output in response.outputs:
         flat = output.as_numpy().ravel().tolist()

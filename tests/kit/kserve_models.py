@@ -12,7 +12,7 @@ from model_server.kserve_model import SentimentModel, texts_of, with_texts
 
 
 class Reviews(SentimentModel):
-    """Reads texts without markup, and says who answered."""
+    """A model that reads texts without markup and marks its answers."""
 
     async def preprocess(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
         return with_texts(payload, [text.replace("<br />", " ") for text in texts_of(payload)])

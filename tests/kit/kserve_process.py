@@ -36,7 +36,7 @@ class StockServer:
         return self._output.read_text()
 
     def get(self, path: str) -> httpx.Response | None:
-        """The answer to GET; None while nobody listens. Fails when the process has ended."""
+        """Return the answer to GET; None while nothing listens. Fails when the process has ended."""
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.output}"
         try:
             return httpx.get(f"{self.url}{path}", trust_env=False, timeout=60)
@@ -47,14 +47,14 @@ class StockServer:
         wait_for(lambda: self.get("/") is not None, "an answer to GET /", 240)
 
     def stop(self, timeout: float = 120) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM; return the exit code."""
         self.process.terminate()
         return self.process.wait(timeout)
 
 
 @contextlib.contextmanager
 def stock_server(program: list[str], output: Path, **environment: str) -> Iterator[StockServer]:
-    """A server that answers; it is killed at the end if it still runs."""
+    """Start a server and wait until it answers; kill it at the end if it still runs."""
     server = StockServer(program, output, **environment)
     try:
         server.wait_answering()

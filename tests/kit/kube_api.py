@@ -30,7 +30,7 @@ def _status(code: int, message: str) -> Response:
 
 
 def merged(old: Any, change: Any) -> Any:
-    """A JSON merge patch (RFC 7396)."""
+    """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(change, dict):
         return change
     result = dict(old) if isinstance(old, dict) else {}
@@ -101,11 +101,11 @@ class KubeApi(Served):
         return f"http://127.0.0.1:{self.port}"
 
     def refuse(self, method: str, *statuses: int) -> None:
-        """The next requests of this method get these statuses."""
+        """Answer the next requests of this method with these statuses."""
         self._refusals += [(method, status) for status in statuses]
 
     def put(self, collection: str, found: Object) -> Object:
-        """Keep an object, and give it what the server gives."""
+        """Keep an object, and add the fields that a server adds."""
         self._version += 1
         kept = deepcopy(found)
         kept.setdefault("status", {})

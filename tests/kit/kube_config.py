@@ -8,7 +8,7 @@ import yaml
 
 
 def write(path: Path, server: str) -> Path:
-    """A kubeconfig for `server`, such as `http://127.0.0.1:1`."""
+    """Write a kubeconfig for `server`, such as `http://127.0.0.1:1`."""
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -31,7 +31,7 @@ def use(monkeypatch: pytest.MonkeyPatch, path: Path | str) -> None:
 
 
 def closed_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

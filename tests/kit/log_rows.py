@@ -35,14 +35,14 @@ def record(at: datetime | None = None, **changes: Any) -> PredictionRecord:
 
 
 def id_at(at: datetime) -> str:
-    """A uuid7 of that moment."""
+    """Make a uuid7 of that moment."""
     milliseconds = int(at.timestamp() * 1000)
     number = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | 2 << 62 | secrets.randbits(62)
     return str(uuid.UUID(int=number))
 
 
 def write(url: str, records: list[PredictionRecord]) -> None:
-    """Through the writer's own connection, without its thread."""
+    """Write rows through the writer's connection, without its thread."""
 
     async def work() -> None:
         sink = make_sink(parse_url(url))
@@ -56,24 +56,24 @@ def write(url: str, records: list[PredictionRecord]) -> None:
 
 
 def midnight(days: int) -> datetime:
-    """The start of the day (UTC) that many days from today."""
+    """Return the start of the day (UTC) that many days from today."""
     return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + days * DAY
 
 
 def partitions(server: Server, url: str) -> dict[str, int]:
-    """Rows of each partition."""
+    """Count the rows of each partition."""
     query = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'predictions'::regclass ORDER BY 1"
     names = [row[0] for row in server.execute(query, url)]
     return {name: server.execute(f"SELECT COUNT(*) FROM {name}", url)[0][0] for name in names}
 
 
 def day_name(day: datetime) -> str:
-    """The day's partition."""
+    """Return the day's partition."""
     return f"predictions_{day:%Y%m%d}"
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Poll; a fault's outcome may take its time, but has to come."""
+    """Poll until the condition holds; fail after a time limit."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come in time"

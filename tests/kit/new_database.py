@@ -12,7 +12,7 @@ from kit.postgres import OwnServer, Postgres
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Its URL, for SQLAlchemy's usual drivers."""
+    """Return its URL, for SQLAlchemy's usual drivers."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/deep/new.db"
     elif importlib.util.find_spec("psycopg") is None:

@@ -34,7 +34,7 @@ class Collector:
 
 
 def attributes(holder: Any) -> dict[str, Any]:
-    """The attributes of a span or a resource as plain values."""
+    """Return the attributes of a span or a resource as plain values."""
     return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in holder.attributes}
 
 
@@ -54,7 +54,7 @@ def otlp_collector() -> Iterator[Collector]:
             self.wfile.write(ExportTraceServiceResponse().SerializeToString())
 
         def log_message(self, *_: object) -> None:
-            """Nothing: pytest's output is the log."""
+            """Log nothing: pytest's output is the log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     collector.url = f"http://127.0.0.1:{server.server_port}"

@@ -22,7 +22,7 @@ class NoPgBouncer(Exception):
 
 
 def program() -> str:
-    """The path of PgBouncer.
+    """Return the path of PgBouncer.
 
     Raises:
         NoPgBouncer: this machine has none.
@@ -34,7 +34,7 @@ def program() -> str:
 
 
 class PgBouncer:
-    """A pooler on a free port of 127.0.0.1, running between `with` and its end.
+    """A pooler on a free port of 127.0.0.1, running within `with`.
 
     But in session mode, each transaction takes the next of two server connections, so that state which a program leaves
     behind in a session is missed at once.
@@ -82,7 +82,7 @@ class PgBouncer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def url(self, server_url: str) -> str:
-        """The pooler's address of the database at `server_url`."""
+        """Return the pooler's address of the database at `server_url`."""
         changed = make_url(server_url).set(host="127.0.0.1", port=self.port)
         return changed.render_as_string(hide_password=False)
 

@@ -42,14 +42,14 @@ class Server:
     url: str
 
     def new_database(self, template: str | None = None) -> str:
-        """The URL of a new database: empty, or a copy of the one at the URL `template`."""
+        """Create a database and return its URL: empty, or a copy of the one at the URL `template`."""
         name = f"test_{uuid.uuid4().hex}"
         source = "template1" if template is None else make_url(template).database
         self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def execute(self, statement: str, url: str | None = None) -> list[Any]:
-        """Rows of a statement, also from inside a running event loop."""
+        """Return the rows of a statement, also from inside a running event loop."""
 
         async def work() -> list[Any]:
             import asyncpg
@@ -65,14 +65,14 @@ class Server:
 
 
 class OwnServer(Server):
-    """The server that TEST_POSTGRES_URL names; it cannot be stopped."""
+    """A server that TEST_POSTGRES_URL names; it cannot be stopped."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
 
 def binaries() -> Path:
-    """The folder that holds `initdb`, `pg_ctl` and `postgres`.
+    """Return the folder that holds `initdb`, `pg_ctl` and `postgres`.
 
     Raises:
         NoPostgres: this machine has no Postgres programs.
@@ -120,7 +120,7 @@ class Postgres(Server):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it and wait until it takes connections; always on the same port."""
+        """Start the server, always on the same port, and wait until it takes connections."""
         settings = _OPTIONS | (_DURABLE if self._durable else {}) | {"port": self.port}
         settings["unix_socket_directories"] = self.sockets
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
@@ -152,7 +152,7 @@ class Postgres(Server):
         self._run("pg_ctl", "-D", self._data, "restart", "-m", "fast", "-w", "-l", self._folder / "log.txt")
 
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
-        """End it: `fast` rolls clients back and closes well, `immediate` is a crash."""
+        """End the server: `fast` rolls clients back and closes cleanly, `immediate` is a crash."""
         if self.running():
             self.resume()
             self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "-t", "60", "stop")
@@ -161,7 +161,7 @@ class Postgres(Server):
         return bool(self._processes())
 
     def pause(self) -> None:
-        """Freeze every process of it: connections stay open and nothing answers."""
+        """Freeze every process of the server: connections stay open and nothing answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -169,7 +169,7 @@ class Postgres(Server):
         self._signal(signal.SIGCONT)
 
     def cpu_seconds(self) -> float:
-        """CPU time that its processes have taken so far."""
+        """Return the CPU time that the server's processes have taken so far."""
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
 
     def _signal(self, number: signal.Signals) -> None:
@@ -222,7 +222,7 @@ class Postgres(Server):
         raise NoPostgres(f"the user {self._user} can reach no temporary folder")
 
     def _runnable(self, folder: Path) -> Path:
-        """The binaries' folder, or a copy where the other user cannot reach them, as below a private home."""
+        """Return the binaries' folder, or a copy where the other user cannot reach them, as below a private home."""
         if self._execute("test", "-x", folder / "postgres").returncode == 0:
             return folder
         package = folder.parents[1]
@@ -286,6 +286,6 @@ def _other_user() -> pwd.struct_passwd:
 
 
 def _memory() -> list[str]:
-    """The folder in memory where there is one with ample room: a database takes about 10 MB."""
+    """Return a folder in memory where one has ample room: a database takes about 10 MB."""
     folder = "/dev/shm"
     return [folder] if Path(folder).is_dir() and shutil.disk_usage(folder).free > 4 * 2**30 else []

@@ -54,7 +54,7 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def s3_uri(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The URI of an empty bucket; the environment holds what the store needs to reach it."""
+    """Yield the URI of an empty bucket; the environment holds what the store needs to reach it."""
     import fsspec
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
@@ -68,7 +68,7 @@ def s3_uri(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
 
 @pytest.fixture(params=["folder", "s3"])
 def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The same tests against a local folder and an S3 server."""
+    """Run the same tests against a local folder and an S3 server."""
     if request.param == "folder":
         return str(tmp_path / "releases")
     return str(request.getfixturevalue("s3_uri"))

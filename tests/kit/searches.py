@@ -42,7 +42,7 @@ def search_settings(study_uri: str, **changes: Any) -> TrainSettings:
 
 
 def search_rows() -> Prepared:
-    """60 rows to train on, 16 to validate."""
+    """Make 60 rows to train on and 16 to validate."""
     parts = split(Rows(*make_texts(80, 1)), Rows(*make_texts(20, 2)), train_rows=60, validation_rows=16, test_rows=None)
     return prepare(TrainSettings(base_model="scratch-tiny", max_tokens=32, threads=1), parts)
 

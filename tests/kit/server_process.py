@@ -13,14 +13,14 @@ import httpx
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
+    """Return a TCP port of the loopback on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for(happened: Callable[[], bool], what: str, timeout: float = 120) -> None:
-    """Wait until something is so; fails after `timeout` seconds."""
+    """Wait until a condition holds; fail after `timeout` seconds."""
     end = time.monotonic() + timeout
     while not happened():
         assert time.monotonic() < end, f"{what} did not happen in {timeout} s"
@@ -53,7 +53,7 @@ class ModelServer:
         return self._output.read_text()
 
     def ready(self) -> bool:
-        """Does it say that it is ready? Fails when it has ended."""
+        """Report whether the server is ready; fail when it has ended."""
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.output}"
         try:
             return httpx.get(f"{self.url}/v2/health/ready", trust_env=False).status_code == 200
@@ -64,14 +64,14 @@ class ModelServer:
         wait_for(self.ready, "readiness", 240)
 
     def stop(self, timeout: float = 120) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM; return the exit code."""
         self.process.terminate()
         return self.process.wait(timeout)
 
 
 @contextlib.contextmanager
 def model_server(model_dir: Path, work: Path, *flags: str, **environment: str) -> Iterator[ModelServer]:
-    """A ready server; it is killed at the end if it still runs."""
+    """Start a server and wait until it is ready; kill it at the end if it still runs."""
     server = ModelServer(model_dir, work, *flags, **environment)
     try:
         server.wait_ready()
@@ -83,7 +83,7 @@ def model_server(model_dir: Path, work: Path, *flags: str, **environment: str) -
 
 
 def run_to_end(model_dir: Path, work: Path, *flags: str, **environment: str) -> tuple[int, str]:
-    """Exit code and output of a server that ends without a signal."""
+    """Return exit code and output of a server that ends without a signal."""
     server = ModelServer(model_dir, work, *flags, **environment)
     try:
         return server.process.wait(240), server.output

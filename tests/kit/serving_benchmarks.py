@@ -1,4 +1,4 @@
-"""The modules of the serving benchmarks, which are scripts and no package, and a server that answers as a test says."""
+"""The modules of the serving benchmarks, which are scripts without a package, and a server with given answers."""
 
 import contextlib
 import importlib.util
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parents[2] / "benchmarks/serving"
 
 
 def serving_module(name: str) -> ModuleType:
-    """`benchmarks/serving/NAME.py`, its folder not put on the path."""
+    """Import `benchmarks/serving/NAME.py` without its folder on the path."""
     spec = importlib.util.spec_from_file_location(f"benchmarks_serving_{name}", _FOLDER / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A tmpfs at the folder; skips the test where none may be mounted."""
+    """Mount a tmpfs at the folder; skip the test where mounting is not permitted."""
     folder.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
     try:
@@ -27,7 +27,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave: int = 0) -> Path:
-    """Write a file until the disk has `leave` bytes left; the file."""
+    """Write a file until the disk has `leave` bytes left; return the file."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
         while True:

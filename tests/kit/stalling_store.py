@@ -25,7 +25,7 @@ class StallingStore(ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that a program needs to read the bucket `store`."""
+        """Return the variables that a program needs to read the bucket `store`."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_port}",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -70,4 +70,4 @@ class _Objects(BaseHTTPRequestHandler):
         return content
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""

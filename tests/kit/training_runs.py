@@ -1,4 +1,4 @@
-"""Small trainings for tests: rows in files, settings that end in seconds, and what MLflow says of them."""
+"""Small trainings for tests: rows in files, settings for a few seconds, and MLflow's record of them."""
 
 import csv
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from kit.factories import make_texts
 
 @pytest.fixture(scope="module", autouse=True)
 def threads_kept() -> Iterator[None]:
-    """Trainings set torch's threads for the whole process."""
+    """Restore torch's threads, which trainings set for the whole process."""
     import torch
 
     before = torch.get_num_threads()
@@ -30,12 +30,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The files of `make_files`."""
+    """Return the files of `make_files`."""
     return make_files(tmp_path_factory.mktemp("rows"))
 
 
 def write_rows(path: Path, texts: list[str], labels: Any) -> str:
-    """A CSV with `text,label`; its path."""
+    """Write a CSV with `text,label`; return its path."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("text", "label"))
@@ -52,7 +52,7 @@ def make_files(folder: Path) -> tuple[str, str]:
 
 
 def make_settings(folder: Path, files: tuple[str, str | None], **changes: Any) -> Any:
-    """`TrainSettings` of a training of 48 steps whose traces all lie in `folder`."""
+    """Return the `TrainSettings` of a training of 48 steps whose traces all lie in `folder`."""
     from training_job.settings import TrainSettings
 
     values: dict[str, Any] = {
@@ -72,7 +72,7 @@ def make_settings(folder: Path, files: tuple[str, str | None], **changes: Any) -
 
 
 def make_progress(folder: Path) -> Any:
-    """Progress that is written to `progress.txt` in the folder."""
+    """Return a progress that writes to `progress.txt` in the folder."""
     from rich.console import Console
 
     from training_job.progress import Progress

@@ -15,7 +15,7 @@ _DTYPES = {"FP32": "<f4", "INT32": "<i4", "BOOL": "?"}
 
 
 def pack(texts: Sequence[str | bytes]) -> bytes:
-    """A BYTES tensor in binary form."""
+    """Encode a BYTES tensor in binary form."""
     raw = [text.encode() if isinstance(text, str) else text for text in texts]
     return b"".join(struct.pack("<I", len(value)) + value for value in raw)
 
@@ -28,20 +28,20 @@ def json_request(texts: Sequence[str], outputs: Sequence[str] = (), **other: Any
 def binary_request(
     texts: Sequence[str | bytes], outputs: Sequence[str] = (), **other: Any
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers, texts and answers in binary form."""
+    """Build body and headers of a request with texts and answers in binary form."""
     raw = pack(texts)
     parameters = {"binary_data_size": len(raw)}
     tensor = {"name": "text", "datatype": "BYTES", "shape": [len(texts)], "parameters": parameters}
-    asked = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+    wanted = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
     document = {"inputs": [tensor], "parameters": {"binary_data_output": True}, **other}
-    head = json.dumps(document | ({"outputs": asked} if asked else {})).encode()
+    head = json.dumps(document | ({"outputs": wanted} if wanted else {})).encode()
     return head + raw, {LENGTH_HEADER: str(len(head))}
 
 
 def grpc_request(
     texts: Sequence[str | bytes], outputs: Sequence[str] = (), *, raw: bool = False, **other: Any
 ) -> pb.ModelInferRequest:
-    """With typed contents, or raw ones as tritonclient sends them."""
+    """Build a request with typed contents, or raw contents as tritonclient sends them."""
     request = pb.ModelInferRequest(**{"model_name": "sentiment", **other})
     tensor = request.inputs.add(name="text", datatype="BYTES", shape=[len(texts)])
     if raw:
@@ -65,7 +65,7 @@ def _values(datatype: str, shape: Sequence[int], raw: bytes) -> Any:
 
 
 def read_rest(response: httpx.Response) -> dict[str, np.ndarray]:
-    """A REST answer's outputs by name, in order."""
+    """Return a REST answer's outputs by name, in order."""
     assert response.status_code == 200, response.text
     length = response.headers.get(LENGTH_HEADER)
     size = int(length) if length else len(response.content)
@@ -83,6 +83,6 @@ def read_rest(response: httpx.Response) -> dict[str, np.ndarray]:
 
 
 def read_rpc(response: pb.ModelInferResponse) -> dict[str, np.ndarray]:
-    """A gRPC answer's outputs by name, in order."""
+    """Return a gRPC answer's outputs by name, in order."""
     pairs = zip(response.outputs, response.raw_output_contents, strict=True)
     return {output.name: _values(output.datatype, list(output.shape), raw) for output, raw in pairs}
