@@ -1,4 +1,4 @@
-"""Overload played through by a clock of its own: policy and queue as the server uses them, an engine that only counts.
+"""Overload simulated with a virtual clock: the server's policy and queue, and an engine that only counts.
 
 The engine takes 1 ms a batch and 6,500 padded tokens a second, give or take a fifth, and now and then stalls.
 """
@@ -20,7 +20,7 @@ LONGEST_BATCH = 1.2 * 1024 / SPEED
 
 @dataclass
 class Played:
-    """What became of the texts that came: waits and tokens of those that were answered, the refused, seconds in all."""
+    """Result of a simulation: waits and tokens of the answered texts, the refused texts, seconds in all."""
 
     waits: list[float] = field(default_factory=list)
     tokens: int = 0

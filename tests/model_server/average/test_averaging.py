@@ -62,7 +62,7 @@ def broken(**changes: Any) -> Step:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (b"<html>", "not JSON"),
         (b"[]", "each step's answer"),
@@ -79,12 +79,12 @@ def broken(**changes: Any) -> Step:
         (raw(b=step([0.2]), champion=step([0.2]) | {"model_version": None}), "model_version"),
     ],
 )
-def test_what_is_no_ensembles_answer_is_refused(answer: bytes, said: str) -> None:
-    with pytest.raises(BadGateway, match=said):
+def test_an_answer_that_is_not_an_ensembles_is_refused(answer: bytes, message: str) -> None:
+    with pytest.raises(BadGateway, match=message):
         average(answer, 1)
 
 
-def test_every_release_is_asked_the_same_for_probabilities_alone() -> None:
+def test_each_release_gets_the_same_request_for_probabilities_only() -> None:
     texts = ["a film", "half a pair: \ud83d"]
     asked = InferRequest(texts, "an id", ("label",), frozenset({"label"}), Options("head"))
     again = parse_request(question(asked), None)
@@ -94,6 +94,6 @@ def test_every_release_is_asked_the_same_for_probabilities_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["prediction_id", "tokens", "truncated"])
-def test_what_one_release_alone_knows_is_not_offered(name: str) -> None:
+def test_outputs_specific_to_one_release_are_not_offered(name: str) -> None:
     with pytest.raises(InvalidInput, match="one release's own"):
         check_offered(InferRequest(["a"], outputs=("label", name)))

@@ -30,7 +30,7 @@ def test_without_a_batch_there_is_no_rate_and_no_wait():
 
 
 @given(batches, st.floats(0.1, 1e4))
-def test_an_even_speed_is_told_exactly(measured, speed):
+def test_a_constant_speed_is_measured_exactly(measured, speed):
     assert rate_of([(tokens, tokens / speed) for tokens, _ in measured]) == pytest.approx(speed)
 
 
@@ -60,7 +60,7 @@ def test_lone_short_texts_do_not_hide_what_full_batches_reach():
 
 
 @given(backlogs, rates)
-def test_the_wait_is_what_stands_before_at_the_rate(backlog, rate):
+def test_the_wait_is_the_backlog_divided_by_the_rate(backlog, rate):
     wait = backlog.wait(rate)
     error = max(0.0, backlog.overdue)
     most = (backlog.tokens + backlog.running_tokens) / rate
@@ -84,7 +84,7 @@ def test_a_request_is_refused_for_a_reason_that_holds(bounds, backlog, texts, ra
 
 
 @given(rates, st.floats(0.001, 100), st.floats(0.01, 58))
-def test_who_returns_after_that_many_seconds_is_within_the_budget(rate, max_wait, over):
+def test_a_retry_after_that_many_seconds_is_within_the_budget(rate, max_wait, over):
     backlog = Backlog(9, math.ceil(rate * (max_wait + over)))
     refusal = Limits(100, max_wait).refusal(backlog, 1, rate)
     wait = backlog.wait(rate)
@@ -92,7 +92,7 @@ def test_who_returns_after_that_many_seconds_is_within_the_budget(rate, max_wait
     assert refusal.retry_after == max(1, math.ceil(wait - max_wait))  # and not later than needed
 
 
-def test_a_full_queue_is_told_when_there_is_room_again():
+def test_a_full_queue_predicts_when_it_has_room():
     backlog, rate = Backlog(100, 40_000), 1000.0  # 40 s in all
     bounds = Limits(100, 1000.0)
     assert bounds.refusal(backlog, 10, rate).retry_after == 4  # a tenth of it must go

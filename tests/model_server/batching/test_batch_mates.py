@@ -1,4 +1,4 @@
-"""Requests that ride in one batch never affect each other: options, order, count, faults and cancellation."""
+"""Requests that share a batch never affect each other: options, order, count, faults and cancellation."""
 
 import asyncio
 import json
@@ -221,8 +221,8 @@ def test_a_request_among_others_is_answered_as_alone(server, asked):
                 if isinstance(alone, str):
                     assert ask.truncation == "error" and any(len(text.split()) == LONG for text in ask.texts)
                     continue
-                said, outputs = alone
-                assert said == ask.id
+                returned_id, outputs = alone
+                assert returned_id == ask.id
                 assert list(outputs) == list(ask.outputs or ("label", "confidence", "probabilities"))
                 assert all(len(values) == len(ask.texts) for values in outputs.values())
                 if "truncated" in outputs and ask.truncation != "window":

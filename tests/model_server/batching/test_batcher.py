@@ -28,11 +28,11 @@ async def test_answers_come_in_the_order_of_the_request_under_concurrency(engine
         assert all(embedding[0] == logits[0] + 0.5 for logits, embedding in rows)
     sent = [row.ids[0] for request in requests for row in request]
     assert sorted(value for batch in engine.batches for value in batch) == sorted(sent)
-    assert max(map(len, engine.batches)) > 1  # they did ride together
+    assert max(map(len, engine.batches)) > 1  # requests did share batches
     await asyncio.to_thread(batcher.close)
 
 
-async def test_requests_of_the_same_moment_ride_together_from_the_first_one_on(engine):
+async def test_requests_of_the_same_moment_share_a_batch_from_the_first_one_on(engine):
     """Also those whose bytes the event loop reads, and whose tasks it starts, while the first one queues."""
     batcher = engine.batcher(max_tokens=200)
     loop = asyncio.get_running_loop()
@@ -49,7 +49,7 @@ async def test_requests_of_the_same_moment_ride_together_from_the_first_one_on(e
     await asyncio.to_thread(batcher.close)
 
 
-async def test_each_stream_runs_a_batch_of_its_own_at_the_same_time():
+async def test_streams_run_separate_batches_at_the_same_time():
     together, batches = threading.Barrier(3, timeout=20), []
 
     def forward(encodings: Sequence[Encoding]) -> list[Row]:
@@ -184,7 +184,7 @@ async def test_closing_answers_what_is_queued_and_takes_no_more(engine):
     assert not any(thread.name == "engine" and thread.is_alive() for thread in threading.enumerate())
 
 
-async def test_a_batch_tells_what_its_texts_waited(engine):
+async def test_a_batch_reports_how_long_its_texts_waited(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
     waiting = asyncio.create_task(batcher.submit([encoding(1), encoding(2)]))
@@ -196,7 +196,7 @@ async def test_a_batch_tells_what_its_texts_waited(engine):
     await asyncio.to_thread(batcher.close)
 
 
-async def test_a_request_is_told_its_time_in_the_queue_and_in_the_engine(engine):
+async def test_a_request_gets_its_time_in_the_queue_and_in_the_engine(engine):
     batcher = engine.batcher()
     held = await engine.hold(batcher)
     phases: Phases = []

@@ -1,4 +1,4 @@
-"""What the batcher refuses or drops, and what it takes: the queue's limits, predicted waits, deadlines; over a fake engine."""
+"""Requests that the batcher refuses, drops or admits: the queue's limits, predicted waits, deadlines; over a fake engine."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ async def test_a_full_queue_refuses_at_once_and_queues_nothing(engine):
 
 
 async def test_a_request_larger_than_the_queue_is_taken_when_nothing_waits(engine):
-    """Else it could never be answered; while it waits, others are told that the server is full."""
+    """Otherwise such a request could never be answered; while it waits, other requests are refused."""
     batcher = engine.batcher(max_waiting=3)
     held = await engine.hold(batcher)
     large = asyncio.create_task(batcher.submit([encoding(value) for value in range(1, 11)]))
@@ -90,8 +90,8 @@ async def test_a_deadline_before_its_turn_is_refused_at_once(engine):
     await asyncio.to_thread(batcher.close)
 
 
-async def test_what_cannot_be_done_in_time_leaves_the_queue_unrun(engine):
-    """One that has expired, and one whose own tokens take longer than it has; both requests fail whole."""
+async def test_requests_that_cannot_finish_in_time_leave_the_queue_unrun(engine):
+    """A request that has expired, and one whose tokens take longer than its time left; both fail whole."""
     batcher = engine.batcher()
     held = await engine.hold(batcher)
     engine.reports.clear()

@@ -1,4 +1,4 @@
-"""The batching policy: nothing is lost or doubled, the oldest rides next, padding and budget are bounded."""
+"""The batching policy: nothing is lost or doubled, the oldest runs next, padding and budget are bounded."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def queue_of(tokens: list[int], budget: int, dropped: set[int] | None = None) ->
 
 
 @given(lengths, budgets)
-def test_every_text_rides_exactly_once_and_in_the_order_of_arrival_within_its_batch(tokens, budget):
+def test_every_text_runs_exactly_once_in_order_of_arrival_within_its_batch(tokens, budget):
     batches = drained(queue_of(tokens, budget))
     for batch in batches:
         assert [entry.item for entry in batch] == sorted(entry.item for entry in batch)
@@ -46,8 +46,8 @@ def test_no_row_is_padded_beyond_its_share(tokens, budget):
 
 
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=40), budgets, st.lists(st.integers(1, 600), max_size=80))
-def test_the_oldest_rides_next_whatever_keeps_arriving(tokens, budget, arriving):
-    """So a text waits for at most as many batches as texts stood before it, under any stream of better-fitting ones."""
+def test_the_oldest_runs_next_whatever_keeps_arriving(tokens, budget, arriving):
+    """So a text waits for at most as many batches as there were texts ahead of it, under any stream of better-fitting ones."""
     queue = queue_of(tokens, budget)
     waiting, number = set(range(len(tokens))), len(tokens)
     later = iter(arriving)
@@ -84,7 +84,7 @@ def test_whole_rows_are_two_an_octave():
 
 
 @given(lengths, budgets, st.sets(st.integers(0, 59)))
-def test_dropped_texts_vanish_and_the_others_still_ride(tokens, budget, dropped):
+def test_dropped_texts_vanish_and_the_others_still_run(tokens, budget, dropped):
     batches = drained(queue := queue_of(tokens, budget, dropped))
     assert sorted(entry.item for batch in batches for entry in batch) == [
         index for index in range(len(tokens)) if index not in dropped
@@ -92,12 +92,12 @@ def test_dropped_texts_vanish_and_the_others_still_ride(tokens, budget, dropped)
     assert len(queue) == 0 and queue.oldest is None and queue.tokens == 0
 
 
-def test_the_queue_tells_its_size_its_tokens_and_its_oldest():
+def test_the_queue_reports_its_size_its_tokens_and_its_oldest():
     queue = queue_of([5, 7, 300], 64)
     assert (len(queue), queue.tokens, queue.oldest) == (3, 312, 0.0)
     assert [entry.item for entry in queue.take()] == [0, 1]
     assert (len(queue), queue.tokens, queue.oldest) == (1, 300, 2.0)
-    assert [entry.item for entry in queue.take()] == [2]  # over the budget: it rides alone
+    assert [entry.item for entry in queue.take()] == [2]  # over the budget: the text runs alone
     assert queue.take() == []
 
 

@@ -58,7 +58,7 @@ def test_widths_grow_by_16_tokens_or_a_quarter_and_end_at_the_models(max_tokens:
 
 
 @given(st.integers(1, 5000))
-def test_row_counts_hold_what_was_asked_and_at_most_half_as_many_again(most: int) -> None:
+def test_row_counts_cover_the_request_with_at_most_half_as_many_again(most: int) -> None:
     made = list(row_counts(most))
     assert made[0] == 1 and made[-1] >= most and made == sorted(set(made))
     assert all(many <= 2 or many <= few * 1.5 for few, many in itertools.pairwise(made))

@@ -120,7 +120,7 @@ async def test_a_failure_is_the_first_ones_alone_and_is_not_kept():
     work.failing = True
     work.free.set()
     outcomes = await asyncio.gather(third, fourth, return_exceptions=True)
-    assert [str(one) for one in outcomes] == ["mine", "mine"] and work.computed.count(b"a") == 3  # each by itself
+    assert [str(one) for one in outcomes] == ["mine", "mine"] and work.computed.count(b"a") == 3  # each computed alone
     work.failing = False
     assert await work.get(b"a") == ["a"]
 

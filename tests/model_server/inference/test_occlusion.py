@@ -29,7 +29,7 @@ weights_of_a_text = st.lists(st.integers(-1000, 1000).map(float), max_size=300)
 
 
 @given(weights_of_a_text, budgets)
-def test_the_passes_are_bounded_and_every_token_is_told_once(weights, budget):
+def test_the_passes_are_bounded_and_every_token_has_one_attribution(weights, budget):
     plan = OcclusionPlan(len(weights), budget)
     seen = run(plan, additive(weights))
     assert len(seen) == plan.passes <= budget and len(set(seen)) == len(seen)

@@ -1,4 +1,4 @@
-"""What stands when a server is ready is left out of later collections, and still goes when nobody needs it."""
+"""Objects alive when a server becomes ready are left out of later collections, and are still freed once unused."""
 
 import asyncio
 import gc

@@ -60,7 +60,7 @@ def test_random_bytes_are_texts_or_invalid_input(raw, count):
 
 
 @pytest.mark.parametrize(
-    ("raw", "count", "said"),
+    ("raw", "count", "message"),
     [
         (b"\x01\x00\x00", 1, "ends inside the length of element 0"),
         (b"\x05\x00\x00\x00abc", 1, "element 0 promises 5 bytes but only 3 are left"),
@@ -71,13 +71,13 @@ def test_random_bytes_are_texts_or_invalid_input(raw, count):
         (b"", 1, "holds 0"),
     ],
 )
-def test_what_is_wrong_is_named(raw, count, said):
-    with pytest.raises(InvalidInput, match=said):
+def test_an_error_is_named(raw, count, message):
+    with pytest.raises(InvalidInput, match=message):
         unpack_texts(raw, count)
 
 
 @pytest.mark.parametrize(
-    ("name", "datatype", "shape", "said"),
+    ("name", "datatype", "shape", "field"),
     [
         ("texts", "BYTES", [1], "name"),
         (None, "BYTES", [1], "name"),
@@ -92,21 +92,21 @@ def test_what_is_wrong_is_named(raw, count, said):
         ("text", "BYTES", None, "shape"),
     ],
 )
-def test_an_input_that_is_not_the_models_is_refused_by_field(name, datatype, shape, said):
-    with pytest.raises(InvalidInput, match=rf"inputs\[0\]\.{said} "):
+def test_an_input_that_is_not_the_models_is_refused_by_field(name, datatype, shape, field):
+    with pytest.raises(InvalidInput, match=rf"inputs\[0\]\.{field} "):
         check_input(name, datatype, shape)
 
 
-def test_outputs_asked_for_are_checked():
+def test_requested_outputs_are_checked():
     assert check_outputs([]) == DEFAULT_OUTPUTS
     assert check_outputs(["tokens", "label"]) == ("tokens", "label")
-    for names, said in [
+    for names, message in [
         (["score"], "'score'"),
         (["label", "label"], "repeated"),
         ([None], "null"),
         ([["label"]], "label"),
     ]:
-        with pytest.raises(InvalidInput, match=said):
+        with pytest.raises(InvalidInput, match=message):
             check_outputs(names)
     assert check_outputs(["attributions"]) == ("attributions",)
 

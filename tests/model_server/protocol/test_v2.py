@@ -137,7 +137,7 @@ def test_lone_surrogates_of_json_escapes_are_read():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "body is not JSON"),
         (b"[]", "body is an array; send an object"),
@@ -174,8 +174,8 @@ def test_lone_surrogates_of_json_escapes_are_read():
         (json_body(["a"], outputs="label"), "outputs must be a list"),
     ],
 )
-def test_what_is_wrong_is_named(body, said):
-    with pytest.raises(InvalidInput, match=said):
+def test_an_error_is_named(body, message):
+    with pytest.raises(InvalidInput, match=message):
         parse_request(body, None)
 
 
@@ -240,7 +240,7 @@ def test_binary_for_all_outputs_can_be_taken_back_for_one():
     assert (asked.outputs, asked.binary) == (("label", "tokens"), {"tokens"})
 
 
-def test_an_explanation_is_asked_for_by_the_parameter_or_by_its_output():
+def test_an_explanation_is_requested_by_the_parameter_or_by_its_output():
     assert not parse_request(json_body(["a"]), None).options.explain
     for value in (True, "true"):
         asked = parse_request(json_body(["a"], parameters={"explain": value}), None)

@@ -51,12 +51,12 @@ def test_an_events_mistakes_are_a_clients(http):
         ({"content-type": "Application/CloudEvents+JSON; charset=utf-8"}, Mode.STRUCTURED),
     ],
 )
-def test_modes_are_told_apart(headers, mode):
+def test_modes_are_distinguished(headers, mode):
     assert mode_of(headers) is mode
 
 
 @pytest.mark.parametrize(
-    ("headers", "said"),
+    ("headers", "message"),
     [
         *((HEADERS | {f"ce-{name}": ""}, f"ce-{name} ") for name in EVENT),
         *(
@@ -67,8 +67,8 @@ def test_modes_are_told_apart(headers, mode):
         (HEADERS | {"ce-specversion": "0.3"}, "'0.3'; send 1.0"),
     ],
 )
-def test_what_a_binary_event_lacks_is_named(headers, said):
-    with pytest.raises(InvalidInput, match=said):
+def test_an_attribute_missing_from_a_binary_event_is_named(headers, message):
+    with pytest.raises(InvalidInput, match=message):
         mode_of(headers)
 
 
@@ -79,7 +79,7 @@ def test_other_formats_are_refused(media_type):
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "message"),
     [
         ({"data": {"instances": []}}, "specversion"),
         (EVENT | {"id": 7, "data": {}}, "id of the CloudEvent"),
@@ -91,8 +91,8 @@ def test_other_formats_are_refused(media_type):
         (EVENT | {"data_base64": "W10="}, "data_base64 is an array"),
     ],
 )
-def test_what_a_structured_event_lacks_is_named(event, said):
-    with pytest.raises(InvalidInput, match=said):
+def test_an_attribute_missing_from_a_structured_event_is_named(event, message):
+    with pytest.raises(InvalidInput, match=message):
         request_in(event)
 
 
