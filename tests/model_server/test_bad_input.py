@@ -25,18 +25,18 @@ def alive_and_silent(server, http, stub) -> Iterator[None]:
     assert "Traceback" not in server.output[before:]
 
 
-def refused(response: httpx.Response, status: int, *said: str) -> None:
+def refused(response: httpx.Response, status: int, *parts: str) -> None:
     assert response.status_code == status, response.text
     document = response.json()
-    assert list(document) == ["error"] and all(part in document["error"] for part in said), document
+    assert list(document) == ["error"] and all(part in document["error"] for part in parts), document
     assert len(document["error"]) < 500  # what was sent is not sent back
 
 
-def refused_rpc(stub: Any, request: Any, code: grpc.StatusCode, *said: str) -> None:
+def refused_rpc(stub: Any, request: Any, code: grpc.StatusCode, *parts: str) -> None:
     with pytest.raises(grpc.RpcError) as error:
         stub.ModelInfer(request, timeout=60)
     assert error.value.code() is code, error.value
-    assert all(part in error.value.details() for part in said), error.value.details()
+    assert all(part in error.value.details() for part in parts), error.value.details()
 
 
 def changed(**fields: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def test_lone_surrogates(http, stub):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"name": "texts"}, "inputs[0].name is 'texts'"),
         ({"name": None}, "inputs[0].name"),
@@ -131,8 +131,8 @@ def test_lone_surrogates(http, stub):
         ({"shape": [1] * 100_000}, "inputs[0].shape"),
     ],
 )
-def test_wrong_tensors(http, fields, said):
-    refused(http.post(INFER, json=changed(**fields)), 400, said)
+def test_wrong_tensors(http, fields, message):
+    refused(http.post(INFER, json=changed(**fields)), 400, message)
 
 
 def test_wrong_tensors_over_grpc(stub):
@@ -189,7 +189,7 @@ def test_unknown_versions_and_paths(http, stub):
 
 
 @pytest.mark.parametrize("path", [INFER, "/predict", "/feedback", "/v1/models/sentiment:predict"])
-def test_bodies_that_are_no_json_object(http, path):
+def test_bodies_that_are_not_a_json_object(http, path):
     for body in (b"", b"{", b"\xff\xfe", b"\x00" * 100, b"[" * 50_000, b'{"text": NaN}'):
         refused(http.post(path, content=body), 400, "body is not JSON")
     for body in (b"[]", b'["a"]', b"null", b"7", b'"text"'):
@@ -198,17 +198,17 @@ def test_bodies_that_are_no_json_object(http, path):
 
 
 def test_unknown_parameters_outputs_and_explanations(http, stub):
-    for parameters, said in [
+    for parameters, message in [
         ({"top_k": 3}, "top_k"),
         ({"truncation": "tail"}, "'tail'"),
         ({"explain": "yes"}, "explain"),
     ]:
-        refused(http.post(INFER, json=json_request(["a"], parameters=parameters)), 400, "parameters", said)
+        refused(http.post(INFER, json=json_request(["a"], parameters=parameters)), 400, "parameters", message)
         request = grpc_request(["a"])
         name, value = next(iter(parameters.items()))
         field = {bool: "bool_param", int: "int64_param", str: "string_param"}[type(value)]
         setattr(request.parameters[name], field, value)
-        refused_rpc(stub, request, INVALID, said)
+        refused_rpc(stub, request, INVALID, message)
     for name in ("logits", "explain"):
         refused(http.post(INFER, json=json_request(["a"], [name])), 400, "outputs[0].name", name)
         refused_rpc(stub, grpc_request(["a"], [name]), INVALID, "outputs[0].name", name)
@@ -221,12 +221,12 @@ def test_truncation_as_an_error(http):
     refused(http.post("/predict", json={"text": long, "truncation": "error"}), 400, "text[0]", "64")
     refused(http.post(INFER, json=json_request([long * 20], parameters={"truncation": "window"})), 413, "windows")
     for way in ("head", "head_tail", "window"):
-        said = http.post("/predict", json={"text": long, "truncation": way}).json()
-        assert said["truncated"] == (way != "window")
+        answer = http.post("/predict", json={"text": long, "truncation": way}).json()
+        assert answer["truncated"] == (way != "window")
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({}, "text"),
         ({"text": 7}, "text"),
@@ -237,12 +237,12 @@ def test_truncation_as_an_error(http):
         ({"text": "a", "return_probabilities": "yes"}, "return_probabilities"),
     ],
 )
-def test_bad_fields_of_predict(http, document, said):
-    refused(http.post("/predict", json=document), 400, said)
+def test_bad_fields_of_predict(http, document, message):
+    refused(http.post("/predict", json=document), 400, message)
 
 
 def test_bad_v1_instances(http):
-    for document, said in [
+    for document, message in [
         ({}, "instances"),
         ({"instances": "a"}, "instances"),
         ({"instances": [7]}, "instances[0]"),
@@ -250,7 +250,7 @@ def test_bad_v1_instances(http):
         ({"instances": []}, "at least one"),
         ({"inputs": ["a"]}, "inputs is unknown"),
     ]:
-        refused(http.post("/v1/models/sentiment:predict", json=document), 400, said)
+        refused(http.post("/v1/models/sentiment:predict", json=document), 400, message)
 
 
 def test_broken_http(server):

@@ -32,7 +32,7 @@ def test_a_line_has_its_time_level_logger_and_message():
     assert (line["level"], line["logger"], line["message"]) == ("warning", "a.logger", "3 rows of\nünï")
 
 
-def test_fields_stand_in_place_of_the_message_and_exceptions_on_the_same_line():
+def test_fields_replace_the_message_and_exceptions_are_on_the_same_line():
     line = formatted("ignored", **{FIELDS: {"route": "v1", "path": Path("a")}})
     assert (line["route"], line["path"]) == ("v1", "a") and "message" not in line
     try:
@@ -63,10 +63,10 @@ def test_every_line_of_a_server_is_json_and_requests_have_one_at_most(serving, t
     assert any("ignored: --a_flag_of_kserve x" in str(line.get("message")) for line in lines)
     assert text not in server.output and secret not in server.output
     requests = [line for line in lines if line["logger"] == "model_server.access"]
-    said = [(line["route"], line["status"], line.get("error"), line["key"]) for line in requests]
+    logged = [(line["route"], line["status"], line.get("error"), line["key"]) for line in requests]
     expected = [
         ("predict", "200", None, "page"),
         ("v2-rest", "200", None, "page"),
         ("predict", "400", "InvalidInput", "page"),
     ]
-    assert said == (expected if access == "true" else [])
+    assert logged == (expected if access == "true" else [])

@@ -117,7 +117,7 @@ def test_another_model_answers_beside_it(stock):
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "status", "said"),
+    ("body", "headers", "status", "message"),
     [
         ({"instances": [3]}, {}, 400, "instances[0]"),
         ({"instance": ["a"]}, {}, 400, "instance is unknown"),
@@ -128,10 +128,10 @@ def test_another_model_answers_beside_it(stock):
         ({"instances": ["a"]}, {"X-Request-Timeout": "soon"}, 400, "X-Request-Timeout"),
     ],
 )
-def test_a_clients_mistake_has_its_own_status_in_rest(stock, body, headers, status, said):
+def test_each_client_error_has_a_status_in_rest(stock, body, headers, status, message):
     answer = httpx.post(f"{stock.url}{V1}", json=body, headers=headers, trust_env=False)
     assert answer.status_code == status, answer.text
-    assert list(answer.json()) == ["error"] and said in answer.json()["error"]
+    assert list(answer.json()) == ["error"] and message in answer.json()["error"]
 
 
 @pytest.mark.parametrize(("content_type", "status"), [("str", 200), ("base64", 400)])
@@ -150,7 +150,7 @@ def test_v1_needs_no_content_type(stock):
 
 
 @pytest.mark.parametrize(
-    ("change", "code", "said"),
+    ("change", "code", "message"),
     [
         ({"texts": []}, "INVALID_ARGUMENT", "no text"),
         ({"texts": ["a"] * 5}, "INVALID_ARGUMENT", "the limit is 4"),
@@ -162,7 +162,7 @@ def test_v1_needs_no_content_type(stock):
         ({"metadata": [("x-request-timeout", "0.000001")]}, "DEADLINE_EXCEEDED", "deadline"),
     ],
 )
-def test_a_clients_mistake_has_its_own_code_in_grpc(stock, change, code, said):
+def test_each_client_error_has_a_code_in_grpc(stock, change, code, message):
     change = dict(change)
     raw, metadata, codec = (change.pop(name, None) for name in ("raw", "metadata", "content_type"))
     request = grpc_request(change.pop("texts", ["a"]), change.pop("outputs", ()), **change)
@@ -173,7 +173,7 @@ def test_a_clients_mistake_has_its_own_code_in_grpc(stock, change, code, said):
         request.inputs[0].parameters["content_type"].string_param = codec
     with grpc.insecure_channel(stock.grpc_target) as channel, pytest.raises(grpc.RpcError) as refused:
         GRPCInferenceServiceStub(channel).ModelInfer(request, metadata=metadata)
-    assert (refused.value.code().name, said in refused.value.details()) == (code, True), refused.value.details()
+    assert (refused.value.code().name, message in refused.value.details()) == (code, True), refused.value.details()
 
 
 def test_metadata_and_metrics(stock):
@@ -218,19 +218,19 @@ def _value(server: StockServer, name: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("flags", "environment", "said"),
+    ("flags", "environment", "message"),
     [
         ([], {"API_KEYS_FILE": "keys.json"}, "API_KEYS_FILE is set, and KServe's edges do not enforce it"),
         (["--workers", "2"], {}, "--workers is 2"),
         (["--release_id", "0123456789abcdef"], {}, "0123456789abcdef"),
     ],
 )
-def test_what_it_cannot_serve_ends_the_start_in_one_line(serving, tmp_path, flags, environment, said):
+def test_an_unusable_configuration_ends_the_start_in_one_line(serving, tmp_path, flags, environment, message):
     log = {"DATABASE_URL": f"sqlite:///{tmp_path}/log.db", "SPILL_DIR": str(tmp_path / "spill")}
     program = ["-m", "model_server.kserve_model", "--model_dir", str(serving), *flags]
     server = StockServer(program, tmp_path / "stock.log", **log, **environment)
     assert server.process.wait(240) == 2
-    assert said in server.output and "Traceback" not in server.output
+    assert message in server.output and "Traceback" not in server.output
 
 
 def test_the_server_of_this_project_imports_none_of_it():

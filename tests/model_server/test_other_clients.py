@@ -1,4 +1,4 @@
-"""What MLServer's client codecs send, and raw binary requests as Triton takes them; REST and gRPC alike."""
+"""Requests of MLServer's client codecs, and raw binary requests as Triton accepts them; REST and gRPC alike."""
 
 import json
 import struct

@@ -36,7 +36,7 @@ def ends(serving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: 
 
 
 def test_the_process_ends_with_2_and_no_traceback(damaged, tmp_path, tiny_release):
-    """As the others here, but as a process of its own."""
+    """Refused like the cases below, but in a separate process."""
     change_a_byte(damaged / "tokenizer.json")
     code, output = run_to_end(damaged, tmp_path / "work")
     errors = [line for line in output.splitlines() if line.startswith("error: ")]
@@ -56,8 +56,8 @@ def test_a_port_in_use(ends, flag):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = ends(f"--{flag}", port)
-    assert f"{flag} {port} of " in said and f"set another {flag.upper()}" in said
+        line = ends(f"--{flag}", port)
+    assert f"{flag} {port} of " in line and f"set another {flag.upper()}" in line
 
 
 def test_a_second_server_on_the_same_ports(server: ModelServer, ends):
@@ -68,9 +68,9 @@ def test_a_second_server_on_the_same_ports(server: ModelServer, ends):
 
 @pytest.mark.parametrize("workers", ["4", "0"])
 def test_several_processes_at_one_port(ends, workers):
-    """KServe's flag: each would have a queue, limits and metrics of its own, and a scrape would meet any of them."""
-    said = ends("--workers", workers)
-    assert f"--workers is {workers}" in said and "replicas" in said
+    """KServe's flag: each worker would have a separate queue and metrics, and a scrape would reach any of them."""
+    line = ends("--workers", workers)
+    assert f"--workers is {workers}" in line and "replicas" in line
 
 
 def test_one_process_may_be_asked_for(ends):
@@ -110,15 +110,15 @@ def test_a_missing_file(ends, damaged):
 def test_a_manifest_that_was_edited(ends, damaged, tiny_release):
     manifest = damaged / "manifest.json"
     manifest.write_bytes(manifest.read_bytes().replace(b'"decision_threshold":0.5', b'"decision_threshold":0.4'))
-    said = ends("--release_id", tiny_release[1], model_dir=damaged)
-    assert tiny_release[1] in said
+    line = ends("--release_id", tiny_release[1], model_dir=damaged)
+    assert tiny_release[1] in line
     manifest.write_bytes(b"{}")
     assert "manifest.json" in ends(model_dir=damaged)
 
 
 def test_another_release_than_the_expected_one(ends, tiny_release):
-    said = ends("--release_id", "0123456789abcdef")
-    assert "0123456789abcdef" in said and tiny_release[1] in said
+    line = ends("--release_id", "0123456789abcdef")
+    assert "0123456789abcdef" in line and tiny_release[1] in line
 
 
 def test_a_folder_without_a_release(ends, tmp_path):
@@ -128,18 +128,18 @@ def test_a_folder_without_a_release(ends, tmp_path):
 
 
 def test_an_unknown_variant(ends):
-    said = ends("--variant", "openvino-int4")
-    assert "openvino-int4" in said and "openvino-fp32" in said
+    line = ends("--variant", "openvino-int4")
+    assert "openvino-int4" in line and "openvino-fp32" in line
 
 
 def test_a_variant_that_was_not_fetched(ends):
-    said = ends("--variant", "torch")
-    assert "torch" in said and "serving" in said and "RELEASES_URI" in said
+    line = ends("--variant", "torch")
+    assert "torch" in line and "serving" in line and "RELEASES_URI" in line
 
 
 def test_a_variant_that_is_not_in_the_store_either(ends, tmp_path):
-    said = ends("--variant", "torch", RELEASES_URI=str(tmp_path / "empty"))
-    assert "no release" in said and str(tmp_path / "empty") in said
+    line = ends("--variant", "torch", RELEASES_URI=str(tmp_path / "empty"))
+    assert "no release" in line and str(tmp_path / "empty") in line
 
 
 def test_torch_that_is_not_installed(ends, whole_release, monkeypatch):
@@ -147,15 +147,15 @@ def test_torch_that_is_not_installed(ends, whole_release, monkeypatch):
     assert "pip install 'sentiment-pipeline[serve,torch]'" in ends("--variant", "torch", model_dir=whole_release)
 
 
-def test_cuda_where_there_is_none(ends, whole_release, monkeypatch):
+def test_cuda_without_a_device(ends, whole_release, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    said = ends("--variant", "torch", model_dir=whole_release, DEVICE="cuda")
-    assert "finds no CUDA device" in said and "DEVICE=cpu" in said
+    line = ends("--variant", "torch", model_dir=whole_release, DEVICE="cuda")
+    assert "finds no CUDA device" in line and "DEVICE=cpu" in line
 
 
 def test_more_streams_than_threads(ends):
-    said = ends(ENGINE_STREAMS="3", ENGINE_THREADS="2")
-    assert "ENGINE_STREAMS=3" in said and "2 threads" in said
+    line = ends(ENGINE_STREAMS="3", ENGINE_THREADS="2")
+    assert "ENGINE_STREAMS=3" in line and "2 threads" in line
 
 
 def test_streams_for_torch(ends, whole_release):
@@ -171,11 +171,11 @@ def test_cuda_for_a_variant_of_the_cpu(ends):
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://host/db", "postgresql://host:port/db"])
-def test_a_database_url_that_is_none(ends, url):
+def test_an_invalid_database_url(ends, url):
     assert "DATABASE_URL" in ends(DATABASE_URL=url)
 
 
-def test_a_spill_uri_that_is_none(ends):
+def test_an_invalid_spill_uri(ends):
     assert "SPILL_URI 'gopher://x'" in ends(SPILL_URI="gopher://x")
 
 
@@ -197,11 +197,11 @@ def test_a_spill_uri_that_is_none(ends):
     ],
 )
 def test_a_bad_setting(ends, name, value):
-    said = ends(**{name: value})
-    assert name.lower() in said.lower() and value in said
+    line = ends(**{name: value})
+    assert name.lower() in line.lower() and value in line
 
 
-def test_keys_and_certificates_that_are_not_there(ends, tmp_path):
+def test_missing_keys_and_certificates(ends, tmp_path):
     nowhere = str(tmp_path / "nowhere")
     assert nowhere in ends(API_KEYS_FILE=nowhere)
     assert nowhere in ends(API_KEYS_FILE="", TLS_CERT_FILE=nowhere, TLS_KEY_FILE=nowhere)

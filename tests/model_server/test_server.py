@@ -71,16 +71,16 @@ def test_v1_and_predict_give_the_same_answers(http, expected):
     answers = http.post("/v1/models/sentiment:predict", json={"instances": [TEXTS[0], {"text": TEXTS[1]}]})
     predictions = answers.json()["predictions"]
     predictions += [http.post("/predict", json={"text": text, "return_probabilities": True}).json() for text in TEXTS]
-    for said, index in zip(predictions, [0, 1, *range(len(TEXTS))], strict=True):
-        assert said["label"] == ("negative", "positive")[expected.label[index]]
-        assert said["probabilities"]["positive"] == pytest.approx(expected.probability[index], abs=1e-6)
-        assert said["confidence"] == pytest.approx(expected.confidence[index], abs=1e-6)
+    for prediction, index in zip(predictions, [0, 1, *range(len(TEXTS))], strict=True):
+        assert prediction["label"] == ("negative", "positive")[expected.label[index]]
+        assert prediction["probabilities"]["positive"] == pytest.approx(expected.probability[index], abs=1e-6)
+        assert prediction["confidence"] == pytest.approx(expected.confidence[index], abs=1e-6)
 
 
 def test_predict_returns_probabilities_only_when_asked_and_names_its_release(http, tiny_release):
-    said = http.post("/predict", json={"text": "a film"}).json()
-    assert sorted(said) == ["confidence", "label", "prediction_id", "release_id", "tokens", "truncated"]
-    assert said["release_id"] == tiny_release[1]
+    answer = http.post("/predict", json={"text": "a film"}).json()
+    assert sorted(answer) == ["confidence", "label", "prediction_id", "release_id", "tokens", "truncated"]
+    assert answer["release_id"] == tiny_release[1]
 
 
 @pytest.mark.parametrize("request_id", [None, "", "a-1", "ünï"])
@@ -99,7 +99,7 @@ def test_outputs_are_the_default_ones_or_those_asked_for_in_their_order(http, st
     assert list(read_rpc(stub.ModelInfer(grpc_request(["a"], names)))) == names
 
 
-def test_a_binary_answer_tells_its_jsons_length(http):
+def test_a_binary_answer_states_its_jsons_length(http):
     body, headers = binary_request(["a", "b"], ["label"])
     response = http.post(INFER, content=body, headers=headers)
     head = json.loads(response.content[: int(response.headers[LENGTH_HEADER])])
@@ -131,8 +131,12 @@ def test_metadata_is_the_same_on_both_transports(http, stub, tiny_release):
     assert rest["inputs"] == described(rpc.inputs) == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
     assert rest["outputs"] == described(rpc.outputs)
     assert [output["name"] for output in rest["outputs"]] == [*ALL_OUTPUTS, "attributions"]
-    server, said = http.get("/v2").json(), stub.ServerMetadata(pb.ServerMetadataRequest())
-    assert (server["name"], server["version"], server["extensions"]) == (said.name, said.version, list(said.extensions))
+    server, metadata = http.get("/v2").json(), stub.ServerMetadata(pb.ServerMetadataRequest())
+    assert (server["name"], server["version"], server["extensions"]) == (
+        metadata.name,
+        metadata.version,
+        list(metadata.extensions),
+    )
     assert "binary_tensor_data" in server["extensions"]
 
 
@@ -203,13 +207,13 @@ def test_every_source_writes_its_row(server, http, stub):
 
 
 def test_feedback_finds_its_prediction(server, http):
-    said = http.post("/predict", json={"text": "right or wrong"}).json()["prediction_id"]
-    wait_for(lambda: len(rows_of(server, [said])) == 1, "the row", 20)
-    body = {"prediction_id": said, "label": "negative", "who": "tests"}
-    assert http.post("/feedback", json=body).json() == {"prediction_id": said, "label": "negative"}
+    prediction_id = http.post("/predict", json={"text": "right or wrong"}).json()["prediction_id"]
+    wait_for(lambda: len(rows_of(server, [prediction_id])) == 1, "the row", 20)
+    body = {"prediction_id": prediction_id, "label": "negative", "who": "tests"}
+    assert http.post("/feedback", json=body).json() == {"prediction_id": prediction_id, "label": "negative"}
     with closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"))) as database:
         query = "SELECT true_label, who FROM feedback WHERE prediction_id = ?"
-        assert database.execute(query, [said]).fetchall() == [("negative", "tests")]
+        assert database.execute(query, [prediction_id]).fetchall() == [("negative", "tests")]
     with closing(sqlite3.connect(server.database_url.removeprefix("sqlite:///"), isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
         locked = http.post("/feedback", json=body)
@@ -217,6 +221,6 @@ def test_feedback_finds_its_prediction(server, http):
         assert "send the feedback again later" in locked.json()["error"]
     unknown = http.post("/feedback", json=body | {"prediction_id": "018f0000-0000-7000-8000-000000000000"})
     assert unknown.status_code == 404 and "018f0000" in unknown.json()["error"]
-    for bad, said_field in [({"prediction_id": "x"}, "prediction_id"), ({"label": "meh"}, "label"), ({"a": 1}, "a ")]:
+    for bad, field in [({"prediction_id": "x"}, "prediction_id"), ({"label": "meh"}, "label"), ({"a": 1}, "a ")]:
         refused = http.post("/feedback", json=body | bad)
-        assert refused.status_code == 400 and said_field in refused.json()["error"]
+        assert refused.status_code == 400 and field in refused.json()["error"]

@@ -1,4 +1,4 @@
-"""What stands around the answers: metrics, the program's own log, documentation, CORS, and what is not loaded."""
+"""The server beside its answers: metrics, log, documentation, CORS, and modules that are not loaded."""
 
 import json
 import sys
@@ -157,12 +157,12 @@ def test_requests_leave_no_line_unless_asked_for_and_never_a_text(server, http, 
         lines = [line[line.index("{") :] for line in talkative.output.splitlines() if "model_server.access" in line]
         assert text not in talkative.output
         assert text.encode() not in (tmp_path / "log.db").read_bytes()
-    said = [json.loads(line) for line in lines]
-    assert [(line["route"], line["status"], line.get("error")) for line in said] == [
+    logged = [json.loads(line) for line in lines]
+    assert [(line["route"], line["status"], line.get("error")) for line in logged] == [
         ("predict", "200", None),
         ("predict", "400", "InvalidInput"),
     ]
-    assert all(line["ms"] >= 0 for line in said)
+    assert all(line["ms"] >= 0 for line in logged)
 
 
 def test_it_starts_quietly(server: ModelServer):

@@ -57,7 +57,7 @@ def test_a_renewal_that_is_half_done_leaves_the_former(tmp_path, files, caplog):
 
 
 class TlsServer(ModelServer):
-    """It is asked over https for its readiness."""
+    """A server whose readiness is queried over https."""
 
     trusted: Path
 
@@ -104,7 +104,7 @@ def test_both_transports_answer_over_tls_and_renew(tls, files, tmp_path_factory)
         assert list(read_rest(client.post(INFER, json=json_request(["a film"])))) == list(ask_rpc(tls, tls.trusted))
         put(files["second"], Path(str(tls._output)).parent)
         wait_for(lambda: "renewed certificate" in tls.output, "the renewal", 60)
-        assert client.post(INFER, json=json_request(["a film"])).status_code == 200  # its connection goes on
+        assert client.post(INFER, json=json_request(["a film"])).status_code == 200  # its connection stays open
     tls.trusted = files["second"][0]
     assert tls.get("/v2/health/ready").status_code == 200
     assert ask_rpc(tls, files["second"][0])

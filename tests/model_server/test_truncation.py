@@ -50,14 +50,14 @@ def rpc(http: httpx.Client, stub: Any, texts: list[str], parameters: dict[str, A
 
 
 def v1(http: httpx.Client, stub: Any, texts: list[str], parameters: dict[str, Any]) -> Any:
-    said = http.post(V1, json={"instances": texts, "parameters": parameters}).json()["predictions"]
-    return [(one["probabilities"]["positive"], one["tokens"], one["truncated"]) for one in said]
+    predictions = http.post(V1, json={"instances": texts, "parameters": parameters}).json()["predictions"]
+    return [(one["probabilities"]["positive"], one["tokens"], one["truncated"]) for one in predictions]
 
 
 def predict(http: httpx.Client, stub: Any, texts: list[str], parameters: dict[str, Any]) -> Any:
-    said = [http.post("/predict", json={"text": text, "return_probabilities": True} | parameters) for text in texts]
+    answers = [http.post("/predict", json={"text": text, "return_probabilities": True} | parameters) for text in texts]
     return [
-        (one["probabilities"]["positive"], one["tokens"], one["truncated"]) for one in map(httpx.Response.json, said)
+        (one["probabilities"]["positive"], one["tokens"], one["truncated"]) for one in map(httpx.Response.json, answers)
     ]
 
 
@@ -90,13 +90,13 @@ def test_error_answers_texts_that_fit(http, stub, ask):
 
 
 def test_error_names_the_text_and_answers_none_of_the_request(http, stub):
-    said = http.post(INFER, json=json_request([SHORT, LONG], parameters={"truncation": "error"}))
-    v1_said = http.post(V1, json={"instances": [SHORT, LONG], "parameters": {"truncation": "error"}})
+    v2_answer = http.post(INFER, json=json_request([SHORT, LONG], parameters={"truncation": "error"}))
+    v1_answer = http.post(V1, json={"instances": [SHORT, LONG], "parameters": {"truncation": "error"}})
     with pytest.raises(grpc.RpcError) as refused:
         rpc(http, stub, [SHORT, LONG], {"truncation": "error"})
-    assert said.status_code == v1_said.status_code == 400
+    assert v2_answer.status_code == v1_answer.status_code == 400
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    for message in (said.json()["error"], v1_said.json()["error"], refused.value.details()):
+    for message in (v2_answer.json()["error"], v1_answer.json()["error"], refused.value.details()):
         assert "text[1]" in message and "64" in message and "window" in message
 
 
@@ -121,7 +121,7 @@ def test_windows_up_to_the_limit_and_not_over_it(serving, tmp_path, scorer):
         assert all(part in refused.json()["error"] for part in ("text[1]", "3 windows", "limit is 2", "head_tail"))
 
 
-def test_windows_ride_in_ordinary_batches(server: ModelServer, http):
+def test_windows_share_ordinary_batches(server: ModelServer, http):
     """Windows of several texts are full, so they share batches with no padding between them."""
 
     def figure(name: str) -> float:

@@ -69,7 +69,7 @@ def test_every_key_is_compared_whichever_matches(path, monkeypatch):
     assert len(compared) == 4
 
 
-def test_a_changed_file_is_taken_up_and_a_broken_or_absent_one_leaves_the_keys(path, caplog):
+def test_a_changed_file_is_loaded_and_a_broken_or_absent_one_leaves_the_keys(path, caplog):
     clock = Clock()
     keys = KeyFile(path, clock)
     write(path, entry("other", "new secret"))
@@ -105,7 +105,7 @@ def test_a_key_that_stays_keeps_what_it_has_used(path):
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ("[]", "file"),
         ('{"keys": [{"name": "a b", "sha256": "%s"}]}', "keys.0.name"),
@@ -117,10 +117,10 @@ def test_a_key_that_stays_keeps_what_it_has_used(path):
         ('{"keys": [{"name": "a", "sha256": "%s"}, {"name": "a", "sha256": "b%s"}]}', "same name"),
     ],
 )
-def test_a_file_that_is_none_refuses_the_start(tmp_path, document, said):
+def test_an_invalid_key_file_refuses_the_start(tmp_path, document, message):
     path = tmp_path / "keys.json"
     path.write_text(document.replace("b%s", "b" * 64).replace("%s", "a" * 64))
-    with pytest.raises(StartError, match=said) as refused:
+    with pytest.raises(StartError, match=message) as refused:
         KeyFile(path)
     assert "API_KEYS_FILE" in str(refused.value)
     with pytest.raises(StartError, match="No such file"):
@@ -282,7 +282,9 @@ def test_a_keys_limit_counts_texts_and_names_the_time(client, rpc):
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     trailing = dict(error.trailing_metadata())
     assert 200 < int(trailing["retry-after"]) <= 300 and trailing["grpc-retry-pushback-ms"].endswith("000")
-    assert client.post("/predict", json={"text": "a"}, headers=bearer(SECRET)).status_code == 200  # others go on
+    assert (
+        client.post("/predict", json={"text": "a"}, headers=bearer(SECRET)).status_code == 200
+    )  # other keys are still served
 
 
 def test_metrics_name_keys_of_the_file_and_reasons_only(client):
@@ -305,7 +307,7 @@ def test_a_page_learns_that_its_key_is_wrong_and_may_ask_whether_it_may(client):
     assert client.options("/predict", headers=asked).status_code == 200
 
 
-def test_the_server_takes_up_a_changed_file_and_logs_no_secret(guarded, client, keys_file):
+def test_the_server_loads_a_changed_file_and_logs_no_secret(guarded, client, keys_file):
     entries = json.loads(keys_file.read_text())["keys"]
     write(keys_file, *entries, entry("late", "late secret"))
     headers = bearer("late secret")

@@ -88,13 +88,13 @@ def averager(steps: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def expected(servers: dict[str, ModelServer]) -> np.ndarray:
-    """The mean of what the two servers say by themselves."""
-    said = []
+    """The mean of the two servers' probabilities, each queried alone."""
+    answers = []
     for server in servers.values():
         with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
-            said.append(read_rest(client.post(INFER, json=json_request(TEXTS)))["probabilities"].astype(float))
-    assert np.abs(said[0] - said[1]).max() > 0.05, "the releases answer alike: their average would say nothing"
-    return np.mean(said, axis=0)
+            answers.append(read_rest(client.post(INFER, json=json_request(TEXTS)))["probabilities"].astype(float))
+    assert np.abs(answers[0] - answers[1]).max() > 0.05, "the releases answer alike: their average would prove nothing"
+    return np.mean(answers, axis=0)
 
 
 def _check(outputs: dict[str, np.ndarray], expected: np.ndarray) -> None:
@@ -125,7 +125,7 @@ def test_only_the_outputs_asked_for_are_given(averager):
 
 
 @pytest.mark.parametrize(
-    ("document", "status", "said"),
+    ("document", "status", "message"),
     [
         ({"inputs": []}, 400, "inputs"),
         (json_request(["a"], ["tokens"]), 400, "one release's own"),
@@ -140,9 +140,9 @@ def test_only_the_outputs_asked_for_are_given(averager):
         (json_request(["a film"] * 9), 413, "the limit is 8"),
     ],
 )
-def test_refusals_come_through(averager, document, status, said):
+def test_refusals_come_through(averager, document, status, message):
     answer = averager.http.post(INFER, json=document)
-    assert answer.status_code == status and said in answer.json()["error"]
+    assert answer.status_code == status and message in answer.json()["error"]
 
 
 def test_it_speaks_of_itself(averager):
@@ -171,7 +171,7 @@ def test_a_release_that_is_away_fails_the_request_and_says_so(averager, steps):
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "said"),
+    ("status", "body", "kind", "message"),
     [
         (429, b'{"error": "full"}', Overloaded, "^full$"),
         (503, b'{"error": "draining"}', Unavailable, "^draining$"),
@@ -181,9 +181,9 @@ def test_a_release_that_is_away_fails_the_request_and_says_so(averager, steps):
         (400, b"[]", InvalidInput, "400 without a reason"),
     ],
 )
-def test_what_the_graph_refuses_with_is_told(status, body, kind, said):
+def test_a_refusal_of_the_graph_is_passed_on(status, body, kind, message):
     error = refusal(status, body)
-    assert type(error) is kind and re.search(said, str(error))
+    assert type(error) is kind and re.search(message, str(error))
     assert (error.retry_after is not None) == (status in (429, 503))
 
 

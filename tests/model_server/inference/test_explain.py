@@ -65,16 +65,16 @@ def rpc_named(http: httpx.Client, stub: Any, texts: list[str]) -> list[dict[str,
 
 
 def v1_explain(http: httpx.Client, stub: Any, texts: list[str]) -> list[dict[str, Any]]:
-    said = http.post(f"{V1}:explain", json={"instances": texts}).json()
-    assert [sorted(one) for one in said["predictions"]] == [
+    document = http.post(f"{V1}:explain", json={"instances": texts}).json()
+    assert [sorted(one) for one in document["predictions"]] == [
         ["confidence", "label", "prediction_id", "probabilities", "tokens", "truncated"]
     ] * len(texts)
-    return said["explanations"]
+    return document["explanations"]
 
 
 def v1_predict(http: httpx.Client, stub: Any, texts: list[str]) -> list[dict[str, Any]]:
-    said = http.post(f"{V1}:predict", json={"instances": texts, "parameters": EXPLAIN}).json()
-    return [one["attributions"] for one in said["predictions"]]
+    document = http.post(f"{V1}:predict", json={"instances": texts, "parameters": EXPLAIN}).json()
+    return [one["attributions"] for one in document["predictions"]]
 
 
 def predict(http: httpx.Client, stub: Any, texts: list[str]) -> list[dict[str, Any]]:
@@ -85,27 +85,31 @@ def predict(http: httpx.Client, stub: Any, texts: list[str]) -> list[dict[str, A
 def test_short_texts_get_exact_occlusion_on_every_interface(http, stub, scorer, ask):
     explained = ask(http, stub, TEXTS)
     assert len(explained) == len(TEXTS)
-    for text, said in zip(TEXTS, explained, strict=True):
+    for text, explanation in zip(TEXTS, explained, strict=True):
         expected = exact(scorer, text)
-        assert (said["method"], said["exact"], said["passes"]) == ("occlusion", True, len(expected))
-        np.testing.assert_allclose([token["attribution"] for token in said["tokens"]], expected, atol=1e-4)
-        assert {token["group"] for token in said["tokens"]} == {1}
+        assert (explanation["method"], explanation["exact"], explanation["passes"]) == (
+            "occlusion",
+            True,
+            len(expected),
+        )
+        np.testing.assert_allclose([token["attribution"] for token in explanation["tokens"]], expected, atol=1e-4)
+        assert {token["group"] for token in explanation["tokens"]} == {1}
         answer = scorer.score([text]).margin[0] / scorer.spec.temperature
-        assert said["log_odds"] == pytest.approx(answer, abs=1e-4)
+        assert explanation["log_odds"] == pytest.approx(answer, abs=1e-4)
     assert np.ptp([token["attribution"] for token in explained[0]["tokens"]]) > 1e-4  # the network does look at words
 
 
 @pytest.mark.parametrize("text", ["Dull, and  TEDIOUS!", "🎬 a wonderful film", "fünf\ttender  plot.", "e\u0301 film"])
 def test_offsets_are_those_of_the_characters_that_were_sent(http, text):
-    (said,) = rest(http, None, [text])
+    (explanation,) = rest(http, None, [text])
     at = 0
-    for token in said["tokens"]:
+    for token in explanation["tokens"]:
         assert at <= token["start"] < token["end"] <= len(text)
         at = token["start"]
         surface = text[token["start"] : token["end"]].lower()
         if surface.isascii() and token["token"] != "[UNK]":  # the tokeniser strips accents
             assert surface == token["token"].removeprefix("##")
-    words = {text[token["start"] : token["end"]].lower() for token in said["tokens"]}
+    words = {text[token["start"] : token["end"]].lower() for token in explanation["tokens"]}
     assert words & {"tedious", "wonderful", "tender", "film"}
 
 
@@ -129,9 +133,9 @@ def test_a_long_text_is_explained_within_the_budget_in_what_was_read(serving, tm
         (head,) = rest(client, None, [LONG], truncation="head")
         (ends,) = rest(client, None, [LONG], truncation="head_tail")
         (whole,) = rest(client, None, [LONG], truncation="window")
-        for said in (head, ends, whole):
-            assert not said["exact"] and said["passes"] <= 16
-            groups = [token["group"] for token in said["tokens"]]
+        for explanation in (head, ends, whole):
+            assert not explanation["exact"] and explanation["passes"] <= 16
+            groups = [token["group"] for token in explanation["tokens"]]
             assert min(groups) <= max(groups) / 2  # some were looked into
         assert len(head["tokens"]) == len(ends["tokens"]) == limit
         assert head["tokens"][-1]["end"] < len(LONG) / 2 and ends["tokens"][-1]["end"] == len(LONG.rstrip())
@@ -181,13 +185,13 @@ def effect_of(scorer: Scorer, reading: Reading, token: int) -> float:
         answers = await score(reading.encodings)
         return await explain(scorer, reading, answers, 1000, 256, score)
 
-    said = asyncio.run(explained())
-    assert said["exact"]
-    return said["tokens"][token]["attribution"]
+    explanation = asyncio.run(explained())
+    assert explanation["exact"]
+    return explanation["tokens"][token]["attribution"]
 
 
 async def test_passes_come_a_batch_at_a_time(scorer):
-    """So that others ride between them."""
+    """Other requests can thus run between the passes."""
     asked: list[int] = []
 
     async def score(encodings: Sequence[Encoding]) -> list[Row]:
@@ -196,13 +200,13 @@ async def test_passes_come_a_batch_at_a_time(scorer):
 
     encodings = scorer.encode([LONG])
     reading = read_text(scorer, LONG, None, encodings)
-    said = await explain(scorer, reading, await score(encodings), 40, 200, score)
-    assert max(asked) <= 200 and len(asked) >= said["passes"] // 3
+    explanation = await explain(scorer, reading, await score(encodings), 40, 200, score)
+    assert max(asked) <= 200 and len(asked) >= explanation["passes"] // 3
 
 
-def test_a_text_without_tokens_is_explained_by_nothing(http):
-    (said,) = rest(http, None, ["\u0000"])
-    assert said["tokens"] == [] and said["exact"] and said["passes"] == 0
+def test_a_text_without_tokens_has_an_empty_explanation(http):
+    (explanation,) = rest(http, None, ["\u0000"])
+    assert explanation["tokens"] == [] and explanation["exact"] and explanation["passes"] == 0
 
 
 def test_explanations_can_be_off_and_a_deadline_holds_for_them(serving, tmp_path):

@@ -85,7 +85,7 @@ def _lives(server: ModelServer) -> bool:
 
 
 def test_a_store_that_stalls_at_a_hot_swap(serving: Path, tmp_path: Path, tiny_release: tuple[str, str]):
-    """Who asked for the load is answered, rows are written, and what was fetched is deleted."""
+    """The load request is answered, rows are written, and the fetched files are deleted."""
     temporary = _temporary(tmp_path)
     (tmp_path / "keys.json").write_text(KEYS_FILE)
     store = StallingStore(Path(tiny_release[0]), "serving/tokenizer.json")

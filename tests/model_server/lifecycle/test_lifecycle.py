@@ -1,4 +1,4 @@
-"""A server's life: started without a database, told to stop under load or while loading, left by its clients."""
+"""A server's life: started without a database, stopped under load or while loading, left by its clients."""
 
 import json
 import shutil

@@ -71,7 +71,7 @@ def load(client: httpx.Client, release: str | None = None) -> httpx.Response:
 
 
 class Load(threading.Thread):
-    """Asks until it is told to stop; keeps what went wrong and which releases answered."""
+    """A client that sends requests until stopped; records failures and the releases that answered."""
 
     def __init__(self, server: ModelServer) -> None:
         super().__init__(daemon=True)
@@ -145,8 +145,8 @@ def test_grpc_loads_and_unloads_too(running, store):
     with grpc.insecure_channel(server.grpc_target) as channel:
         stub = GRPCInferenceServiceStub(channel)
         request = pb.RepositoryModelLoadRequest(model_name="sentiment")
-        said = stub.RepositoryModelLoad(request, metadata=[*METADATA, ("release", store[2])])
-        assert said.isLoaded and release_of(client) == store[2]
+        response = stub.RepositoryModelLoad(request, metadata=[*METADATA, ("release", store[2])])
+        assert response.isLoaded and release_of(client) == store[2]
         unload = pb.RepositoryModelUnloadRequest(model_name="sentiment")
         assert stub.RepositoryModelUnload(unload, metadata=METADATA).isUnloaded
         assert not stub.ServerReady(pb.ServerReadyRequest()).ready
@@ -177,7 +177,7 @@ def test_unloaded_it_lives_is_not_ready_and_comes_back(running, store):
     assert release_of(client) == store[1] and client.get("/v2/health/ready").status_code == 200
 
 
-def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
+def test_a_broken_or_missing_release_changes_nothing(running, store, tmp_path):
     server, client = running
     uri = store[0]
     broken = make_release(uri, seed=3)
@@ -197,7 +197,7 @@ def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"release": "a"}, "release is unknown"),
         ({"parameters": {"config": "{}"}}, "parameters.config is unknown"),
@@ -209,10 +209,10 @@ def test_a_release_that_is_none_changes_nothing(running, store, tmp_path):
         ([], "send an object"),
     ],
 )
-def test_bad_loads_are_named(running, body, said):
+def test_bad_loads_are_named(running, body, message):
     _, client = running
     answer = client.post(LOAD, json=body)
-    assert answer.status_code == 400 and said in answer.json()["error"]
+    assert answer.status_code == 400 and message in answer.json()["error"]
     other = client.post(LOAD.replace("sentiment", "other"))
     assert other.status_code == 404 and "'sentiment'" in other.json()["error"]
 
@@ -238,11 +238,11 @@ def test_requests_in_flight_end_on_the_former_release(store, tmp_path):
         assert server.stop() == 0 and "Traceback" not in server.output
 
 
-def test_told_to_stop_while_it_loads_it_ends_cleanly(store, tmp_path):
+def test_a_server_stopped_while_it_loads_ends_cleanly(store, tmp_path):
     with switchable(store, tmp_path) as (server, client):
         loading = threading.Thread(target=lambda: load(client, store[2]))
         loading.start()
-        wait_for(lambda: list((tmp_path / "tmp").glob("release-*")) != [], "a load under way")
+        wait_for(lambda: list((tmp_path / "tmp").glob("release-*")) != [], "a load in progress")
         assert server.stop() == 0
         loading.join(60)
         assert "Traceback" not in server.output and "0 lost" in server.output

@@ -40,7 +40,7 @@ class Edge(NamedTuple):
 
 @pytest.fixture(scope="module")
 def edges(server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Edge]]:
-    """The four programs as processes; the page stands before the predictor."""
+    """The four programs as processes; the page proxies to the predictor."""
     work = tmp_path_factory.mktemp("edges")
     (work / "dist").mkdir()
     (work / "dist/index.html").write_text("<!doctype html><title>Sentiment</title>")

@@ -39,7 +39,7 @@ class Stalled:
 
 
 def test_a_server_stops_while_a_message_times_out():
-    """The server may be told to stop in the same turn of the event loop in which a time-out expires."""
+    """The server may be stopped in the same turn of the event loop in which a time-out expires."""
 
     async def run() -> list[str]:
         inbox, turns = Inbox(ServerSettings(request_body_seconds=0.05)), []
@@ -63,7 +63,7 @@ def test_a_server_stops_while_a_message_times_out():
 
 
 class Standing:
-    """What the drain stops, each of which notes it."""
+    """Tasks that the drain stops; each records it."""
 
     def __init__(self, done: list[str]) -> None:
         self.done, self.should_exit = done, False
@@ -266,7 +266,7 @@ def test_short_calls_do_not_wait_behind_uploads(served: Callable[..., None]):
     served(run, grpc_max_uploads=1, request_body_seconds=3600)
 
 
-def test_a_call_that_finds_no_place_is_asked_to_try_again():
+def test_a_call_that_finds_no_place_gets_a_retry_hint():
     """Its client has sent its message, and is not asked to send it faster."""
 
     async def run() -> None:

@@ -36,23 +36,23 @@ def test_every_kind_of_the_protocol_is_read():
 
 
 @pytest.mark.parametrize(("kind", "value"), [("uint64_param", 2**63), ("double_param", 0.5), ("int64_param", 7)])
-def test_a_parameter_that_clients_send_by_themselves_changes_nothing(server: ModelServer, kind: str, value: object):
+def test_a_parameter_that_clients_add_automatically_changes_nothing(server: ModelServer, kind: str, value: object):
     assert len(infer(server, request("priority", kind, value)).outputs) == 3
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "value", "said"),
+    ("name", "kind", "value", "message"),
     [
         ("explain", "double_param", 0.5, "parameters.explain is 0.5; send true or false"),
         ("truncation", "uint64_param", 7, "parameters.truncation is 7; choose one of head"),
         ("temperature", "double_param", 0.5, "parameters.temperature is unknown"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named(server: ModelServer, name: str, kind: str, value: object, said: str):
+def test_a_value_that_does_not_fit_is_named(server: ModelServer, name: str, kind: str, value: object, message: str):
     with pytest.raises(grpc.RpcError) as refused:
         infer(server, request(name, kind, value))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert said in refused.value.details()
+    assert message in refused.value.details()
 
 
 def test_a_parameter_without_a_value_is_refused(server: ModelServer):

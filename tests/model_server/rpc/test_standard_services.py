@@ -1,4 +1,4 @@
-"""What gRPC's tools and the repository's index say while a server lives, is told to stop, and stops."""
+"""gRPC's standard services and the repository's index while a server runs, drains and stops."""
 
 import threading
 from pathlib import Path
@@ -52,7 +52,7 @@ def index_rpc(channel: grpc.Channel, **fields: Any) -> Any:
 
 
 def test_health_follows_the_server_and_a_watcher_does_not_hold_it(serving: Path, tmp_path: Path):
-    """Told to stop, it goes on serving for a while, with readiness off; a call that watches ends with its ports."""
+    """After SIGTERM the server keeps serving for a while, with readiness off; a watching call ends with its ports."""
     with model_server(serving, tmp_path, SHUTDOWN_DELAY_SECONDS="2", DRAIN_SECONDS="60") as server:
         with grpc.insecure_channel(server.grpc_target) as channel:
             stub = HealthStub(channel)
@@ -93,11 +93,11 @@ def test_a_models_name_is_read_where_kserve_and_where_triton_put_it(number: int)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"), [(b'{"ready": 1}', "ready"), (b'{"redy": true}', "redy"), (b"[]", "object"), (b"{", "JSON")]
+    ("body", "message"), [(b'{"ready": 1}', "ready"), (b'{"redy": true}', "redy"), (b"[]", "object"), (b"{", "JSON")]
 )
-def test_a_bad_body_of_the_index(http: httpx.Client, body: bytes, said: str):
+def test_a_bad_body_of_the_index(http: httpx.Client, body: bytes, message: str):
     response = http.post("/v2/repository/index", content=body)
-    assert response.status_code == 400 and said in response.json()["error"]
+    assert response.status_code == 400 and message in response.json()["error"]
 
 
 def test_large_answers_are_compressed_for_who_asks(http: httpx.Client):

@@ -29,7 +29,7 @@ from model_server.rpc.status import ended_early
 from model_server.tracing.configure import make_tracing
 from model_server.tracing.off import Untraced
 
-SECRET = "quixotic"  # stands in every text, path and name that the tests send
+SECRET = "quixotic"  # part of every text, path and name that the tests send
 CALL = "inference.GRPCInferenceService/ModelInfer"
 
 
@@ -208,8 +208,8 @@ def test_probes_have_no_spans_and_an_unsampled_trace_stays_so(traced, collector)
     assert not collector.of_trace(probe.id) and not collector.of_trace(unsampled.id)
 
 
-def test_who_is_not_let_in_has_a_span(serving, collector, tmp_path):
-    """Traces stand before the guard: an attack is to be seen too."""
+def test_a_refused_caller_has_a_span(serving, collector, tmp_path):
+    """Tracing runs before the guard, so that attacks are visible too."""
     keys = {"keys": [{"name": "page", "sha256": hashlib.sha256(b"key").hexdigest()}]}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
@@ -289,7 +289,7 @@ def test_what_leaves_it_off(environment):
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"},
@@ -300,8 +300,8 @@ def test_what_leaves_it_off(environment):
         (ENDPOINT | {"OTEL_TRACES_EXPORTER": "console"}, "OTEL_TRACES_EXPORTER is 'console'; .*otlp"),
     ],
 )
-def test_what_is_not_offered_refuses_the_start(environment, said):
-    with pytest.raises(StartError, match=said):
+def test_an_unsupported_option_refuses_the_start(environment, message):
+    with pytest.raises(StartError, match=message):
         make_tracing(environment)
 
 
@@ -315,7 +315,7 @@ def in_a_process(program: str, environment: dict[str, str]) -> subprocess.Comple
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"OTEL_PROPAGATORS": "b3"}, "OTEL_PROPAGATORS is 'b3': Propagator b3 not found. .*; install the package"),
         ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "abc"}, "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: .* but got abc; correct or"),
@@ -327,9 +327,9 @@ def in_a_process(program: str, environment: dict[str, str]) -> subprocess.Comple
         ),
     ],
 )
-def test_a_variable_that_the_sdk_refuses_is_named(environment: dict[str, str], said: str):
+def test_a_variable_that_the_sdk_refuses_is_named(environment: dict[str, str], message: str):
     ended = in_a_process(MAKE, ENDPOINT | environment)
-    assert re.fullmatch(f"model_server.errors.StartError: {said}.*", ended.stderr.splitlines()[-1]), ended.stderr
+    assert re.fullmatch(f"model_server.errors.StartError: {message}.*", ended.stderr.splitlines()[-1]), ended.stderr
 
 
 def test_a_propagator_that_is_missing_does_not_matter_without_traces():
