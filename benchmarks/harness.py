@@ -66,7 +66,7 @@ def read_texts(path: Path, limit: int | None = None) -> list[str]:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
+    """Return a TCP port of the loopback on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -109,7 +109,7 @@ class ServerProcess:
         return psutil.Process(self.process.pid).memory_info().rss / 2**20
 
     def stop(self, timeout: float = 60) -> int:
-        """SIGTERM and wait; the exit code."""
+        """Send SIGTERM and wait; return the exit code."""
         self.process.terminate()
         return self.process.wait(timeout)
 

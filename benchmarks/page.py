@@ -32,7 +32,7 @@ def report(url: str, form: str) -> dict[str, Any]:
     """One run of Lighthouse.
 
     Raises:
-        SystemExit: it cannot be run; its last line says why.
+        SystemExit: it cannot be run; its last line gives the reason.
     """
     command = ["npx", "--yes", LIGHTHOUSE, url, "--output=json", "--quiet", f"--only-categories={','.join(SCORES)}"]
     command += ["--chrome-flags=--headless=new --no-sandbox --disable-gpu"]

@@ -166,10 +166,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Document], str]]] = {
 
 
 BASES = {
-    "protocol": "What the protocol, or an extension that the server declares, says in its own words:",
+    "protocol": "Specified by the protocol, or by an extension that the server declares:",
     "practice": (
-        "What the protocol leaves open and a careful server does: which of a client's mistakes are refused and with "
-        "which status, HTTP and gRPC around it, clients as they are. A server that chooses otherwise breaks no rule:"
+        "Left open by the protocol, and done by a careful server: the client errors that are refused, their status, "
+        "HTTP and gRPC around them, the habits of clients. A server that chooses differently breaks no rule:"
     ),
 }
 

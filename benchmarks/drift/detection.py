@@ -1,4 +1,4 @@
-"""How often a drift check alarms for nothing, how often it sees foreign traffic, and what a large window costs.
+"""Drift checks: the rate of false alarms, the rate of detected foreign traffic, and the cost of a large window.
 
     python benchmarks/drift/detection.py --release-uri var/releases --reference-data imdb_test.csv.gz \
         --shift-data yelp=yelp_reviews.csv.gz --shift-data amazon=uci_amazon.csv.gz
@@ -89,7 +89,7 @@ def detection(
 
 
 def fill_log(url: str, release_id: str, pool: Sample, texts: list[str], rows: int, rng: np.random.Generator) -> float:
-    """Log `rows` resampled answers through the server's own writer; the seconds it took."""
+    """Log `rows` resampled answers through the server's writer; return the seconds."""
     from prediction_log import LogWriter, PredictionRecord, new_id, upgrade
 
     upgrade(url)

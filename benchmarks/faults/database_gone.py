@@ -1,4 +1,4 @@
-"""Postgres crashes under load and is away for a while: its rows go through the journal."""
+"""Postgres crashes under load and is down for a while: its rows go through the journal."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from scene import AROUND_SECONDS, Scene, Watch, account, console, logged_ids, se
 
 
 def database_gone(scene: Scene, seconds: float) -> dict[str, Any]:
-    """Rows lost while Postgres is away for `seconds`."""
+    """Count the rows lost while Postgres is down for `seconds`."""
     url = scene.database()
     with scene.server(url, "database-gone") as server:
         with scene.load(server) as tally, Watch(server) as watch:

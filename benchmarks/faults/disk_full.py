@@ -17,7 +17,7 @@ DISK_MIB = 16
 
 
 class NoSmallDisk(Exception):
-    """No file system can be mounted here; the message says why."""
+    """No file system can be mounted here; the message gives the reason."""
 
 
 class SmallDisk:
@@ -42,7 +42,7 @@ class SmallDisk:
         return self
 
     def fill(self) -> None:
-        """Take every byte that is free."""
+        """Fill every free byte."""
         with self._filler.open("wb", buffering=0) as stream:
             for size in (1 << 20, 1 << 12, 1):
                 try:
@@ -56,7 +56,7 @@ class SmallDisk:
         return shutil.disk_usage(self.folder).free
 
     def empty(self) -> None:
-        """Give back what `fill` took."""
+        """Free the bytes that `fill` took."""
         self._filler.unlink()
 
     def __exit__(self, *_: object) -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/faults/run.py --release-uri var/releases --texts reviews.csv.gz
 
-A full disk needs the right to mount a small file system (root); without it that part is left out and its line says why.
+A full disk needs the right to mount a small file system (root); without it that part is left out, with the reason.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from prediction_log.ingest.writer import HELD_SECONDS
 
 
 def _measured(fault: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
-    """The fault's figures; where it cannot be made on this machine, why."""
+    """Return the fault's figures, or the reason why this machine cannot cause it."""
     try:
         outcome = fault(*arguments)
     except NoSmallDisk as error:

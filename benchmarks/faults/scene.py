@@ -37,7 +37,7 @@ _GAUGE = re.compile(r"^ml_log_(\w+) (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Scene:
-    """Where faults happen: the predictor's folder, a running Postgres, texts, a folder for what servers write."""
+    """The place of the faults: the predictor's folder, a running Postgres, texts, a folder for the servers' output."""
 
     model_dir: Path
     postgres: Postgres
@@ -84,7 +84,7 @@ class Tally:
     slowest_ms: float = 0.0
 
     def add(self, other: "Tally") -> None:
-        """Take in another load's."""
+        """Add another load's record."""
         self.answered |= other.answered
         self.failed += other.failed
         self.refused += other.refused
@@ -114,7 +114,7 @@ def _client(
 
 
 def log_gauges(server: ServerProcess) -> dict[str, float]:
-    """The writer's figures as the server's metrics tell them, without `ml_log_`; none while it does not answer."""
+    """Return the writer's figures from the server's metrics, without `ml_log_`; empty while it does not answer."""
     try:
         with urllib.request.urlopen(f"{server.url}/metrics", timeout=5) as answer:
             return {name: float(value) for name, value in _GAUGE.findall(answer.read().decode())}
@@ -155,7 +155,7 @@ class Watch(Sampler):
 
 
 def wait_until(happened: Callable[[], bool], what: str, seconds: float = SETTLE_SECONDS) -> None:
-    """Poll.
+    """Poll until the condition holds.
 
     Raises:
         RuntimeError: it has not happened in the time.

@@ -1,4 +1,4 @@
-"""Drive a server with the load generator, and put what it saw into figures."""
+"""Drive a server with the load generator, and compute figures from its record."""
 
 import json
 import subprocess

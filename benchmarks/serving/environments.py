@@ -19,7 +19,7 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
 
 
 class Skipped(Exception):
-    """This peer is left out of the run; the message says why in one line."""
+    """This peer is left out of the run; the message gives the reason in one line."""
 
 
 def make(name: str, folder: Path, requirements: Sequence[str] | None = None) -> Path:
@@ -28,7 +28,7 @@ def make(name: str, folder: Path, requirements: Sequence[str] | None = None) -> 
     TORCH_INDEX names an index for torch's CPU builds; without it torch comes from the package index.
 
     Raises:
-        Skipped: it cannot be made here; pip's last line says why.
+        Skipped: it cannot be made here; pip's last line gives the reason.
     """
     wanted = "\n".join(requirements or REQUIREMENTS[name])
     root = (folder / name).absolute()

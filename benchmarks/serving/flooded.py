@@ -52,7 +52,7 @@ async def _send(writer: asyncio.StreamWriter, size: int) -> None:
 
 
 async def _one(port: int, head: bytes, size: int, outcomes: Counter[str]) -> None:
-    """Send a head and `size` bytes that do not complete a request, and wait for what comes of it."""
+    """Send a head and `size` bytes that do not complete a request, and wait for the outcome."""
     outcome, writer = "refused", None
     try:
         reader, writer = await _connect(port)
@@ -70,7 +70,7 @@ async def _one(port: int, head: bytes, size: int, outcomes: Counter[str]) -> Non
 
 
 async def _probe(port: int, end: float, taken: list[float]) -> None:
-    """Ask for liveness on a new connection each time; a probe that fails has taken infinitely long."""
+    """Probe liveness on a new connection each time; a failed probe counts as infinitely long."""
     while (now := time.monotonic()) < end:
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):

@@ -111,7 +111,7 @@ def engine_figures(rows: list[Row], model: FullSize, loads: list[Load]) -> Row:
 
 
 def recipe(model: FullSize, options: argparse.Namespace, work: Path) -> Recipe:
-    """Our server with the torch engine; what `serving/` lacks it fetches from the store itself."""
+    """Our server with the torch engine; it fetches the files that `serving/` lacks from the store."""
     settings = {
         "VARIANT": "torch",
         "DEVICE": options.device,

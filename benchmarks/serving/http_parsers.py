@@ -1,4 +1,4 @@
-"""HTTP/1.1 protocol classes beside each other: CPU time of a request, latency, and what becomes of unusual requests.
+"""HTTP/1.1 protocol classes side by side: CPU time of a request, latency, and the answers to unusual requests.
 
     python benchmarks/serving/http_parsers.py
 
@@ -109,7 +109,7 @@ def one_round(running: Running, count: int) -> tuple[float, list[float]]:
 
 
 def recipe(parser: str, loop: str) -> Recipe:
-    """How one of the servers is started."""
+    """The start of one of the servers."""
     port = free_port()
     settings = {"PORT": str(port), "PYTHONPATH": str(_ROOT)}
     command = [sys.executable, str(PROGRAM), parser, loop]

@@ -1,4 +1,4 @@
-"""int8 against fp32 on every labelled text, and the int8 release's answers on processors that are not at hand.
+"""int8 against fp32 on every labelled text, and the int8 release's answers on emulated processors.
 
     python benchmarks/serving/int8.py --release-uri var/releases --texts reviews.csv.gz
 
@@ -51,18 +51,18 @@ def here(release: Path, texts: list[str]) -> dict[str, Any]:
 
 
 def emulated(cpu: str, release: Path, texts: list[str]) -> dict[str, Any]:
-    """`here` in a process that believes to run on QEMU's model `cpu`.
+    """Run `here` in a process on QEMU's model `cpu`.
 
     Raises:
         CalledProcessError: it failed; its output is on stderr.
     """
     with tempfile.TemporaryDirectory() as folder:
-        asked = Path(folder) / "texts.json"
-        asked.write_text(json.dumps(texts))
+        sent = Path(folder) / "texts.json"
+        sent.write_text(json.dumps(texts))
         # QEMU starts the interpreter itself, which finds an environment's packages by the name that started it.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         python = [EMULATOR, "-cpu", cpu, str(Path(sys.executable).resolve())]
-        command = [*python, __file__, "--answer", str(release), str(asked)]
+        command = [*python, __file__, "--answer", str(release), str(sent)]
         return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
 
 
@@ -89,7 +89,7 @@ def beside_fp32(release: Path, rows: Rows) -> dict[str, Any]:
 
 
 def other_cpus(cpus: list[str], release: Path, texts: list[str], threshold: float) -> list[dict[str, Any]]:
-    """For each processor how far its answers are from those that this one gives."""
+    """Return for each processor the difference of its answers from this processor's."""
     if not cpus:
         return []
     mine = np.array(here(release, texts)["probabilities"])
@@ -122,8 +122,8 @@ def main() -> None:
     parser.add_argument("--answer", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answer:
-        release, asked = options.answer
-        sys.stdout.write(json.dumps(here(release, json.loads(asked.read_text()))))
+        release, sent = options.answer
+        sys.stdout.write(json.dumps(here(release, json.loads(sent.read_text()))))
         return
     if not (options.release_uri and options.texts):
         parser.error("give --release-uri, such as var/releases, and --texts")

@@ -83,7 +83,7 @@ def read_answer(inbox: bytearray, ended: bool) -> tuple[int, bytes, bool] | None
 
 
 def receive(connection: socket.socket) -> tuple[int, bytes, float]:
-    """Status and body of the next answer on a blocking socket, and when the last of it was here.
+    """Return status, body and time of arrival of the next answer on a blocking socket.
 
     A reset counts as the connection's end: a server that refuses a request early may cause one after its answer.
     """
@@ -259,7 +259,7 @@ class Generator:
         if self.plan.clients and not self.ended:
             if status > 0:
                 self._send(now)
-            else:  # not at once: a server that is gone would be asked without a pause
+            else:  # not at once: a dead server would get requests without a pause
                 self.retries.append(now + RETRY_SECONDS)
 
     def _count(self, index: int, due: float, now: float, status: int, body: bytes) -> None:
@@ -273,7 +273,7 @@ class Generator:
             self.outcomes.append((index, now - due, status))
 
     def _sweep(self, now: float) -> None:
-        """End what has waited for too long."""
+        """End requests that have waited for too long."""
         for connection in [item for item in self.busy if now - item.due > self.plan.timeout]:
             self._finish(connection, TIMED_OUT, b"")
 

@@ -126,7 +126,7 @@ def cpu_per_row(postgres: Postgres, url: str, spill: Path, load: Load, rate: int
 
 
 def rows_per_second(url: str, spill: Path, texts: list[str], rows: int) -> dict[str, Any]:
-    """How fast the writer brings rows with their texts into Postgres, nothing else running; no row may be spilled."""
+    """Measure how fast the writer inserts rows with texts into Postgres, alone; no row may be spilled."""
     records = [partial(_row, texts[number % len(texts)]) for number in range(rows)]
     writer = _started_writer(url, spill)
     started = time.perf_counter()

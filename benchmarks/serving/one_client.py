@@ -95,7 +95,7 @@ def served_half(recipe: Recipe, load: Load, order: Sequence[int], seconds: float
 
 
 def _ask(connection: socket.socket, request: bytes, load: str) -> float:
-    """Send a request; when the last of its answer was here."""
+    """Send a request; return the time at which its answer was complete."""
     connection.sendall(request)
     status, body, ended = receive(connection)
     if status != 200 or EXPECT.encode() not in body:

@@ -35,13 +35,13 @@ STOPPING_SECONDS = 30
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a server is started and asked.
+    """The start and the requests of a server.
 
     Attributes:
         command: the process; its environment is `settings` over this process's own.
         tensor: the name of the input tensor.
         folder: the process's working directory; this process's own when None.
-        ready_path: answers 200 when it can be asked.
+        ready_path: answers 200 when the server is ready.
         shown: what a reader of the figures should know of it.
     """
 
@@ -105,7 +105,7 @@ class Running:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what is left of it."""
+        """Send SIGTERM, and SIGKILL to the remaining processes."""
         try:
             processes = self._processes()
         except psutil.NoSuchProcess:
@@ -248,7 +248,7 @@ def start(name: str, model: FullSize, work: Path) -> Running:
 
 
 def startable(names: Sequence[str], model: FullSize, work: Path) -> tuple[list[str], dict[str, str]]:
-    """Start each of `names` once; return the names that start here, and why the others do not."""
+    """Start each of `names` once; return the names that start here, and the reasons of the others."""
     good, skipped = [], {}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""Train one mode and keep what the release says of itself.
+"""Train one mode and keep the figures of its release.
 
     python benchmarks/training/modes.py --mode quick --train train.csv.gz --test test.csv.gz --base minilm
 
@@ -24,7 +24,7 @@ console = Console()
 
 
 def _train(store: ReleaseStore, options: argparse.Namespace) -> tuple[str, float]:
-    """Train and promote; the release's id and the seconds of the training."""
+    """Train and promote; return the release's id and the seconds of the training."""
     before = set(store.list_releases("sentiment"))
     sentiment = [sys.executable, "-m", "sentiment_cli"]
     data = ["--train", options.train, "--test", options.test, "--base", options.base]
