@@ -117,7 +117,7 @@ def test_every_example_of_the_documentation_is_answered(server: ModelServer) -> 
     assert set(tried.values()) == {200} and len(tried) >= 4
 
 
-def test_what_a_document_says_is_text_and_not_markup() -> None:
+def test_a_documents_content_is_text_and_not_markup() -> None:
     operation = {"summary": "<script>alert(1)</script>", "parameters": [{"name": '"><b>', "in": "query"}]}
     document = {"info": {"title": "<i>", "version": "1"}, "paths": {'/"><a>': {"get": operation}}}
     text = render(document, "m")

@@ -140,7 +140,7 @@ def test_documentation(http):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_what_serving_does_not_need_is_not_loaded(server):
+def test_modules_that_serving_does_not_need_are_not_loaded(server):
     maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "openvino" in maps and "libtorch" not in maps and "transformers" not in maps
     assert "/pandas/" not in maps and "/pyarrow/" not in maps  # what `import kserve` would bring

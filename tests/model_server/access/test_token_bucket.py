@@ -25,7 +25,7 @@ def test_over_any_time_nobody_gets_more_than_the_burst_the_rate_and_one_request(
 
 
 @given(rates, bursts, requests)
-def test_who_returns_after_the_wait_is_let_in_and_not_before(rate, burst, asked):
+def test_a_retry_is_admitted_after_the_wait_and_not_before(rate, burst, asked):
     bucket, now = TokenBucket(rate, burst, burst, 0.0), 0.0
     for pause, texts in asked:
         now += pause

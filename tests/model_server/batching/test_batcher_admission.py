@@ -130,7 +130,7 @@ async def test_an_estimate_alone_never_empties_the_queue(engine):
     await asyncio.to_thread(batcher.close)
 
 
-async def test_what_a_prediction_was_wrong_by_is_added_to_the_next(engine):
+async def test_a_predictions_error_is_added_to_the_next(engine):
     batcher = engine.batcher(max_wait=0.5, speed=1000.0)
     held = await engine.hold(batcher)  # the engine stalls
     first = asyncio.create_task(batcher.submit([encoding(1)]))

@@ -61,7 +61,7 @@ async def test_an_answer_is_computed_once_and_counted():
     assert work.counts == {"hit": 1, "joined": 0, "miss": 3}
 
 
-async def test_who_asks_meanwhile_waits_for_the_same():
+async def test_concurrent_requests_wait_for_the_same_work():
     work = Work()
     work.free.clear()
     asking = [asyncio.create_task(work.get(b"a", bytes([98 + one]))) for one in range(5)]

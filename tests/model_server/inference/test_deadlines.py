@@ -24,7 +24,7 @@ MANY = ["the plot " * 40] * 6000
 @pytest.mark.parametrize(
     "header", ["", "0", "0.0", "-1", "abc", "1e3", "inf", "nan", "1,5", " 1", "9" * 9, "1." + "0" * 12]
 )
-def test_what_is_no_timeout_is_named(header):
+def test_an_invalid_timeout_is_named(header):
     with pytest.raises(InvalidInput, match="X-Request-Timeout"):
         deadline_of(header, 0.0)
 

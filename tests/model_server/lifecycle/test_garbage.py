@@ -34,7 +34,7 @@ def test_a_later_collection_passes_over_little() -> None:
     assert len(gc.get_objects()) < everything / 100  # those that a collection looks at
 
 
-def test_what_was_left_out_goes_with_its_last_reference_and_a_cycle_with_the_next_call() -> None:
+def test_left_out_objects_are_freed_with_their_last_reference_and_cycles_at_the_next_call() -> None:
     plain, cycle = {Cycle}, Cycle()
     plain_gone, cycle_gone = weakref.ref(plain), weakref.ref(cycle)
     settle()

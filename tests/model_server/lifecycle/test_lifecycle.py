@@ -166,7 +166,7 @@ def test_torch_gives_the_same_answers_and_kserves_other_flags_are_taken(tiny_rel
         assert server.process.wait(120) == 0
 
 
-def test_what_serving_lacks_of_the_variant_comes_from_the_store(tiny_release, serving, tmp_path, http):
+def test_files_missing_from_serving_come_from_the_store(tiny_release, serving, tmp_path, http):
     fetched = tmp_path / "tmp"
     fetched.mkdir()
     settings = {"VARIANT": "torch", "RELEASES_URI": tiny_release[0], "TMPDIR": str(fetched)}

@@ -23,7 +23,7 @@ codings = st.sampled_from(sorted(COMPRESS))
 
 
 @given(st.binary(max_size=2000), codings)
-def test_what_was_compressed_is_read(plain, coding):
+def test_compressed_bodies_are_read(plain, coding):
     assert inflate(COMPRESS[coding](plain), coding, len(plain)) == plain
 
 
@@ -129,7 +129,7 @@ def test_other_codings_are_unsupported(header):
         (";;,,q=", False),
     ],
 )
-def test_who_takes_gzip(header, taken):
+def test_the_header_decides_whether_gzip_is_accepted(header, taken):
     assert accepts_gzip(header) is taken
 
 

@@ -118,7 +118,7 @@ def test_heads_are_bounded_and_judged(edge, head, status):
         (b"NONSENSE\r\n\r\n", 400),
     ],
 )
-def test_what_is_no_request_gets_json(edge, raw, status):
+def test_malformed_requests_get_json(edge, raw, status):
     answer = ask(edge.port, raw)
     assert answer.status == status and answer.error
 

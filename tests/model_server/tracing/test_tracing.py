@@ -284,7 +284,7 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
         ENDPOINT | {"OTEL_TRACES_EXPORTER": "none"},
     ],
 )
-def test_what_leaves_it_off(environment):
+def test_settings_that_leave_tracing_off(environment):
     assert type(make_tracing(environment)) is Untraced
 
 
