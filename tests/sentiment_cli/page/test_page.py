@@ -93,17 +93,17 @@ def test_files_beside_the_page_are_not_served(client: TestClient, path: str) -> 
 
 
 def test_requests_are_passed_on_as_they_are(client: TestClient) -> None:
-    asked = client.post("/v2/models/a%2Fb/infer?x=%20y", content=b'{"text": "\xc3\xa9"}')
-    assert asked.json()["path"] == "/v2/models/a%2Fb/infer?x=%20y"
-    assert (asked.json()["method"], asked.json()["body"]) == ("POST", '{"text": "é"}')
+    answer = client.post("/v2/models/a%2Fb/infer?x=%20y", content=b'{"text": "\xc3\xa9"}')
+    assert answer.json()["path"] == "/v2/models/a%2Fb/infer?x=%20y"
+    assert (answer.json()["method"], answer.json()["body"]) == ("POST", '{"text": "é"}')
     busy = client.get("/v2/busy")
     assert (busy.status_code, busy.headers["retry-after"]) == (429, "7")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS", "PUT"])
 def test_a_body_is_passed_on_with_any_method(client: TestClient, method: str) -> None:
-    asked = client.request(method, "/v2/models/a", content=b"some words")
-    assert (asked.json()["method"], asked.json()["body"]) == (method, "some words")
+    answer = client.request(method, "/v2/models/a", content=b"some words")
+    assert (answer.json()["method"], answer.json()["body"]) == (method, "some words")
     assert client.request(method, "/v2/models/a").json()["body"] == ""
 
 
