@@ -1,5 +1,5 @@
 #!/bin/bash
-# Expected: the answer of V1's :explain has headers of its own, as that of :predict has
+# Expected: the answer of V1's :explain has its own headers, as that of :predict has
 #           (RFC 9110, 6.3 and 15: a response's fields describe the response).
 # Happens:  KServe's server answers POST /v1/models/{model}:explain with the headers of the request beside its own: Host,
 #           User-Agent, Accept and every other field. `DataPlane.explain` begins the answer's headers with the request's

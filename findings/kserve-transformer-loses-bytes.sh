@@ -1,6 +1,6 @@
 #!/bin/bash
 # Expected: a transformer of KServe's SDK hands a V2 request on to its predictor, whichever way each side speaks. The SDK's
-#           own ModelServer listens on REST and gRPC at once, and --predictor_protocol says how the predictor is asked:
+#           own ModelServer listens on REST and gRPC at once, and --predictor_protocol sets how the predictor is called:
 #           https://kserve.github.io/website/docs/model-serving/predictive-inference/transformers/custom-transformer
 # Happens:  with --predictor_protocol v2 no gRPC request with a BYTES tensor arrives. Typed contents are bytes, which
 #           the SDK then writes as JSON (TypeError); raw contents are appended to the JSON without `binary_data_size`,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Expected: two programs that migrate by Alembic can use one database. Alembic's cookbook and its option `version_table`
-#   (https://alembic.sqlalchemy.org/en/latest/api/runtime.html) give each a version table of its own; MLflow's and
+#   (https://alembic.sqlalchemy.org/en/latest/api/runtime.html) give each its own version table; MLflow's and
 #   Optuna's documentations each offer any SQLAlchemy URL and name no such limit.
 # Happens: MLflow and Optuna both keep their revision in Alembic's default table `alembic_version`. Whichever comes
 #   second to a database cannot use it: MLflow says "Can't locate revision", and Optuna asks for an update of the very

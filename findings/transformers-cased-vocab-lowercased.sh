@@ -2,8 +2,8 @@
 # Expected: a BERT whose vocab.txt holds words with capitals ("The", "Film") keeps the capitals of texts. The BERT README
 #           (google-research/bert) says to pass do_lower_case=False for cased models; a vocabulary shows which kind it is.
 # Happens:  with vocab.txt and config.json alone, AutoTokenizer makes texts lower-case and strips accents, without a
-#           warning: every word that stands in the vocabulary with a capital only becomes [UNK] or small pieces.
-# Hurts:    whoever loads a checkpoint from the time before tokenizer.json, or one whose tokenizer_config.json was not
+#           warning: every word that is in the vocabulary with a capital only becomes [UNK] or small pieces.
+# Hurts:    anyone who loads a checkpoint from the time before tokenizer.json, or one whose tokenizer_config.json was not
 #           copied: the network reads other tokens than it was trained on, trains and serves, and is a little worse.
 # Versions: transformers 5.23.0, tokenizers 0.23.3.
 # Here:     training_job/fit/bases.py decides by tokenizer_config.json, else by the vocabulary, and prints a line;

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Expected: a server that does not take an offer to upgrade ignores it and answers the request as it is (RFC 9110, 7.8:
 #           "A server MAY ignore a received Upgrade header field"). Uvicorn says that it does: it logs "Unsupported
-#           upgrade request" and goes on.
+#           upgrade request" and continues.
 # Happens:  with httptools, which uvicorn takes by default where it is installed, the application gets the request with
 #           an empty body. The parser skips the body of a request that offers an upgrade, and uvicorn does not read it.
 #           With h11 the same request arrives whole.
