@@ -6,7 +6,7 @@
 #           to be installed, and that import raises ValueError for a propagator whose package is not installed. `import
 #           fastapi` ends with a traceback, with tracing off and no SDK there.
 # Hurts:    every FastAPI program in such an environment, at its start; the variable is not in the traceback's message.
-#           Here: tests/model_server/tracing/test_tracing.py::test_a_propagator_that_is_missing_harms_nobody_without_traces
+#           Here: tests/model_server/tracing/test_tracing.py::test_a_propagator_that_is_missing_does_not_matter_without_traces
 # Versions: fastapi 0.165.0, opentelemetry-api 1.45.2, Python 3.11
 set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT

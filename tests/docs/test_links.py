@@ -1,5 +1,7 @@
 """Every link of the repository's pages has a target."""
 
+import re
+
 import pytest
 
 from .fences import ROOT
@@ -30,3 +32,12 @@ def test_anchors_are_the_forges() -> None:
         "same",
         "same-1",
     }
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "findings").glob("*.sh")))
+def test_a_finding_names_existing_tests(name: str) -> None:
+    """Each `tests/FILE.py` or `tests/FILE.py::TEST` in a finding's header."""
+    named = re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", (ROOT / "findings" / name).read_text("utf-8"))
+    for file, test in named:
+        assert (ROOT / file).is_file(), file
+        assert f"def {test}" in (ROOT / file).read_text("utf-8"), f"{file}::{test}"
