@@ -1,6 +1,9 @@
 """Export the fine-tuned network to an OpenVINO IR that returns logits and the task embedding from one pass."""
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,18 @@ def save_ir(network: Any, path: Path) -> None:
     ov.save_model(network, path, compress_to_fp16=False)
 
 
+@contextmanager
+def _root_logger_kept() -> Iterator[None]:
+    """Keep the root logger's level, filters and handlers: a failed conversion leaves it at ERROR."""
+    root = logging.getLogger()
+    level, filters, handlers = root.level, root.filters[:], root.handlers[:]
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.filters[:], root.handlers[:] = filters, handlers
+
+
 def export_openvino(model: Any, folder: Path) -> None:
     """Write `model.xml` and `model.bin` in fp32.
 
@@ -51,7 +66,7 @@ def export_openvino(model: Any, folder: Path) -> None:
     ids = torch.ones((2, 12), dtype=torch.long)
     mask = torch.ones_like(ids)
     mask[1, 8:] = 0
-    with torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings(), _root_logger_kept():
         warnings.simplefilter(
             "ignore", torch.jit.TracerWarning
         )  # about shapes that transformers compares while tracing
