@@ -19,7 +19,7 @@ from training_job import pipeline, workspace
 from training_job.pipeline import train
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 8 * 60  # of 128 rows in batches of 16, sixty times
+STEPS = 8 * 30  # of 128 rows in batches of 16, thirty times
 
 __all__ = ["files", "no_settings_from_outside", "threads_kept"]
 
@@ -31,8 +31,8 @@ def _start(folder: Path, files: tuple[str, str]) -> subprocess.Popen[bytes]:
         "TEST_DATA": files[1],
         "BASE_MODEL": "scratch-tiny",
         "MAX_TOKENS": "32",
-        "EPOCHS": "60",
-        "TRAIN_THREADS": "2",
+        "EPOCHS": "30",
+        "TRAIN_THREADS": "1",
         "CHECKPOINT_DIR": str(folder / "checkpoints"),
         "CHECKPOINT_STEPS": "10",
     }
@@ -67,7 +67,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str]
 def test_a_killed_process_resumes_to_the_same_weights(
     number: signal.Signals, undisturbed: str, tmp_path: Path, files: tuple[str, str]
 ) -> None:
-    for least in (60, 200):  # killed twice
+    for least in (40, 120):  # killed twice
         process = _start(tmp_path, files)
         try:
             limit = time.monotonic() + 200

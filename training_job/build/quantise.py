@@ -32,15 +32,17 @@ def calibration_rows(lengths: Sequence[int], count: int, seed: int) -> npt.NDArr
 def _quiet() -> Iterator[None]:
     # Switch off NNCF's progress bars, which would garble the caller's, and its reports of use over the network.
     os.environ.setdefault("NNCF_CI", "1")
-    import nncf
     from nncf.common.logging import track_progress
 
-    shown = track_progress.track.__init__
-    nncf.set_log_level(logging.ERROR)
+    # `nncf.set_log_level` would set the level of other programs' handlers too, such as pytest's.
+    logger, shown = logging.getLogger("nncf"), track_progress.track.__init__
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     track_progress.track.__init__ = functools.partialmethod(shown, disable=True)
     try:
         yield
     finally:
+        logger.setLevel(level)
         track_progress.track.__init__ = shown
 
 

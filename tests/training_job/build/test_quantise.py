@@ -1,8 +1,10 @@
 """Quantisation: the decision by hand, the choice of rows, and a real network made int8."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import nncf
 import numpy as np
 import openvino as ov
 import pytest
@@ -105,6 +107,16 @@ def test_a_quantised_network_is_smaller_and_answers_nearly_alike(
     assert near[0].shape == (40, 2)
     assert near[1].shape == exact[1].shape
     assert 0 < np.abs(near[0] - exact[0]).max() < 0.3 * np.ptp(exact[0])
+
+
+def test_a_quantisation_leaves_the_log_levels_as_they_were(full: tuple[Path, list[Encoding]], tmp_path: Path) -> None:
+    """NNCF's own switch mutes all handlers of its logger, those of pytest too: later tests saw no warnings."""
+    logger, handler = logging.getLogger(nncf.__name__), logging.NullHandler()
+    logger.addHandler(handler)
+    before = logger.level, handler.level
+    quantise(full[0], tmp_path / "int8", full[1][:5])
+    logger.removeHandler(handler)
+    assert (logger.level, handler.level) == before
 
 
 def _products(file: Path) -> Iterator[np.ndarray]:
